@@ -1,0 +1,1 @@
+"""Sources, transforms and the loader: numpy, tfds.data_source and grain only."""

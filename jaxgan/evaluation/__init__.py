@@ -1,0 +1,1 @@
+"""Sampling, standing statistics and scores of trained networks."""

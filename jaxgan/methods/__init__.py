@@ -1,0 +1,1 @@
+"""How players move; a file is named for its game."""

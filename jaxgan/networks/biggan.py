@@ -1,0 +1,213 @@
+"""BigGAN's generator and discriminator (Brock et al. 2018, arXiv:1809.11096, appendix B, tables 4 to 6).
+
+Channel tables are BigGAN-PyTorch's for 32 to 256 pixels; 512 is the paper's table 6, on which compare_gan and StudioGAN agree.
+The row for 16 pixels is this library's own, for handwritten digits. BigGAN-PyTorch has no 512-pixel discriminator, and
+compare_gan's 64 differs in D ([2, 4, 8, 16, 16]); pass ``widths`` for another table.
+"""
+
+import functools
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxgan import nn as layers
+
+# Multiples of ch: the seed's channels first, then the output of each block, which doubles the resolution.
+GENERATOR_WIDTHS: dict[int, tuple[int, ...]] = {
+    16: (4, 4, 4),
+    32: (4, 4, 4, 4),
+    64: (16, 16, 8, 4, 2),
+    128: (16, 16, 8, 4, 2, 1),
+    256: (16, 16, 8, 8, 4, 2, 1),
+    512: (16, 16, 8, 8, 4, 2, 1, 1),
+}
+# Multiples of ch: the output of each block. All but the last halve the resolution; at 16 and 32 only the first two do.
+DISCRIMINATOR_WIDTHS: dict[int, tuple[int, ...]] = {
+    16: (4, 4, 4),
+    32: (4, 4, 4, 4),
+    64: (1, 2, 4, 8, 16),
+    128: (1, 2, 4, 8, 16, 16),
+    256: (1, 2, 4, 8, 8, 16, 16),
+    512: (1, 1, 2, 4, 8, 8, 16, 16),
+}
+
+
+def widths_for(resolution: int, table: dict[int, tuple[int, ...]], widths: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The row of ``table``, or ``widths`` in its place where given, of the same length.
+
+    Raises:
+      ValueError: on an unknown resolution or a wrong length.
+    """
+    if resolution not in table:
+        raise ValueError(f"resolution={resolution} is not in the paper's tables; choose from {sorted(table)}")
+    row = table[resolution]
+    if widths is None:
+        return row
+    if len(widths) != len(row):
+        raise ValueError(f"widths={tuple(widths)} has {len(widths)} entries; resolution {resolution} has {len(row)}: {row}")
+    return tuple(widths)
+
+
+class Generator(nn.Module):
+    """Latents and labels to images.
+
+    Attributes:
+      num_classes: classes.
+      resolution: the row of the paper's tables: the image's side where ``bottom`` is (4, 4).
+      ch: the channel multiplier.
+      z_dim: latent size; with ``skip_z`` a multiple of blocks + 1 (the paper rounds: 120 at 128 pixels, 140 at 256; 160 at 512 in
+        the TF release, 128 in BigGAN-PyTorch).
+      shared_dim: size of the class embedding shared by all conditional norms, which is not spectrally normalised; None gives each norm its own
+        (normalised) tables.
+      skip_z: cut z in blocks + 1 chunks; the first seeds the image, the others join the class at each block.
+      attention: resolutions after whose block self-attention follows, in the table's terms.
+      bottom: height and width of the seed; images are bottom * 2 ** blocks, and need not be square.
+      image_channels: of the output.
+      widths: another row of multiples of ch, see ``GENERATOR_WIDTHS``.
+      class_first: condition is [class, z] (BigGAN-PyTorch) or [z, class] (compare_gan); only a weight converter need care.
+      weight_init: see :func:`jaxgan.nn.initializers.initializer`.
+      bn_eps, bn_groups, sn_eps: of the norms; ``bn_groups`` as ``groups`` in :class:`jaxgan.nn.BatchNorm`.
+      dtype, param_dtype: of the computation and of the parameters.
+    """
+
+    num_classes: int
+    resolution: int = 128
+    ch: int = 96
+    z_dim: int = 120
+    shared_dim: int | None = 128
+    skip_z: bool = True
+    attention: tuple[int, ...] = (64,)
+    bottom: tuple[int, int] = (4, 4)
+    image_channels: int = 3
+    widths: tuple[int, ...] | None = None
+    class_first: bool = True
+    weight_init: str = "orthogonal"
+    bn_eps: float = 1e-5
+    bn_groups: int | None = None
+    sn_eps: float = 1e-6
+    dtype: Any = jnp.float32
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, z: Array, labels: Array, *, train: bool) -> Array:
+        """Draws images.
+
+        Args:
+          z: [B, z_dim] float.
+          labels: [B] int, or [B, num_classes] float class weights, for mixtures.
+          train: normalise with the batch's statistics.
+
+        Returns:
+          [B, H, W, image_channels] float32 in [-1, 1].
+
+        Raises:
+          ValueError: where z has another size, or ``skip_z`` cannot cut it evenly or lacks ``shared_dim``.
+        """
+        widths = widths_for(self.resolution, GENERATOR_WIDTHS, self.widths)
+        blocks = len(widths) - 1
+        if z.shape[-1] != self.z_dim:
+            raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
+        if self.skip_z and self.z_dim % (blocks + 1):
+            nearest = (blocks + 1) * max(1, round(self.z_dim / (blocks + 1)))
+            raise ValueError(f"skip_z cuts z in {blocks + 1} equal chunks: z_dim={self.z_dim} is no multiple; try {nearest}")
+        if self.skip_z and self.shared_dim is None:
+            raise ValueError("skip_z=True joins z to the shared class embedding: set shared_dim (the paper: 128)")
+
+        init = layers.initializer(self.weight_init)
+        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+        spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
+        conv = functools.partial(layers.Conv, **spectral)
+        norm = functools.partial(
+            layers.ConditionalBatchNorm,
+            num_classes=self.num_classes if self.shared_dim is None else None,
+            eps=self.bn_eps,
+            groups=self.bn_groups,
+            **spectral,
+        )
+
+        z = z.astype(self.dtype)
+        chunks = jnp.split(z, blocks + 1, axis=-1) if self.skip_z else [z] * (blocks + 1)
+        if self.shared_dim is None:
+            conditions = [labels] * blocks
+        else:
+            embed = layers.Embed(
+                self.num_classes, self.shared_dim, spectral_norm=False, embedding_init=init, name="shared", **dtypes
+            )
+            shared = embed(labels)
+            conditions = [shared] * blocks
+            if self.skip_z:
+                order = (lambda c: [shared, c]) if self.class_first else (lambda c: [c, shared])
+                conditions = [jnp.concatenate(order(chunk), axis=-1) for chunk in chunks[1:]]
+
+        height, width = self.bottom
+        h = layers.Dense(height * width * widths[0] * self.ch, name="seed", **spectral)(chunks[0])
+        h = h.reshape(-1, height, width, widths[0] * self.ch)
+        for index, multiple in enumerate(widths[1:]):
+            h = layers.UpBlock(multiple * self.ch, conv, norm, name=f"block_{index}")(h, conditions[index], train=train)
+            if 4 * 2 ** (index + 1) in self.attention:
+                h = layers.SelfAttention(name=f"attention_{index}", **spectral)(h)
+        h = layers.BatchNorm(eps=self.bn_eps, groups=self.bn_groups, name="norm", **dtypes)(h, train=train)
+        h = conv(self.image_channels, (3, 3), name="to_image")(nn.relu(h))
+        return jnp.tanh(h.astype(jnp.float32))
+
+
+class Discriminator(nn.Module):
+    """Images and labels to logits, by projection (Miyato & Koyama 2018, arXiv:1802.05637).
+
+    Attributes:
+      num_classes, resolution, ch, attention, weight_init, sn_eps, dtype, param_dtype: as in :class:`Generator`.
+      widths: another row of multiples of ch, see ``DISCRIMINATOR_WIDTHS``.
+    """
+
+    num_classes: int
+    resolution: int = 128
+    ch: int = 96
+    attention: tuple[int, ...] = (64,)
+    widths: tuple[int, ...] | None = None
+    weight_init: str = "orthogonal"
+    sn_eps: float = 1e-6
+    dtype: Any = jnp.float32
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Array, labels: Array, *, train: bool) -> Array:
+        """Scores images.
+
+        Args:
+          images: [B, H, W, C] float in [-1, 1]; H and W divisible by the blocks that halve them.
+          labels: [B] int, or [B, num_classes] float class weights.
+          train: accepted so that all networks are called alike; nothing here depends on it.
+
+        Returns:
+          [B] float32 logits: linear(h) + <embed(label), h>, h the features summed (not averaged) over positions.
+        """
+        del train
+        widths = widths_for(self.resolution, DISCRIMINATOR_WIDTHS, self.widths)
+        init = layers.initializer(self.weight_init)
+        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+        spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
+        conv = functools.partial(layers.Conv, **spectral)
+        halvings = 2 if self.resolution <= 32 else len(widths) - 1
+
+        h = images.astype(self.dtype)
+        for index, multiple in enumerate(widths):
+            h = layers.DownBlock(
+                multiple * self.ch, conv, downsample=index < halvings, preactivation=index > 0, name=f"block_{index}"
+            )(h)
+            if index < halvings and self.resolution // 2 ** (index + 1) in self.attention:
+                h = layers.SelfAttention(name=f"attention_{index}", **spectral)(h)
+        # Sums over positions grow with the image: float32 from here on.
+        h = nn.relu(h).astype(jnp.float32).sum((1, 2))
+        logits = layers.Dense(1, name="linear", **spectral | {"dtype": jnp.float32})(h)[:, 0]
+        embed = layers.Embed(
+            self.num_classes,
+            h.shape[-1],
+            spectral_eps=self.sn_eps,
+            embedding_init=init,
+            dtype=jnp.float32,
+            param_dtype=self.param_dtype,
+            name="embed",
+        )
+        return logits + (embed(labels) * h).sum(-1)

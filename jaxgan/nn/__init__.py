@@ -1,0 +1,30 @@
+"""Linen layers and differentiable operations, each importable alone."""
+
+from jaxgan.nn.attention import SelfAttention
+from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
+from jaxgan.nn.bottleneck import DownBottleneck, UpBottleneck
+from jaxgan.nn.initializers import initializer
+from jaxgan.nn.pixels import from_uint8, to_uint8
+from jaxgan.nn.resample import average_pool, max_pool, upsample_nearest
+from jaxgan.nn.residual import DownBlock, UpBlock
+from jaxgan.nn.spectral_norm import Conv, Dense, Embed, power_iteration
+
+__all__ = [
+    "BatchNorm",
+    "ConditionalBatchNorm",
+    "Conv",
+    "Dense",
+    "DownBlock",
+    "DownBottleneck",
+    "Embed",
+    "SelfAttention",
+    "UpBlock",
+    "UpBottleneck",
+    "average_pool",
+    "from_uint8",
+    "initializer",
+    "max_pool",
+    "power_iteration",
+    "to_uint8",
+    "upsample_nearest",
+]

@@ -1,0 +1,118 @@
+"""Spectral normalisation (Miyato et al. 2018, arXiv:1802.05957) and the layers that carry it.
+
+A layer's weight is divided by an estimate of its largest singular value, from one power iteration on the matrix
+[outputs, everything else] (the convention of BigGAN-PyTorch and of torch). The left vector ``u`` lives in the collection
+``'spectral'`` and is stored only where that collection is mutable: ``module.apply(..., mutable=['spectral'])`` moves it by
+one iteration, any other call leaves it, so evaluation is read-only by construction. ``u`` and ``v`` carry no gradient, sigma does
+(BigGAN-PyTorch ``layers.py``, torch ``spectral_norm``).
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+# Power iterations in bfloat16 passes (the TPU default for float32 products) drift from the true singular value.
+_PRECISION = jax.lax.Precision.HIGHEST
+
+
+def _normalize(x: Array, eps: float) -> Array:
+    return x / jnp.maximum(jnp.linalg.norm(x), eps)
+
+
+def power_iteration(matrix: Array, u: Array, *, eps: float = 1e-6) -> tuple[Array, Array]:
+    """One power iteration for the largest singular value.
+
+    Args:
+      matrix: [M, N] float.
+      u: [M] float, the current left vector.
+      eps: the least norm to divide by. References differ: BigGAN-PyTorch's layers 1e-12, its ImageNet script and StudioGAN
+        1e-6, the TF Hub release 1e-4.
+
+    Returns:
+      ``(sigma, u)``: the estimate, [] float, differentiable in ``matrix``; and the moved vector [M], without gradient.
+    """
+    fixed = jax.lax.stop_gradient(matrix)
+    v = _normalize(jnp.matmul(u, fixed, precision=_PRECISION), eps)
+    u = _normalize(jnp.matmul(fixed, v, precision=_PRECISION), eps)
+    u, v = jax.lax.stop_gradient((u, v))
+    sigma = jnp.vdot(u, jnp.matmul(matrix, v, precision=_PRECISION), precision=_PRECISION)
+    return sigma, u
+
+
+def _normalized(module: nn.Module, weight: Array, output_axis: int, eps: float) -> Array:
+    """``weight`` divided by its estimated spectral norm; ``module`` keeps u."""
+    matrix = jnp.moveaxis(weight, output_axis, 0).reshape(weight.shape[output_axis], -1).astype(jnp.float32)
+
+    def start() -> Array:
+        return _normalize(jax.random.normal(module.make_rng("params"), matrix.shape[:1], jnp.float32), eps)
+
+    u = module.variable("spectral", "u", start)
+    sigma, moved = power_iteration(matrix, u.value, eps=eps)
+    if module.is_mutable_collection("spectral") and not module.is_initializing():
+        u.value = moved
+    return weight / sigma.astype(weight.dtype)
+
+
+class Conv(nn.Conv):
+    """``flax.linen.Conv`` on [B, H, W, C] whose kernel is spectrally normalised, unless ``spectral_norm=False``."""
+
+    spectral_norm: bool = True
+    spectral_eps: float = 1e-6
+
+    def param(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """The parameter as the layer uses it."""
+        value = super().param(name, *args, **kwargs)
+        if name == "kernel" and self.spectral_norm:
+            return _normalized(self, value, -1, self.spectral_eps)
+        return value
+
+
+class Dense(nn.Dense):
+    """``flax.linen.Dense`` on [..., C] whose kernel is spectrally normalised, unless ``spectral_norm=False``."""
+
+    spectral_norm: bool = True
+    spectral_eps: float = 1e-6
+
+    def param(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """The parameter as the layer uses it."""
+        value = super().param(name, *args, **kwargs)
+        if name == "kernel" and self.spectral_norm:
+            return _normalized(self, value, -1, self.spectral_eps)
+        return value
+
+
+class Embed(nn.Module):
+    """A table of class vectors, spectrally normalised unless ``spectral_norm=False``.
+
+    Called with int labels [B] it gives rows [B, features]; with floats [B, num_embeddings] it gives those mixtures of rows,
+    which is how one interpolates between classes.
+    """
+
+    num_embeddings: int
+    features: int
+    spectral_norm: bool = True
+    spectral_eps: float = 1e-6
+    dtype: Any = None
+    param_dtype: Any = jnp.float32
+    embedding_init: Any = nn.initializers.normal(1.0)
+
+    @nn.compact
+    def __call__(self, labels: Array) -> Array:
+        """Looks up int labels [B], or mixes rows by float weights [B, num_embeddings] -> [B, features]."""
+        table = self.param(
+            "embedding", self.embedding_init, (self.num_embeddings, self.features), self.param_dtype
+        )
+        if self.spectral_norm:
+            table = _normalized(self, table, 0, self.spectral_eps)
+        table = table.astype(self.dtype or self.param_dtype)
+        if jnp.issubdtype(labels.dtype, jnp.integer):
+            return jnp.take(table, labels, axis=0)
+        if labels.shape[-1] != self.num_embeddings:
+            raise ValueError(
+                f"float labels are class weights [B, {self.num_embeddings}], got shape {labels.shape}; "
+                "give int labels [B] for a plain look-up"
+            )
+        return labels.astype(table.dtype) @ table

@@ -1,0 +1,63 @@
+"""Several processes as one program: start-up, and host arrays to global arrays."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxgan.parallel.batch import BATCH
+
+
+def initialize(
+    *, coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None
+) -> None:
+    """Joins the processes of one run; call it before any other use of JAX.
+
+    With no argument nothing happens: one process. ``coordinator='auto'`` lets JAX find its peers (SLURM, TPU pods, GKE,
+    Open MPI). Otherwise give ``host:port`` of process 0 with the number of processes and this one's id.
+
+    Raises:
+      ValueError: where only some of the three are given.
+    """
+    if coordinator is None:
+        if num_processes is not None or process_id is not None:
+            raise ValueError("--num_processes and --process_id need --coordinator=HOST:PORT (or --coordinator=auto)")
+        return
+    if coordinator == "auto":
+        jax.distributed.initialize()
+        return
+    if num_processes is None or process_id is None:
+        raise ValueError(f"--coordinator={coordinator} needs --num_processes and --process_id too")
+    jax.distributed.initialize(coordinator, num_processes=num_processes, process_id=process_id)
+
+
+def is_main() -> bool:
+    """Whether this is the process that writes logs and pictures."""
+    return jax.process_index() == 0
+
+
+def host_to_global(batch: Any, mesh: Mesh, *, stacked: bool = False) -> Any:
+    """Turns each process's block of a batch into global arrays split over the mesh.
+
+    Args:
+      batch: a tree of numpy arrays, this process's rows [B / processes, ...], or [K, B / processes, ...] where stacked.
+      mesh: the mesh of :func:`jaxgan.parallel.mesh.make_mesh`.
+      stacked: whether a leading axis of whole steps comes before the batch axis.
+    """
+    sharding = NamedSharding(mesh, P(None, *BATCH) if stacked else BATCH)
+    return jax.tree.map(lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)), batch)
+
+
+def to_host(tree: Any) -> Any:
+    """Fetches arrays, whatever their sharding, as numpy on every process (gathering over processes where needed)."""
+
+    def one(x: Any) -> Any:
+        if isinstance(x, jax.Array) and not x.is_fully_addressable and not x.is_fully_replicated:
+            from jax.experimental import multihost_utils
+
+            return multihost_utils.process_allgather(x, tiled=True)
+        return np.asarray(x)
+
+    return jax.tree.map(one, tree)

@@ -1,0 +1,1 @@
+"""Family-blind machinery: state, update, method, averages, step, loop, checkpoints, logging."""

@@ -1,0 +1,52 @@
+"""The one pytree that training moves."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+Variables = dict[str, Any]
+Metrics = dict[str, Array]
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Everything a run carries from step to step, keyed by name.
+
+    Attributes:
+      step: [] int32, completed steps.
+      nets: what ``module.apply`` takes, by net: params, batch_stats, spectral, ...
+      opt: optimiser states, by player.
+      ema: averaged copies of any subset of ``nets``.
+      extra: arrays a method owns (replay pool, path-length mean, ...).
+      frozen: networks that nobody moves; not checkpointed.
+    """
+
+    step: Array
+    nets: dict[str, Variables]
+    opt: dict[str, optax.OptState]
+    ema: dict[str, Variables] = flax.struct.field(default_factory=dict)
+    extra: dict[str, Any] = flax.struct.field(default_factory=dict)
+    frozen: dict[str, Variables] = flax.struct.field(default_factory=dict)
+
+
+def create_state(
+    nets: dict[str, Variables],
+    players: Mapping[str, Iterable[str]],
+    optimizers: Mapping[str, optax.GradientTransformation],
+    *,
+    extra: dict[str, Any] | None = None,
+    frozen: dict[str, Variables] | None = None,
+) -> TrainState:
+    """A state at step 0, with a fresh optimiser state for each player and no averages yet."""
+    opt = {player: optimizers[player].init({n: nets[n]["params"] for n in names}) for player, names in players.items()}
+    return TrainState(step=jnp.zeros((), jnp.int32), nets=nets, opt=opt, extra=extra or {}, frozen=frozen or {})
+
+
+def count_parameters(variables: Variables) -> int:
+    """The number of trainable values of a net (arrays or shapes)."""
+    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))

@@ -1,0 +1,87 @@
+"""The vocabulary of a method: apply a network, play one player, override parameters, act every n-th step."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import optax
+from flax import linen as nn
+from jax import Array
+
+from jaxgan.parallel import gather
+from jaxgan.training.state import Metrics, TrainState, Variables
+
+if TYPE_CHECKING:
+    from jaxgan.training.method import Method
+
+# loss_fn(nets) -> (loss, (mutated collections by net, metrics))
+LossFn = Callable[[dict[str, Variables]], tuple[Array, tuple[dict[str, Variables], Metrics]]]
+
+
+def apply(
+    module: nn.Module, variables: Variables, *args: Any, train: bool, collect: tuple[str, ...] = (), **kwargs: Any
+) -> tuple[Any, Variables]:
+    """Runs a network.
+
+    In train mode every collection but the parameters may move; in evaluation none does. Parameters that rules split over
+    the mesh are gathered here, before use.
+
+    Args:
+      module: a Linen module that takes ``train``.
+      variables: its collections.
+      *args, **kwargs: passed on.
+      train: the mode.
+      collect: further collections to bring out, such as ``('moments',)``.
+
+    Returns:
+      ``(output, mutated collections)``, the second empty in evaluation.
+    """
+    mutable = [name for name in variables if name != "params"] if train else []
+    output, mutated = module.apply(
+        gather(variables), *args, train=train, mutable=[*mutable, *collect], **kwargs
+    )
+    return output, dict(mutated)
+
+
+def override(nets: dict[str, Variables], params: dict[str, Any]) -> dict[str, Variables]:
+    """``nets`` with the parameters of some of them replaced."""
+    return nets | {name: {**nets[name], "params": value} for name, value in params.items()}
+
+
+def merge(nets: dict[str, Variables], mutated: dict[str, Variables]) -> dict[str, Variables]:
+    """``nets`` with some collections of some of them replaced."""
+    return nets | {name: {**nets[name], **collections} for name, collections in mutated.items()}
+
+
+def play(method: "Method", state: TrainState, player: str, loss_fn: LossFn) -> tuple[TrainState, Metrics]:
+    """One optimiser step of one player: only its own nets' parameters move.
+
+    Args:
+      method: says which nets the player moves, and with which optimiser.
+      state: the state before.
+      player: a key of ``method.players``.
+      loss_fn: takes all nets; returns the loss and ``(mutated, metrics)``: collections to keep, by net, and scalars to log.
+
+    Returns:
+      The state after (``step`` as before), and ``player/loss``, ``player/grad_norm`` and ``player/<metric>`` for each of the metrics.
+    """
+    params = {name: state.nets[name]["params"] for name in method.players[player]}
+
+    def objective(params: dict[str, Any]) -> tuple[Array, tuple[dict[str, Variables], Metrics]]:
+        return loss_fn(override(state.nets, params))
+
+    (loss, (mutated, metrics)), grads = jax.value_and_grad(objective, has_aux=True)(params)
+    updates, opt = method.optimizers[player].update(grads, state.opt[player], params)
+    nets = override(merge(state.nets, mutated), optax.apply_updates(params, updates))
+    logged = {"loss": loss, "grad_norm": optax.global_norm(grads), **metrics}
+    return (
+        state.replace(nets=nets, opt=state.opt | {player: opt}),
+        {f"{player}/{name}": value for name, value in logged.items()},
+    )
+
+
+def every(step: Array, interval: int, fn: Callable[[TrainState], TrainState], state: TrainState) -> TrainState:
+    """``fn(state)`` on steps that ``interval`` divides, else ``state``: lazy regularisation in one compiled program."""
+    if interval == 1:
+        return fn(state)
+    return jax.lax.cond(step % interval == 0, fn, lambda s: s, state)
