@@ -1,1 +1,19 @@
-"""Sampling, standing statistics and scores of trained networks."""
+"""Sampling, standing statistics, pictures and scores of trained networks."""
+
+from jaxgan.evaluation.grids import class_grid, interpolation_grid, tile
+from jaxgan.evaluation.sampling import Truncation, balanced_labels, sample_batches, sample_images
+from jaxgan.evaluation.standing_statistics import standing_statistics
+from jaxgan.evaluation.tstr import accuracy, train_classifier
+
+__all__ = [
+    "Truncation",
+    "accuracy",
+    "balanced_labels",
+    "class_grid",
+    "interpolation_grid",
+    "sample_batches",
+    "sample_images",
+    "standing_statistics",
+    "tile",
+    "train_classifier",
+]

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from flax import linen as nn
 from jax import Array
 
 from jaxgan.nn import from_uint8
@@ -16,7 +15,7 @@ from jaxgan.parallel import join_interleaved, shard_batch, split_interleaved
 from jaxgan.training.method import Batch
 from jaxgan.training.state import Metrics, TrainState, Variables, create_state
 from jaxgan.training.unroll import repeat
-from jaxgan.training.update import apply, every, play
+from jaxgan.training.update import Module, apply, every, play
 
 
 def _without(mutated: Variables, collection: str) -> Variables:
@@ -28,10 +27,13 @@ class Adversarial:
     """Class-conditional GAN training (Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1; BigGAN, arXiv:1809.11096).
 
     Conventions, where references differ:
-      - A step takes ``d_steps * B`` real images; each D play sees its own B, and fresh latents and labels; so does the G play.
-      - A net's power-iteration vectors move once per update of that net: D's in a D play, whether real and fake pass together or apart;
-        G's in the G play alone. (BigGAN-PyTorch also moves them in every train-mode forward of the other play.)
-      - G runs in train mode in a D play, without gradient, and its running statistics move (BigGAN-PyTorch; StudioGAN leaves them).
+      - A step takes ``d_steps * B`` real images; each D play sees its own B, and fresh latents and labels; so does the
+        G play.
+      - A net's power-iteration vectors move once per update of that net: D's in a D play, whether real and fake pass
+        together or apart; G's in the G play alone. (BigGAN-PyTorch also moves them in every train-mode forward of the
+        other play.)
+      - G runs in train mode in a D play, without gradient, and its running statistics move (BigGAN-PyTorch; StudioGAN
+        leaves them).
       - Labels of generated images are uniform, independent of the real batch.
 
     Attributes:
@@ -42,7 +44,8 @@ class Adversarial:
       num_classes: for drawing labels.
       z_dim: latents are N(0, I) of this size.
       d_steps: D plays per G play.
-      split_d: run D on real and on fake apart, rather than on one batch of both. Without batch normalisation in D the two are equal.
+      split_d: run D on real and on fake apart, rather than on one batch of both. Without batch normalisation in D the
+        two are equal.
       move_statistics_in_d: whether G's running statistics move in D plays too.
       r1_weight: gamma of the R1 penalty, 0 for none.
       r1_every: apply it on every n-th step, n times as strong (lazy regularisation, arXiv:1912.04958).
@@ -51,8 +54,8 @@ class Adversarial:
       unroll: of the D plays, see :func:`jaxgan.training.unroll.repeat`.
     """
 
-    generator: nn.Module
-    discriminator: nn.Module
+    generator: Module
+    discriminator: Module
     optimizers: Mapping[str, optax.GradientTransformation]
     loss: AdversarialLoss
     num_classes: int
@@ -71,6 +74,11 @@ class Adversarial:
         """G moves the generator, D the discriminator."""
         return {"g": ("g",), "d": ("d",)}
 
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """[z_dim]."""
+        return (self.z_dim,)
+
     def _draw(self, rng: Array, size: int) -> tuple[Array, Array]:
         z_rng, label_rng = jax.random.split(rng)
         z = jax.random.normal(z_rng, (size, self.z_dim), jnp.float32)
@@ -88,8 +96,8 @@ class Adversarial:
         (drawn, g) = self.generator.init_with_output(g_rng, z, labels, train=True)
         if drawn.shape[1:] != batch["image"].shape[1:]:
             raise ValueError(
-                f"the generator draws images of shape {drawn.shape[1:]}, the data's are {batch['image'].shape[1:]}; make "
-                "data.image_size and the generator's resolution, bottom and image_channels agree"
+                f"the generator draws images of shape {drawn.shape[1:]}, the data's are {batch['image'].shape[1:]}; "
+                "make data.image_size and the generator's resolution, bottom and image_channels agree"
             )
         d = self.discriminator.init(d_rng, drawn, labels, train=True)
         nets = {"g": {**g}, "d": {**d}}
@@ -149,7 +157,9 @@ class Adversarial:
         return play(self, state, "g", loss_fn)
 
     def step(self, state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
-        """``d_steps`` D plays on interleaved parts of ``batch`` (image uint8 [d_steps * B, H, W, C], label [d_steps * B]), a G play."""
+        """``d_steps`` D plays on interleaved parts of ``batch`` (image uint8 [d_steps * B, H, W, C], label [d_steps *
+        B]), a G play.
+        """
         parts = jax.tree.map(lambda x: split_interleaved(x, self.d_steps), batch)
         d_rng, g_rng = jax.random.split(rng)
 
@@ -170,7 +180,9 @@ class Adversarial:
         return shard_batch(z), shard_batch(labels)
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
-        """Images for ``batch['label']`` ([B] int, or [B, num_classes] weights), from ``batch['z']`` where given, else from ``rng``."""
+        """Images for ``batch['label']`` ([B] int, or [B, num_classes] weights), from ``batch['z']`` where given, else
+        from ``rng``.
+        """
         z, labels = self._inputs(batch, rng)
         images, _ = apply(self.generator, nets["g"], z, labels, train=False)
         return {"image": images}

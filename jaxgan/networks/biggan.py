@@ -1,8 +1,8 @@
 """BigGAN's generator and discriminator (Brock et al. 2018, arXiv:1809.11096, appendix B, tables 4 to 6).
 
-Channel tables are BigGAN-PyTorch's for 32 to 256 pixels; 512 is the paper's table 6, on which compare_gan and StudioGAN agree.
-The row for 16 pixels is this library's own, for handwritten digits. BigGAN-PyTorch has no 512-pixel discriminator, and
-compare_gan's 64 differs in D ([2, 4, 8, 16, 16]); pass ``widths`` for another table.
+Channel tables are BigGAN-PyTorch's for 32 to 256 pixels; 512 is the paper's table 6, on which compare_gan and StudioGAN
+agree. The row for 16 pixels is this library's own, for handwritten digits. BigGAN-PyTorch has no 512-pixel
+discriminator, and compare_gan's 64 differs in D ([2, 4, 8, 16, 16]); pass ``widths`` for another table.
 """
 
 import functools
@@ -46,7 +46,9 @@ def widths_for(resolution: int, table: dict[int, tuple[int, ...]], widths: tuple
     if widths is None:
         return row
     if len(widths) != len(row):
-        raise ValueError(f"widths={tuple(widths)} has {len(widths)} entries; resolution {resolution} has {len(row)}: {row}")
+        raise ValueError(
+            f"widths={tuple(widths)} has {len(widths)} entries; resolution {resolution} has {len(row)}: {row}"
+        )
     return tuple(widths)
 
 
@@ -57,16 +59,17 @@ class Generator(nn.Module):
       num_classes: classes.
       resolution: the row of the paper's tables: the image's side where ``bottom`` is (4, 4).
       ch: the channel multiplier.
-      z_dim: latent size; with ``skip_z`` a multiple of blocks + 1 (the paper rounds: 120 at 128 pixels, 140 at 256; 160 at 512 in
-        the TF release, 128 in BigGAN-PyTorch).
-      shared_dim: size of the class embedding shared by all conditional norms, which is not spectrally normalised; None gives each norm its own
-        (normalised) tables.
+      z_dim: latent size; with ``skip_z`` a multiple of blocks + 1 (the paper rounds: 120 at 128 pixels, 140 at 256; 160
+        at 512 in the TF release, 128 in BigGAN-PyTorch).
+      shared_dim: size of the class embedding shared by all conditional norms, which is not spectrally normalised; None
+        gives each norm its own (normalised) tables.
       skip_z: cut z in blocks + 1 chunks; the first seeds the image, the others join the class at each block.
       attention: resolutions after whose block self-attention follows, in the table's terms.
       bottom: height and width of the seed; images are bottom * 2 ** blocks, and need not be square.
       image_channels: of the output.
       widths: another row of multiples of ch, see ``GENERATOR_WIDTHS``.
-      class_first: condition is [class, z] (BigGAN-PyTorch) or [z, class] (compare_gan); only a weight converter need care.
+      class_first: condition is [class, z] (BigGAN-PyTorch) or [z, class] (compare_gan); only a weight converter need
+        care.
       weight_init: see :func:`jaxgan.nn.initializers.initializer`.
       bn_eps, bn_groups, sn_eps: of the norms; ``bn_groups`` as ``groups`` in :class:`jaxgan.nn.BatchNorm`.
       dtype, param_dtype: of the computation and of the parameters.
@@ -111,7 +114,9 @@ class Generator(nn.Module):
             raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
         if self.skip_z and self.z_dim % (blocks + 1):
             nearest = (blocks + 1) * max(1, round(self.z_dim / (blocks + 1)))
-            raise ValueError(f"skip_z cuts z in {blocks + 1} equal chunks: z_dim={self.z_dim} is no multiple; try {nearest}")
+            raise ValueError(
+                f"skip_z cuts z in {blocks + 1} equal chunks: z_dim={self.z_dim} is no multiple; try {nearest}"
+            )
         if self.skip_z and self.shared_dim is None:
             raise ValueError("skip_z=True joins z to the shared class embedding: set shared_dim (the paper: 128)")
 
@@ -198,16 +203,6 @@ class Discriminator(nn.Module):
             )(h)
             if index < halvings and self.resolution // 2 ** (index + 1) in self.attention:
                 h = layers.SelfAttention(name=f"attention_{index}", **spectral)(h)
-        # Sums over positions grow with the image: float32 from here on.
-        h = nn.relu(h).astype(jnp.float32).sum((1, 2))
-        logits = layers.Dense(1, name="linear", **spectral | {"dtype": jnp.float32})(h)[:, 0]
-        embed = layers.Embed(
-            self.num_classes,
-            h.shape[-1],
-            spectral_eps=self.sn_eps,
-            embedding_init=init,
-            dtype=jnp.float32,
-            param_dtype=self.param_dtype,
-            name="embed",
-        )
-        return logits + (embed(labels) * h).sum(-1)
+        return layers.ProjectionHead(
+            self.num_classes, spectral_eps=self.sn_eps, kernel_init=init, param_dtype=self.param_dtype, name="head"
+        )(h, labels)

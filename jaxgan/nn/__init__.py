@@ -5,6 +5,7 @@ from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.bottleneck import DownBottleneck, UpBottleneck
 from jaxgan.nn.initializers import initializer
 from jaxgan.nn.pixels import from_uint8, to_uint8
+from jaxgan.nn.projection import ProjectionHead
 from jaxgan.nn.resample import average_pool, max_pool, upsample_nearest
 from jaxgan.nn.residual import DownBlock, UpBlock
 from jaxgan.nn.spectral_norm import Conv, Dense, Embed, power_iteration
@@ -17,6 +18,7 @@ __all__ = [
     "DownBlock",
     "DownBottleneck",
     "Embed",
+    "ProjectionHead",
     "SelfAttention",
     "UpBlock",
     "UpBottleneck",

@@ -14,9 +14,10 @@ from jaxgan.nn.spectral_norm import Conv
 class SelfAttention(nn.Module):
     """x + gamma * o(attention(theta(x), phi(x), g(x))), with 1x1 convolutions without bias.
 
-    The released code, which made the published numbers and which BigGAN copied, differs from the paper's section 3: theta and phi
-    have C/8 channels, g has C/2 (the paper: C/8 for all), phi and g are max-pooled by two, so that keys are a quarter of the
-    positions, and o brings C/2 back to C. gamma starts at 0, so that the block starts as the identity.
+    The released code, which made the published numbers and which BigGAN copied, differs from the paper's section 3:
+    theta and phi have C/8 channels, g has C/2 (the paper: C/8 for all), phi and g are max-pooled by two, so that keys
+    are a quarter of the positions, and o brings C/2 back to C. gamma starts at 0, so that the block starts as the
+    identity.
 
     Attributes:
       spectral_norm, spectral_eps: as in :class:`jaxgan.nn.spectral_norm.Conv`.

@@ -1,10 +1,11 @@
 """Batch normalisation, plain and class-conditional (de Vries et al. 2017, arXiv:1707.00683; BigGAN, arXiv:1809.11096).
 
-Under ``jax.jit`` over a mesh the batch axis is global, so the statistics are those of the whole batch (cross-replica BN) with
-nothing to ask for; ``groups`` writes out the other variant, each group of rows by itself. Statistics are float32 whatever
-the computation's dtype.
+Under ``jax.jit`` over a mesh the batch axis is global, so the statistics are those of the whole batch (cross-replica
+BN) with nothing to ask for; ``groups`` writes out the other variant, each group of rows by itself. Statistics are
+float32 whatever the computation's dtype.
 
-Collections: ``batch_stats`` holds running ``mean`` and ``var`` (moved in train mode where mutable); ``moments`` receives the
+Collections: ``batch_stats`` holds running ``mean`` and ``var`` (moved in train mode where mutable); ``moments``
+  receives the
 batch's own mean and variance where it is mutable, which is what standing statistics average.
 """
 
@@ -24,8 +25,9 @@ class BatchNorm(nn.Module):
       eps: added to the variance. References differ: BigGAN-PyTorch 1e-5; TF Hub and StudioGAN 1e-4.
       momentum: weight of the old running statistics (torch's momentum 0.1 is 0.9 here).
       affine: learn a gain [C] (from 1) and a bias [C] (from 0). The class-conditional form passes its own instead.
-      groups: None for statistics of the whole batch, or the number of contiguous blocks of rows to normalise separately;
-        running statistics are then the mean over groups. With as many groups as devices no statistic crosses devices.
+      groups: None for statistics of the whole batch, or the number of contiguous blocks of rows to normalise
+        separately; running statistics are then the mean over groups. With as many groups as devices no statistic
+        crosses devices.
       dtype, param_dtype: of the computation and of the parameters.
 
     Running variance is the biased one, as in TensorFlow, where BigGAN was trained; torch stores the unbiased one.
@@ -74,7 +76,8 @@ class BatchNorm(nn.Module):
             gain = self.param("scale", nn.initializers.ones, (features,), self.param_dtype)[None]
             bias = self.param("bias", nn.initializers.zeros, (features,), self.param_dtype)[None]
 
-        # One multiply and one add over the activation: gain / std and bias - mean * gain / std are per row, not per pixel.
+        # One multiply and one add over the activation: gain / std and bias - mean * gain / std are per row, not per
+        # pixel.
         scale = 1.0 / jnp.sqrt(var + self.eps)
         shift = -mean * scale
         if mean.shape[0] > 1:
@@ -90,7 +93,8 @@ class BatchNorm(nn.Module):
 class ConditionalBatchNorm(nn.Module):
     """Batch normalisation whose gain and bias come from a condition: gain = 1 + W c, bias = V c (BigGAN, appendix B).
 
-    The 1 matters: compare_gan multiplies by W c alone, and starts with dead activations. W and V have no bias of their own and
+    The 1 matters: compare_gan multiplies by W c alone, and starts with dead activations. W and V have no bias of their
+      own and
     are spectrally normalised with the rest of the generator.
 
     Attributes:
@@ -123,9 +127,7 @@ class ConditionalBatchNorm(nn.Module):
 
         def affine(name: str) -> Array:
             if self.num_classes is None:
-                layer: nn.Module = Dense(
-                    x.shape[-1], use_bias=False, kernel_init=self.kernel_init, name=name, **shared
-                )
+                layer: nn.Module = Dense(x.shape[-1], use_bias=False, kernel_init=self.kernel_init, name=name, **shared)
             else:
                 layer = Embed(self.num_classes, x.shape[-1], embedding_init=self.kernel_init, name=name, **shared)
             return layer(condition)
@@ -139,4 +141,4 @@ class ConditionalBatchNorm(nn.Module):
             param_dtype=self.param_dtype,
             name="norm",
         )
-        return normalize(x, 1.0 + affine("gain"), affine("bias"), train=train)
+        return normalize(x, 1.0 + affine("gain").astype(jnp.float32), affine("bias"), train=train)

@@ -9,7 +9,8 @@ from jaxgan.nn.residual import Layer
 
 
 class UpBottleneck(nn.Module):
-    """norm-ReLU-1x1, norm-ReLU(-upsample)-3x3, norm-ReLU-3x3, norm-ReLU-1x1; beside it the first channels of x(, upsampled).
+    """norm-ReLU-1x1, norm-ReLU(-upsample)-3x3, norm-ReLU-3x3, norm-ReLU-1x1; beside it the first channels of x(,
+    upsampled).
 
     The shortcut has no parameters: where the block narrows, the surplus channels are dropped.
 

@@ -15,7 +15,8 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def initializer(name: str) -> Initializer:
-    """The initialiser called ``name``: 'orthogonal' (BigGAN, ImageNet) or 'normal_02' (N(0, 0.02): DCGAN, BigGAN-PyTorch's CIFAR).
+    """The initialiser called ``name``: 'orthogonal' (BigGAN, ImageNet) or 'normal_02' (N(0, 0.02): DCGAN,
+    BigGAN-PyTorch's CIFAR).
 
     Raises:
       ValueError: naming the initialisers that exist.

@@ -47,8 +47,8 @@ class DownBlock(nn.Module):
     """(ReLU,) 3x3, ReLU, 3x3(, average pool); beside it 1x1(, average pool).
 
     The block that sees the image has no ReLU before its first convolution, and its shortcut pools before the 1x1
-    convolution; the other blocks pool after it (BigGAN-PyTorch, compare_gan). The last block, which keeps both channels and
-    resolution, has an identity shortcut.
+    convolution; the other blocks pool after it (BigGAN-PyTorch, compare_gan). The last block, which keeps both channels
+    and resolution, has an identity shortcut.
 
     Attributes:
       features: output channels, and the hidden ones too (the "wide" discriminator of SAGAN and BigGAN).

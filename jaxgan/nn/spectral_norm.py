@@ -1,10 +1,10 @@
 """Spectral normalisation (Miyato et al. 2018, arXiv:1802.05957) and the layers that carry it.
 
 A layer's weight is divided by an estimate of its largest singular value, from one power iteration on the matrix
-[outputs, everything else] (the convention of BigGAN-PyTorch and of torch). The left vector ``u`` lives in the collection
-``'spectral'`` and is stored only where that collection is mutable: ``module.apply(..., mutable=['spectral'])`` moves it by
-one iteration, any other call leaves it, so evaluation is read-only by construction. ``u`` and ``v`` carry no gradient, sigma does
-(BigGAN-PyTorch ``layers.py``, torch ``spectral_norm``).
+[outputs, everything else] (the convention of BigGAN-PyTorch and of torch). The left vector ``u`` lives in the
+collection ``'spectral'`` and is stored only where that collection is mutable: ``module.apply(...,
+mutable=['spectral'])`` moves it by one iteration, any other call leaves it, so evaluation is read-only by construction.
+``u`` and ``v`` carry no gradient, sigma does (BigGAN-PyTorch ``layers.py``, torch ``spectral_norm``).
 """
 
 from typing import Any
@@ -28,8 +28,8 @@ def power_iteration(matrix: Array, u: Array, *, eps: float = 1e-6) -> tuple[Arra
     Args:
       matrix: [M, N] float.
       u: [M] float, the current left vector.
-      eps: the least norm to divide by. References differ: BigGAN-PyTorch's layers 1e-12, its ImageNet script and StudioGAN
-        1e-6, the TF Hub release 1e-4.
+      eps: the least norm to divide by. References differ: BigGAN-PyTorch's layers 1e-12, its ImageNet script and
+        StudioGAN 1e-6, the TF Hub release 1e-4.
 
     Returns:
       ``(sigma, u)``: the estimate, [] float, differentiable in ``matrix``; and the moved vector [M], without gradient.
@@ -87,8 +87,8 @@ class Dense(nn.Dense):
 class Embed(nn.Module):
     """A table of class vectors, spectrally normalised unless ``spectral_norm=False``.
 
-    Called with int labels [B] it gives rows [B, features]; with floats [B, num_embeddings] it gives those mixtures of rows,
-    which is how one interpolates between classes.
+    Called with int labels [B] it gives rows [B, features]; with floats [B, num_embeddings] it gives those mixtures of
+    rows, which is how one interpolates between classes.
     """
 
     num_embeddings: int
@@ -102,9 +102,7 @@ class Embed(nn.Module):
     @nn.compact
     def __call__(self, labels: Array) -> Array:
         """Looks up int labels [B], or mixes rows by float weights [B, num_embeddings] -> [B, features]."""
-        table = self.param(
-            "embedding", self.embedding_init, (self.num_embeddings, self.features), self.param_dtype
-        )
+        table = self.param("embedding", self.embedding_init, (self.num_embeddings, self.features), self.param_dtype)
         if self.spectral_norm:
             table = _normalized(self, table, 0, self.spectral_eps)
         table = table.astype(self.dtype or self.param_dtype)

@@ -1,7 +1,7 @@
 """The two-player losses, as pairs of pure functions of logits.
 
-Each pair says what the discriminator minimises given logits of real and of generated images, and what the generator minimises given
-logits of generated ones. Losses are means over the batch.
+Each pair says what the discriminator minimises given logits of real and of generated images, and what the generator
+minimises given logits of generated ones. Losses are means over the batch.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,9 @@ def hinge_generator(fake: Array) -> Array:
 
 
 def minimax_discriminator(real: Array, fake: Array) -> Array:
-    """-mean log D(x) - mean log(1 - D(G(z))), D the sigmoid of the logit (Goodfellow et al. 2014, arXiv:1406.2661, eq. 1)."""
+    """-mean log D(x) - mean log(1 - D(G(z))), D the sigmoid of the logit (Goodfellow et al. 2014, arXiv:1406.2661, eq.
+    1).
+    """
     _same_shape(real, fake)
     return jax.nn.softplus(-real).mean() + jax.nn.softplus(fake).mean()
 

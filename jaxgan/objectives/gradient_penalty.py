@@ -8,7 +8,8 @@ from jax import Array
 
 
 def r1_penalty(critic: Callable[[Array], Array], images: Array) -> Array:
-    """1/2 E |grad_x D(x)|^2 on real images (Mescheder et al. 2018, arXiv:1801.04406, eq. 9, with gamma left to the caller).
+    """1/2 E |grad_x D(x)|^2 on real images (Mescheder et al. 2018, arXiv:1801.04406, eq. 9, with gamma left to the
+    caller).
 
     Args:
       critic: images [B, H, W, C] -> logits [B], each depending on its own image alone.

@@ -13,8 +13,9 @@ def orthogonal_penalty(params: Any, *, exclude: str | None = None, paper: bool =
 
     W is the weight as a matrix [everything else, outputs], for every parameter of two or more dimensions.
 
-    BigGAN-PyTorch adds 2 beta (W W^T off the diagonal) W to the gradient, half of what equation 3 gives; this returns the penalty whose
-    gradient that is, 1/2 |...|^2. ``paper=True`` gives equation 3 itself. The public checkpoints were trained without any.
+    BigGAN-PyTorch adds 2 beta (W W^T off the diagonal) W to the gradient, half of what equation 3 gives; this returns
+    the penalty whose gradient that is, 1/2 |...|^2. ``paper=True`` gives equation 3 itself. The public checkpoints were
+    trained without any.
 
     Args:
       params: a tree of parameters: kernels [..., outputs], embeddings [rows, features].

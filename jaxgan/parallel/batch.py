@@ -1,7 +1,7 @@
 """Batch layouts that move no data between devices.
 
-Latents drawn inside a jitted step have no sharding of their own, and a batch that is cut in blocks or concatenated has to
-be moved. Constraining what is born inside the step, and splitting and joining interleaved, costs no communication.
+Latents drawn inside a jitted step have no sharding of their own, and a batch that is cut in blocks or concatenated has
+to be moved. Constraining what is born inside the step, and splitting and joining interleaved, costs no communication.
 """
 
 import jax

@@ -25,7 +25,9 @@ def make_mesh(*, data: int = -1, fsdp: int = 1, devices: Sequence[jax.Device] | 
     """
     devices = list(jax.devices() if devices is None else devices)
     if fsdp < 1 or data == 0 or data < -1:
-        raise ValueError(f"mesh sizes must be positive (data may be -1: all that is left), got data={data}, fsdp={fsdp}")
+        raise ValueError(
+            f"mesh sizes must be positive (data may be -1: all that is left), got data={data}, fsdp={fsdp}"
+        )
     if data == -1:
         data = len(devices) // fsdp
     if data * fsdp != len(devices):

@@ -30,7 +30,8 @@ def fsdp_largest(shape: tuple[int, ...], mesh: Mesh, *, min_size: int = 2**10) -
     return P()
 
 
-# Parameters, their optimiser moments and their averages; statistics and power-iteration vectors are small and stay whole.
+# Parameters, their optimiser moments and their averages; statistics and power-iteration vectors are small and stay
+# whole.
 FSDP: Rules = ((r"(^|.*/)(params|mu|nu|trace)/.*", fsdp_largest), (".*", P()))
 
 
@@ -40,7 +41,8 @@ def path_name(path: tuple[Any, ...]) -> str:
 
 
 def shardings(tree: Any, rules: Rules, mesh: Mesh) -> Any:
-    """A tree of ``NamedSharding`` for ``tree`` (arrays or ``ShapeDtypeStruct``): the first rule whose regex matches a path.
+    """A tree of ``NamedSharding`` for ``tree`` (arrays or ``ShapeDtypeStruct``): the first rule whose regex matches a
+    path.
 
     Raises:
       ValueError: where no rule matches a leaf.

@@ -11,18 +11,22 @@ from jaxgan.training.state import Variables
 
 
 def decay_for_half_life(half_life_images: float, images_per_step: int) -> float:
-    """The decay at which a weight halves after ``half_life_images`` images: runs at any batch size then average alike (arXiv:1912.04958)."""
+    """The decay at which a weight halves after ``half_life_images`` images: runs at any batch size then average alike
+    (arXiv:1912.04958).
+    """
     return 0.5 ** (images_per_step / half_life_images)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ema:
-    """Averages every collection of the named nets, buffers too (BigGAN-PyTorch and StudioGAN; compare_gan only parameters).
+    """Averages every collection of the named nets, buffers too (BigGAN-PyTorch and StudioGAN; compare_gan only
+    parameters).
 
     Attributes:
       nets: names.
       decay: weight of the old average (BigGAN: 0.9999).
-      start_step: before it the average copies, so that it never holds the initial weights (BigGAN: 20,000; CIFAR: 1,000).
+      start_step: before it the average copies, so that it never holds the initial weights (BigGAN: 20,000; CIFAR:
+        1,000).
     """
 
     nets: tuple[str, ...]

@@ -1,11 +1,14 @@
 """What a family of GANs must say of itself: the trainer knows nothing more."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
+from jax.sharding import Mesh
 
 from jaxgan.parallel import REPLICATED, Rules
 from jaxgan.training.ema import Ema
@@ -20,7 +23,17 @@ class Method(Protocol):
     Attributes:
       players: player -> the nets that its optimiser moves.
       optimizers: player -> optimiser.
+      latent_shape: shape of one latent, which truncation applies to; None where nothing is drawn.
+      num_classes: classes that ``sample`` takes labels of; 0 for none.
     """
+
+    @property
+    def latent_shape(self) -> tuple[int, ...] | None:
+        """Shape of one latent, which truncation applies to; None where nothing is drawn."""
+
+    @property
+    def num_classes(self) -> int:
+        """Classes that ``sample`` takes labels of; 0 for none."""
 
     @property
     def players(self) -> Mapping[str, tuple[str, ...]]:
@@ -37,10 +50,14 @@ class Method(Protocol):
         """All players' updates. Counting, averaging and sharding happen outside."""
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
-        """Draws with fixed statistics; ``image`` [B, H, W, C] in [-1, 1] is what metrics score, the rest are panels to look at."""
+        """Draws with fixed statistics; ``image`` [B, H, W, C] in [-1, 1] is what metrics score, the rest are panels to
+        look at.
+        """
 
     def moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:
-        """The statistics that one train-mode draw sees, by net, shaped as its ``batch_stats``; empty where there are none."""
+        """The statistics that one train-mode draw sees, by net, shaped as its ``batch_stats``; empty where there are
+        none.
+        """
 
     def enter(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
         """Prepares the state on a stage's first step; most methods return it as it is."""
@@ -52,28 +69,39 @@ class Stage(NamedTuple):
     Attributes:
       name: for logs.
       method: who moves, and how.
-      data: opens the stage's data, as ``data()``; called only where a stage trains.
+      data: ``data(start_step)`` opens this process's rows of the batches from that step on; called only where a stage
+        trains.
+      batch: shapes and dtypes of one step's global batch.
+      images_per_step: for the images/s of logs.
       steps: its length.
     """
 
     name: str
     method: Method
-    data: Callable[[], Any]
+    data: Callable[[int], Iterator[dict[str, np.ndarray]]]
+    batch: dict[str, jax.ShapeDtypeStruct]
+    images_per_step: int
     steps: int
 
 
 class Evaluator(NamedTuple):
-    """A score, or a picture, computed from the networks now and then.
+    """Scores, or pictures, computed from the networks now and then.
 
     Attributes:
       name: for logs and the command line.
-      run: (nets, step) -> metric name -> float; averaged nets take the place of raw ones where they exist.
+      run: (nets, step) -> name -> float, or uint8 picture [H, W, C]; averaged nets stand in the place of raw ones where
+        they exist.
       every_steps: how often in training; 0 for at the end alone.
     """
 
     name: str
-    run: Callable[[dict[str, Variables], int], dict[str, float]]
+    run: Callable[[dict[str, Variables], int], dict[str, float | np.ndarray]]
     every_steps: int
+
+
+def _no_evaluators(mesh: Mesh) -> Sequence[Evaluator]:
+    del mesh
+    return ()
 
 
 class Experiment(NamedTuple):
@@ -82,22 +110,22 @@ class Experiment(NamedTuple):
     Attributes:
       stages: in order; a plain GAN has one.
       ema: which nets are averaged, and how; None for none.
-      evaluators: builds the scores for a mesh and a folder for pictures, as ``evaluators(mesh, pictures)``.
+      evaluators: the scores, for a mesh.
       rules: partition rules for the state.
     """
 
     stages: Sequence[Stage]
     ema: Ema | None = None
-    evaluators: Callable[..., Sequence[Evaluator]] = lambda *_: ()
+    evaluators: Callable[[Mesh], Sequence[Evaluator]] = _no_evaluators
     rules: Rules = REPLICATED
 
+    def fresh_state(self, rng: Array) -> TrainState:
+        """The state at step 0, averages included."""
+        stage = self.stages[0]
+        blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), stage.batch)
+        state = stage.method.init(rng, blank)
+        return state if self.ema is None else state.replace(ema=self.ema.init(state.nets))
 
-def state_shapes(experiment: Experiment, batch: Any) -> Any:
-    """The state's shapes and dtypes, from those of a batch, with no array built."""
-    method = experiment.stages[0].method
-
-    def init(rng: Array, batch: Any) -> TrainState:
-        state = method.init(rng, batch)
-        return state if experiment.ema is None else state.replace(ema=experiment.ema.init(state.nets))
-
-    return jax.eval_shape(init, jax.random.key(0), batch)
+    def shapes(self) -> TrainState:
+        """The state's shapes and dtypes, with no array built."""
+        return jax.eval_shape(self.fresh_state, jax.random.key(0))

@@ -10,7 +10,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxgan.parallel import BATCH, shardings
 from jaxgan.training.ema import Ema
-from jaxgan.training.method import Batch, Method
+from jaxgan.training.method import Batch, Experiment, Method
 from jaxgan.training.state import Metrics, TrainState
 from jaxgan.training.unroll import repeat
 
@@ -22,14 +22,14 @@ def make_step(
 ) -> StepFn:
     """The pure function (state, batch, rng) -> (state, metrics) of one step, or of several.
 
-    The method's step is run under ``fold_in(rng, state.step)``, so that the run's only random state is its seed; the averages are
-    updated and the step is counted.
+    The method's step is run under ``fold_in(rng, state.step)``, so that the run's only random state is its seed; the
+    averages are updated and the step is counted.
 
     Args:
       method: who moves, and how.
       ema: which nets are averaged.
-      steps_per_dispatch: K > 1 runs K steps in a call; every array of the batch then has a leading axis of K, and metrics are
-        those of each step, [K].
+      steps_per_dispatch: K > 1 runs K steps in a call; every array of the batch then has a leading axis of K, and
+        metrics are those of each step, [K].
       unroll: of the K steps, see :func:`jaxgan.training.unroll.repeat`.
     """
 
@@ -53,7 +53,8 @@ def make_step(
 def compile_step(
     step: StepFn, mesh: Mesh, state_shardings: Any, *, steps_per_dispatch: int = 1, donate: bool = True
 ) -> Any:
-    """``jax.jit`` of a step over a mesh: state as its shardings say, batch split over the mesh, metrics whole, state donated.
+    """``jax.jit`` of a step over a mesh: state as its shardings say, batch split over the mesh, metrics whole, state
+    donated.
 
     Call and lower the result inside ``jax.set_mesh(mesh)``.
     """
@@ -67,24 +68,14 @@ def compile_step(
     )
 
 
-def init_state(
-    method: Method, *, ema: Ema | None, rng: Array, batch: Any, mesh: Mesh, rules: Any
-) -> tuple[TrainState, Any]:
-    """A fresh state, born sharded, and its shardings.
+def init_state(experiment: Experiment, *, rng: Array, mesh: Mesh) -> tuple[TrainState, Any]:
+    """A fresh state, born sharded as the experiment's rules say, and its shardings.
 
     Args:
-      method, ema: as in :func:`make_step`.
+      experiment: its first stage's method makes the state.
       rng: the key that initial weights come from.
-      batch: arrays, or shapes and dtypes, of one step's data.
-      mesh, rules: where the leaves go.
+      mesh: where the leaves go.
     """
-
-    def init(rng: Array) -> TrainState:
-        blank = jax.tree.map(lambda x: jax.numpy.zeros(x.shape, x.dtype), batch)
-        state = method.init(rng, blank)
-        return state if ema is None else state.replace(ema=ema.init(state.nets))
-
-    where = shardings(jax.eval_shape(init, rng), rules, mesh)
+    where = shardings(experiment.shapes(), experiment.rules, mesh)
     with jax.set_mesh(mesh):
-        state = jax.jit(init, out_shardings=where)(rng)
-    return state, where
+        return jax.jit(experiment.fresh_state, out_shardings=where)(rng), where

@@ -14,8 +14,8 @@ def repeat(
 ) -> tuple[Carry, Any]:
     """``lax.scan(body, carry, xs)``, unrolled where that is faster.
 
-    On XLA:CPU a convolution inside a loop leaves the fast path and runs 30 to 50 times slower, so there the body is written out; on
-    TPU and GPU a scan compiles once for all iterations.
+    On XLA:CPU a convolution inside a loop leaves the fast path and runs 30 to 50 times slower, so there the body is
+    written out; on TPU and GPU a scan compiles once for all iterations.
 
     Args:
       body: (carry, x) -> (carry, y), as for ``lax.scan``.

@@ -14,6 +14,9 @@ from jaxgan.training.state import Metrics, TrainState, Variables
 if TYPE_CHECKING:
     from jaxgan.training.method import Method
 
+# What methods hold: they need no Linen of their own.
+Module = nn.Module
+
 # loss_fn(nets) -> (loss, (mutated collections by net, metrics))
 LossFn = Callable[[dict[str, Variables]], tuple[Array, tuple[dict[str, Variables], Metrics]]]
 
@@ -23,8 +26,8 @@ def apply(
 ) -> tuple[Any, Variables]:
     """Runs a network.
 
-    In train mode every collection but the parameters may move; in evaluation none does. Parameters that rules split over
-    the mesh are gathered here, before use.
+    In train mode every collection but the parameters may move; in evaluation none does. Parameters that rules split
+    over the mesh are gathered here, before use.
 
     Args:
       module: a Linen module that takes ``train``.
@@ -37,9 +40,7 @@ def apply(
       ``(output, mutated collections)``, the second empty in evaluation.
     """
     mutable = [name for name in variables if name != "params"] if train else []
-    output, mutated = module.apply(
-        gather(variables), *args, train=train, mutable=[*mutable, *collect], **kwargs
-    )
+    output, mutated = module.apply(gather(variables), *args, train=train, mutable=[*mutable, *collect], **kwargs)
     return output, dict(mutated)
 
 
@@ -60,10 +61,12 @@ def play(method: "Method", state: TrainState, player: str, loss_fn: LossFn) -> t
       method: says which nets the player moves, and with which optimiser.
       state: the state before.
       player: a key of ``method.players``.
-      loss_fn: takes all nets; returns the loss and ``(mutated, metrics)``: collections to keep, by net, and scalars to log.
+      loss_fn: takes all nets; returns the loss and ``(mutated, metrics)``: collections to keep, by net, and scalars to
+        log.
 
     Returns:
-      The state after (``step`` as before), and ``player/loss``, ``player/grad_norm`` and ``player/<metric>`` for each of the metrics.
+      The state after (``step`` as before), and ``player/loss``, ``player/grad_norm`` and ``player/<metric>`` for each
+      of the metrics.
     """
     params = {name: state.nets[name]["params"] for name in method.players[player]}
 

@@ -1,0 +1,154 @@
+"""Configs by path or bare name, with overrides from the command line (ml_collections' convention)."""
+
+import ast
+import difflib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxgan.training.errors import UserError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def folders() -> list[Path]:
+    """Where bare names are looked up: ./configs, the clone's configs/, the installed package's."""
+    places = [Path.cwd() / "configs", _PACKAGE.parent / "configs", _PACKAGE / "configs"]
+    return [p for p in dict.fromkeys(places) if p.is_dir()]
+
+
+def names() -> list[str]:
+    """The bare names that exist."""
+    return sorted({f.stem for folder in folders() for f in folder.glob("*.py") if not f.stem.startswith("_")})
+
+
+def find(name: str) -> Path:
+    """The file of a config given as a path or a bare name.
+
+    Raises:
+      UserError: with the names that exist.
+    """
+    if name.endswith(".py") or "/" in name:
+        path = Path(name)
+        if path.is_file():
+            return path
+        raise UserError(f"no config file {name}; give a path, or one of: {', '.join(names())}")
+    for folder in folders():
+        if (folder / f"{name}.py").is_file():
+            return folder / f"{name}.py"
+    near = difflib.get_close_matches(name, names(), 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise UserError(f"no config called {name!r}.{hint} There are: {', '.join(names())}; or give a path ending in .py")
+
+
+def _parse(text: str, current: Any, key: str) -> Any:
+    """``text`` as a value of the kind of ``current``."""
+    if isinstance(current, bool):
+        if text.lower() in ("true", "1", "yes"):
+            return True
+        if text.lower() in ("false", "0", "no"):
+            return False
+        raise UserError(f"--config.{key}={text}: give true or false")
+    if isinstance(current, str):
+        return text
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    if isinstance(current, tuple):
+        value = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(v, str) for v in value):
+            raise UserError(f"--config.{key}={text}: give numbers, such as {current or (1, 2)}")
+        return value
+    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(current, int) and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(current, int | float) and type(value) is not type(current):
+        kind = "a whole number" if isinstance(current, int) else "a number"
+        raise UserError(f"--config.{key}={text}: give {kind}, such as {current}")
+    return value
+
+
+def override(config: ConfigDict, key: str, text: str) -> None:
+    """Sets ``section.key`` to ``text``, read as the value it replaces.
+
+    Raises:
+      UserError: where there is no such key, with those that exist; or where the text is of another kind.
+    """
+    section: Any = config
+    parts = key.split(".")
+    for depth, part in enumerate(parts):
+        where = ".".join(["config", *parts[:depth]])
+        if not isinstance(section, ConfigDict):
+            raise UserError(f"--config.{key}: {where} is a value, not a section")
+        if part not in section:
+            near = difflib.get_close_matches(part, list(section), 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise UserError(
+                f"--config.{key}: no key {part!r} in {where}.{hint} There are: {', '.join(sorted(section))}"
+            )
+        if depth < len(parts) - 1:
+            section = section[part]
+    current = section[parts[-1]]
+    if isinstance(current, ConfigDict):
+        raise UserError(f"--config.{key} is a section; set one of its keys: {', '.join(sorted(current))}")
+    with section.ignore_type():
+        section[parts[-1]] = _parse(text, current, key)
+
+
+def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Takes the ``--config.a.b=value`` (or ``--config.a.b value``) out of a command line.
+
+    Returns:
+      The rest, and (key, text) pairs in order.
+    """
+    rest, pairs = [], []
+    queue = list(arguments)
+    while queue:
+        item = queue.pop(0)
+        if not item.startswith("--config."):
+            rest.append(item)
+            continue
+        key, equals, text = item.removeprefix("--config.").partition("=")
+        if not equals:
+            if not queue or queue[0].startswith("--"):
+                raise UserError(f"{item} needs a value: {item}=VALUE")
+            text = queue.pop(0)
+        pairs.append((key, text))
+    return rest, pairs
+
+
+def load(name: str, overrides: Sequence[tuple[str, str]] = ()) -> ConfigDict:
+    """Loads ``name`` ('path.py', 'path.py:arg', 'bare_name' or 'bare_name:arg') and applies overrides.
+
+    Raises:
+      UserError: on an unknown config, argument or key.
+    """
+    name, _, arg = name.partition(":")
+    path = find(name)
+    spec = importlib.util.spec_from_file_location(f"jaxgan_config_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+        raise UserError(f"{path} has no get_config(arg='') -> ConfigDict")
+    config = module.get_config(arg)
+    for key, text in overrides:
+        override(config, key, text)
+    return config
+
+
+def from_json(record: dict[str, Any]) -> ConfigDict:
+    """The config of a run's config.json; lists there are tuples here."""
+
+    def tuples(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: tuples(v) for k, v in value.items()}
+        return tuple(tuples(v) for v in value) if isinstance(value, list) else value
+
+    return ConfigDict(tuples(record))

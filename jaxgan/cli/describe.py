@@ -1,0 +1,70 @@
+"""``jaxgan describe``."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from jaxgan.cli import arguments as flags
+
+_DESCRIPTION = """Prints an experiment's resolved config and each network's size, in seconds: no data is opened and no
+array built."""
+
+_EXAMPLES = """  jaxgan describe --config=biggan_imagenet128
+  jaxgan describe --config=biggan_imagenet128:table1=4 --json
+  jaxgan describe --config=biggan_cifar10 --compile"""
+
+
+def _compiled(experiment: Any, config: Any) -> dict[str, Any]:
+    """FLOPs and memory of the step, compiled for the devices present."""
+    import jax
+
+    from jaxgan.parallel import make_mesh, shardings
+    from jaxgan.training.step import compile_step, make_step
+
+    mesh = make_mesh(data=config.parallel.data, fsdp=config.parallel.fsdp)
+    stage, shapes = experiment.stages[0], experiment.shapes()
+    step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, shardings(shapes, experiment.rules, mesh))
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    with jax.set_mesh(mesh):
+        compiled = step.lower(shapes, stage.batch, key).compile()
+    memory = compiled.memory_analysis()
+    return {
+        "devices": mesh.size,
+        "device_kind": jax.devices()[0].device_kind,
+        "flops_per_device": compiled.cost_analysis().get("flops"),
+        "argument_bytes_per_device": memory.argument_size_in_bytes,
+        "temporary_bytes_per_device": memory.temp_size_in_bytes,
+        "donated_bytes_per_device": memory.alias_size_in_bytes,
+    }
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the verb; returns the exit code."""
+    made = flags.parser("describe", _DESCRIPTION, _EXAMPLES)
+    flags.add_config(made)
+    made.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    made.add_argument("--compile", action="store_true", help="compile the step here, and add its FLOPs and memory")
+    parsed, overrides = flags.parse(made, arguments)
+
+    from jaxgan import recipes
+    from jaxgan.cli.config import load
+    from jaxgan.training.logging import parameter_table
+    from jaxgan.training.state import count_parameters
+
+    config = load(parsed.config, overrides)
+    experiment = recipes.build(config)
+    shapes = experiment.shapes()
+    nets = {name: {"parameters": count_parameters(variables)} for name, variables in shapes.nets.items()}
+    record: dict[str, Any] = {"config": json.loads(config.to_json()), "nets": nets}
+    if parsed.compile:
+        record["step"] = _compiled(experiment, config)
+    if parsed.json:
+        print(json.dumps(record, indent=2))
+        return 0
+    print(config)
+    print(parameter_table(shapes))
+    for name, net in nets.items():
+        print(f"{name}: {net['parameters']:,} parameters")
+    for key, value in record.get("step", {}).items():
+        print(f"step {key}: {value:,.0f}" if isinstance(value, int | float) else f"step {key}: {value}")
+    return 0

@@ -1,0 +1,81 @@
+"""``jaxgan VERB ...``: parses, dispatches, and turns a user's mistake into one line and an exit code."""
+
+import importlib
+import importlib.metadata
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+VERBS = {
+    "train": "train an experiment, or go on with one",
+    "sample": "draw images from a trained run",
+    "evaluate": "score a trained run",
+    "describe": "print an experiment's config and sizes, without data or training",
+}
+
+_USAGE = """usage: jaxgan VERB [options]
+
+GANs in JAX: train, sample and score from one command line.
+
+verbs:
+{verbs}
+
+Every verb explains itself:  jaxgan VERB --help
+First steps:                 jaxgan train --config=biggan_digits16 --workdir=runs/digits
+                             jaxgan sample --workdir=runs/digits --num_images=100 --out=digits.png
+"""
+
+EXIT_USER_ERROR = 1
+
+
+def _usage() -> str:
+    return _USAGE.format(verbs="\n".join(f"  {name:<10} {text}" for name, text in VERBS.items()))
+
+
+def _fast_cpu_convolutions() -> str | None:
+    """Turns off an XLA:CPU fusion that makes convolutions slow in jaxlib 0.10; must run before jax starts.
+
+    The flag is unknown to other versions, which abort on unknown flags. Setting any value of it in XLA_FLAGS oneself
+    takes precedence.
+    """
+    flag = "--xla_cpu_experimental_ynn_fusion_type"
+    present = os.environ.get("XLA_FLAGS", "")
+    if not importlib.metadata.version("jaxlib").startswith("0.10.") or flag in present:
+        return None
+    os.environ["XLA_FLAGS"] = f"{present} {flag}=".strip()
+    return f"{flag}= (faster convolutions on CPU; set the flag in XLA_FLAGS to choose otherwise)"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one verb; returns 0 on success, 1 on a user's mistake, 42 where a scheduler should start it again."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_usage(), end="")
+        return 0 if arguments else EXIT_USER_ERROR
+    if arguments[0] == "--version":
+        print(importlib.metadata.version("jaxgan"))
+        return 0
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        print(f"jaxgan: unknown verb {verb!r}; there are {', '.join(VERBS)}. See `jaxgan --help`.", file=sys.stderr)
+        return EXIT_USER_ERROR
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("jaxgan").setLevel(logging.INFO)
+    traceback = "--traceback" in rest
+    if "--help" not in rest and "-h" not in rest and (note := _fast_cpu_convolutions()):
+        logging.getLogger("jaxgan").info("XLA: %s", note)
+    try:
+        return importlib.import_module(f"jaxgan.cli.{verb}").run(rest)
+    except (ValueError, OSError) as error:
+        if traceback:
+            raise
+        print(f"jaxgan {verb}: {error}\n(--traceback shows where)", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print(f"jaxgan {verb}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Opening a trained run: its config, experiment, mesh and networks."""
+
+from typing import NamedTuple
+
+import jax
+from etils import epath
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from jaxgan import recipes
+from jaxgan.cli.config import from_json
+from jaxgan.parallel import make_mesh, shardings
+from jaxgan.training.checkpoint import Checkpoints
+from jaxgan.training.ema import averaged
+from jaxgan.training.errors import UserError
+from jaxgan.training.method import Experiment, Method
+from jaxgan.training.state import Variables
+from jaxgan.training.workdir import read_config
+
+
+class Run(NamedTuple):
+    """A trained run, as sampling and scoring want it.
+
+    Attributes:
+      config, experiment: what was trained.
+      mesh: all devices present, along ``data``.
+      method: of the last stage.
+      nets: the networks, averages in place unless raw ones were asked for.
+      step: of the checkpoint.
+    """
+
+    config: ConfigDict
+    experiment: Experiment
+    mesh: Mesh
+    method: Method
+    nets: dict[str, Variables]
+    step: int
+
+
+def open_run(workdir: epath.PathLike, *, step: int | None = None, raw: bool = False) -> Run:
+    """Restores the networks of ``step``, or of the newest sound checkpoint, onto the devices present.
+
+    Raises:
+      UserError: where there is no run, or no checkpoint.
+    """
+    config = from_json(read_config(workdir))
+    experiment = recipes.build(config)
+    mesh = make_mesh()
+    target = experiment.shapes()
+    where = shardings(target, experiment.rules, mesh)
+    target = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), target, where)
+    checkpoints = Checkpoints(workdir)
+    restored = checkpoints.restore(target, step)
+    checkpoints.close()
+    if restored is None:
+        raise UserError(f"{workdir} has no checkpoint yet; train it further")
+    state, _ = restored
+    nets = state.nets if raw else averaged(state.nets, state.ema)
+    return Run(config, experiment, mesh, experiment.stages[-1].method, nets, int(state.step))

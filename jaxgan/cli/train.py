@@ -1,0 +1,86 @@
+"""``jaxgan train``."""
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from jaxgan.cli import arguments as flags
+
+log = logging.getLogger("jaxgan")
+
+EXIT_RESTART = 42
+
+_DESCRIPTION = """Trains an experiment in a folder of its own. The same command goes on from the newest checkpoint, and
+after a kill at any moment ends in the same state, bit for bit. Records go to metrics.jsonl and tb/ (TensorBoard),
+pictures to samples/, states to checkpoints/."""
+
+_EXAMPLES = """  jaxgan train --config=biggan_digits16 --workdir=runs/digits
+  jaxgan train --config=biggan_cifar10 --workdir=runs/cifar --config.data.data_dir=~/tensorflow_datasets
+  jaxgan train --config=biggan_cifar10 --workdir=runs/mine --config.data.name=folder:photos \\
+      --config.generator.num_classes=3 --config.discriminator.num_classes=3
+  jaxgan train --config=biggan_imagenet128:table1=8 --workdir=gs://bucket/run --coordinator=auto"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the verb; returns the exit code."""
+    made = flags.parser("train", _DESCRIPTION, _EXAMPLES)
+    flags.add_config(made)
+    flags.add_workdir(made)
+    made.add_argument("--accept_config_change", action="store_true", help="go on with a run under a changed config")
+    made.add_argument("--no_progress", action="store_true", help="no progress bar")
+    flags.add_processes(made)
+    parsed, overrides = flags.parse(made, arguments)
+
+    # Imported late: --help and mistyped flags answer at once.
+    from etils import epath
+
+    from jaxgan import recipes
+    from jaxgan.cli.config import load
+    from jaxgan.parallel import initialize, is_main, make_mesh
+    from jaxgan.training.logging import read_metrics
+    from jaxgan.training.loop import LoopOptions, train
+    from jaxgan.training.workdir import claim_config, lock, write_environment
+
+    initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
+    config = load(parsed.config, overrides)
+    experiment = recipes.build(config)
+    record = json.loads(config.to_json())
+    workdir = epath.Path(os.path.expanduser(parsed.workdir))
+    if "://" not in str(workdir):
+        workdir = epath.Path(os.path.abspath(workdir))
+    mesh = make_mesh(data=config.parallel.data, fsdp=config.parallel.fsdp)
+    with lock(workdir):
+        claim_config(workdir, record, accept_change=parsed.accept_config_change)
+        if is_main():
+            write_environment(workdir)
+        driving = {key: value for key, value in config.training.items() if key != "steps"}
+        options = LoopOptions(**driving, progress=not parsed.no_progress)
+        outcome = train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
+    if outcome.stopped_by is not None:
+        name = signal.Signals(outcome.stopped_by).name
+        log.info("stopped by %s after saving step %d; the same command goes on", name, int(outcome.state.step))
+        return EXIT_RESTART if outcome.stopped_by == signal.SIGTERM else 128 + outcome.stopped_by
+    if is_main():
+        _report(workdir, read_metrics(workdir / "metrics.jsonl"))
+    return 0
+
+
+def _report(workdir: Any, records: list[dict[str, Any]]) -> None:
+    """Says where everything lies, and the newest scores."""
+    pictures = sorted((workdir / "samples").glob("*.png"), key=lambda p: int(p.stem.split("-")[0]))
+    events = sorted((workdir / "tb").glob("events*"))
+    steps = sorted((workdir / "checkpoints").glob("[0-9]*"), key=lambda p: int(p.name))
+    for name, found in (("samples", pictures), ("events", events), ("checkpoint", steps)):
+        if found:
+            print(f"{name:<11}{found[-1]}")
+    print(f"{'metrics':<11}{workdir / 'metrics.jsonl'}")
+    scored = [r for r in records if any(k.startswith("eval/") for k in r)]
+    if scored:
+        for key, value in scored[-1].items():
+            if key.startswith("eval/"):
+                print(f"{key.removeprefix('eval/').upper()} {value:.4g}")
+    sys.stdout.flush()

@@ -1,0 +1,90 @@
+"""Drawing images from trained networks: jitted, sharded, and the same whatever the batch size and the devices."""
+
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh
+
+from jaxgan.latent import draw_latents
+from jaxgan.nn import to_uint8
+from jaxgan.parallel import shard_batch, to_host
+from jaxgan.training.method import Method
+from jaxgan.training.state import Variables
+
+
+class Truncation(NamedTuple):
+    """Which truncation, and how much: see :func:`jaxgan.latent.draw_latents`."""
+
+    mode: str = "none"
+    value: float = 1.0
+
+
+@functools.partial(jax.jit, static_argnames=("method", "truncation"))
+def _draw(method: Method, truncation: Truncation, nets: Any, labels: Array, indices: Array, rng: Array) -> Array:
+    """uint8 images [B, H, W, C], image i from the key folded with its own index."""
+    batch = {"label": shard_batch(labels)}
+    if method.latent_shape is not None:
+        shape = method.latent_shape
+
+        def latent(index: Array) -> Array:
+            return draw_latents(
+                jax.random.fold_in(rng, index), shape, mode=truncation.mode, truncation=truncation.value
+            )
+
+        batch["z"] = shard_batch(jax.vmap(latent)(indices))
+    return to_uint8(method.sample(nets, batch, rng)["image"])
+
+
+def sample_batches(
+    method: Method,
+    nets: dict[str, Variables],
+    labels: np.ndarray,
+    *,
+    rng: Array,
+    mesh: Mesh,
+    batch_size: int = 64,
+    truncation: Truncation = Truncation(),  # noqa: B008 (immutable)
+) -> Iterator[np.ndarray]:
+    """Draws an image for each label, batch by batch.
+
+    Args:
+      method: draws.
+      nets: its networks, averages in place.
+      labels: [N] int, or [N, num_classes] float weights.
+      rng: image i comes from ``fold_in(rng, i)``, so it does not depend on the batch size or the mesh.
+      mesh: the devices; every batch is split over them.
+      batch_size: rounded up to a multiple of the devices. The last batch is padded, so that one program serves all.
+      truncation: of the latents.
+
+    Yields:
+      uint8 [<= batch_size, H, W, C], N images in all.
+    """
+    batch_size = -(-batch_size // mesh.size) * mesh.size
+    with jax.set_mesh(mesh):
+        pending: tuple[Array, int] | None = None
+        for start in range(0, len(labels), batch_size):
+            rows = labels[start : start + batch_size]
+            padded = np.resize(rows, (batch_size, *rows.shape[1:]))
+            images = _draw(method, truncation, nets, padded, jnp.arange(start, start + batch_size), rng)
+            # The next batch is dispatched before this one is fetched.
+            if pending is not None:
+                yield to_host(pending[0])[: pending[1]]
+            pending = (images, len(rows))
+        if pending is not None:
+            yield to_host(pending[0])[: pending[1]]
+
+
+def sample_images(method: Method, nets: dict[str, Variables], labels: np.ndarray, **options: Any) -> np.ndarray:
+    """All of :func:`sample_batches` as one array: uint8 [N, H, W, C]."""
+    return np.concatenate(list(sample_batches(method, nets, labels, **options)))
+
+
+def balanced_labels(num_images: int, classes: int | list[int] | np.ndarray) -> np.ndarray:
+    """[num_images] int32 that go round the classes (a number of them, or a list) in turn."""
+    choices = np.arange(max(classes, 1)) if isinstance(classes, int) else np.asarray(classes)
+    return np.resize(choices, num_images).astype(np.int32)

@@ -1,0 +1,59 @@
+"""BigGAN: Large Scale GAN Training for High Fidelity Natural Image Synthesis (Brock et al. 2018, arXiv:1809.11096).
+
+The checklist: what the paper, its appendix and the public implementations leave open or disagree on, and what is done
+  here. BGPT is
+ajbrock/BigGAN-PyTorch, SGN POSTECH-CVLab/PyTorch-StudioGAN, CG google/compare_gan, HF
+huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
+
+ 1. Conditional BN's gain is 1 + W c (CG: W c).
+ 2. Statistics are of the whole global batch; ``generator.bn_groups`` gives per-group ones. One formula serves training
+    and evaluation.
+ 3. Spectral norm: one power iteration in train mode, gradient through sigma, none through u and v; ``sn_eps`` 1e-6
+    (BGPT's ImageNet script, SGN).
+ 4. u moves once per update of its own net, whether real and fake pass D together or apart.
+ 5. Normalised: every conv and linear of G and D, the cBN gains and biases (linear, no bias), D's embedding. Not G's
+    shared embedding.
+ 6. Paper: Adam 5e-5 (G) and 2e-4 (D), betas 0 and 0.999, two D steps; Adam's eps 1e-6 as in BGPT's script and SGN.
+ 7. CIFAR-10 has recipes of its own: ``biggan_cifar10`` (SGN's) and ``biggan_cifar10_brock`` (BGPT's).
+ 8. Orthogonal regularisation: off-diagonal, 1e-4, on G's raw weights of two or more dimensions, but for the shared
+    embedding, with BGPT's gradient (half of eq. 3); ``method.orthogonal_weight``, 0 by default as in the public
+    checkpoints.
+ 9. The average (0.9999) copies before its start and averages buffers too (BGPT, SGN; CG: parameters alone); starts at
+    20,000 (1,000 on CIFAR).
+10. A step draws batch x d_steps real images, and fresh latents and labels for each D step and for G.
+11. Fake labels are uniform, independent of the real batch.
+12. In a D step G runs in train mode without gradient, and its running statistics move (BGPT;
+    ``method.move_statistics_in_d=False`` for SGN's).
+13. Hinge without 1/2; G minimises -mean D(G(z)).
+14. Shared embedding of 128; z is cut in blocks + 1 chunks: 120 at 64 and 128 pixels, 140 at 256, 160 at 512 (TF; BGPT
+    128). [class, z] in conditions, as in BGPT; ``generator.class_first=False`` for CG's order.
+15. Attention at 64x64 in both, as SAGAN's released code has it: C/8, C/2, pooled keys, gamma from 0, after the block.
+16. Shortcuts: 1x1 where channels or resolution change; D's first block has no ReLU first and pools before its 1x1; D's
+    last is the identity.
+17. D's head: ReLU, sum over positions, linear + <embed(y), h>.
+18. BN eps 1e-5 (BGPT; SGN and TF Hub 1e-4). Running statistics keep 0.9 of the old.
+19. Samples use standing statistics, 16 train-mode draws, computed anew for each truncation.
+20. The four truncations are named in :mod:`jaxgan.latent.truncation`.
+21. Orthogonal initialisation of conv, linear and embedding, cBN included, of the kernel as [inputs, outputs]; N(0,
+    0.02) for BGPT's CIFAR.
+22. BigGAN-deep is :mod:`jaxgan.recipes.biggan_deep`.
+23. Images are centre-cropped and resized bilinearly, without flips (BGPT); SGN flips: ``data.flip``.
+24. Batch statistics and u see the whole batch in one pass: nothing is accumulated here.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.networks import biggan
+from jaxgan.recipes.class_conditional import build_experiment
+from jaxgan.recipes.class_conditional import default_config as class_conditional_config
+from jaxgan.training.method import Experiment
+
+
+def default_config() -> ConfigDict:
+    """Every key, with this library's defaults: what a config file starts from."""
+    return class_conditional_config("biggan", biggan.Generator, biggan.Discriminator)
+
+
+def build(config: ConfigDict) -> Experiment:
+    """Binds a config; raises UserError on keys or values that do not fit."""
+    return build_experiment(config, biggan.Generator, biggan.Discriminator)

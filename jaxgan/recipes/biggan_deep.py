@@ -1,0 +1,30 @@
+"""BigGAN-deep (Brock et al. 2018, arXiv:1809.11096, section 4.2 and appendix B).
+
+The checklist of :mod:`jaxgan.recipes.biggan` holds, but for these:
+
+14. The whole z (128) joins the shared embedding at every block and in the seed.
+16. Blocks are bottlenecks of ratio 4, two a resolution. Shortcuts have no parameters in G, which drops surplus
+    channels; in D a 1x1 adds the missing ones.
+18. BN eps is 1e-4, as in the released weights.
+22. The released last convolution gives ch channels of which three are used; here it gives three. With theirs the
+    parameters are the published 50.4, 55.9 and 56.2 million at 128, 256 and 512 pixels.
+
+Optimisers and D steps are StudioGAN's for this network at batch 2048: 5e-5 and 2e-4, betas 0 and 0.999, two D steps.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.networks import biggan_deep
+from jaxgan.recipes.class_conditional import build_experiment
+from jaxgan.recipes.class_conditional import default_config as class_conditional_config
+from jaxgan.training.method import Experiment
+
+
+def default_config() -> ConfigDict:
+    """Every key, with this library's defaults: what a config file starts from."""
+    return class_conditional_config("biggan_deep", biggan_deep.Generator, biggan_deep.Discriminator)
+
+
+def build(config: ConfigDict) -> Experiment:
+    """Binds a config; raises UserError on keys or values that do not fit."""
+    return build_experiment(config, biggan_deep.Generator, biggan_deep.Discriminator)

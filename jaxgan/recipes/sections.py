@@ -1,0 +1,48 @@
+"""Between a config's sections and constructors: the keys of one are the fields of the other."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.training.errors import UserError
+
+_LINEN_FIELDS = ("parent", "name")
+
+
+def _plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str | tuple)
+
+
+def defaults(cls: Any, *, exclude: Iterable[str] = ()) -> dict[str, Any]:
+    """The fields of a dataclass that have plain defaults, as a section; dtypes become their names."""
+    section = {}
+    for field in dataclasses.fields(cls):
+        if field.name in (*_LINEN_FIELDS, *exclude) or field.default is dataclasses.MISSING:
+            continue
+        if field.name.endswith("dtype"):
+            section[field.name] = np.dtype(field.default).name
+        elif _plain(field.default):
+            section[field.name] = field.default
+    return section
+
+
+def construct(cls: Callable[..., Any], name: str, section: Mapping[str, Any], **given: Any) -> Any:
+    """``cls(**section, **given)``, with dtypes by name.
+
+    Raises:
+      UserError: where the section has a key that the constructor lacks, with those that it has.
+    """
+    fields = [f.name for f in dataclasses.fields(cls) if f.name not in (*_LINEN_FIELDS, *given)]  # type: ignore[arg-type]
+    wrong = sorted(set(section) - set(fields))
+    if wrong:
+        raise UserError(f"config.{name} has no key {wrong[0]!r}; {cls.__name__} takes {', '.join(fields)}")
+    values = {}
+    for key, value in section.items():
+        if key.endswith("dtype") and value is not None:
+            values[key] = jnp.dtype(value)
+        else:
+            values[key] = tuple(value) if isinstance(value, list) else value
+    return cls(**values, **given)

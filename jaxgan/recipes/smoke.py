@@ -1,0 +1,44 @@
+"""Any experiment, shrunk to seconds on a CPU."""
+
+from ml_collections import ConfigDict
+
+
+def shrink(config: ConfigDict) -> ConfigDict:
+    """The same recipe at a tiny width and size, on handwritten digits, for two steps.
+
+    What makes the recipe stays: its blocks, conditioning, attention, losses, optimisers and D steps (at most two).
+      Seeds of one pixel keep
+    the number of blocks and shrink the images: 1 pixel doubled by each.
+    """
+    config = config.copy_and_resolve_references()
+    blocks = config.generator.resolution.bit_length() - 3
+    side = 2**blocks
+    wide = config.generator.resolution <= 32
+    config.update(
+        {
+            "data": {
+                "name": "digits",
+                "split": "train",
+                "test_split": "test",
+                "data_dir": None,
+                "image_size": (2 * side, side) if wide else (side, side),
+                "batch_size": 16,
+            },
+            "generator": {"num_classes": 10, "bottom": (2, 1) if wide else (1, 1), "ch": 8},
+            "discriminator": {"num_classes": 10, "ch": 8},
+            "method": {"d_steps": min(config.method.d_steps, 2)},
+            "ema": {"start_step": 1},
+            "training": {"steps": 2, "save_every": 1, "log_every": 1},
+            "evaluation": {
+                "every_steps": 0,
+                "standing_passes": 2,
+                "batch_size": 16,
+                "grid_columns": 2,
+                "tstr_images": 40,
+                "tstr_steps": 2,
+            },
+        }
+    )
+    if "depth" in config.generator:
+        config.generator.depth = config.discriminator.depth = 1
+    return config

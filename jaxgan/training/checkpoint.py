@@ -1,0 +1,166 @@
+"""Checkpoints that are atomic, asynchronous and verified."""
+
+import logging
+import time
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from etils import epath
+from orbax.checkpoint import checkpoint_managers
+
+from jaxgan.training.digest import digest
+from jaxgan.training.errors import UserError
+from jaxgan.training.state import TrainState
+
+log = logging.getLogger("jaxgan")
+
+
+class DamagedCheckpointError(Exception):
+    """A checkpoint whose content is not what was saved."""
+
+
+def _signature(tree: Any) -> dict[str, str]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(p, simple=True, separator="/"): f"{x.dtype}{list(x.shape)}" for p, x in leaves}
+
+
+def _agree(value: int) -> int:
+    """Process 0's value, on every process."""
+    if jax.process_count() == 1:
+        return value
+    from jax.experimental import multihost_utils
+
+    return int(multihost_utils.broadcast_one_to_all(np.int64(value)))
+
+
+def _all_succeeded(ok: bool) -> bool:
+    if jax.process_count() == 1:
+        return ok
+    from jax.experimental import multihost_utils
+
+    return bool(np.min(multihost_utils.process_allgather(np.int32(ok))))
+
+
+class Checkpoints:
+    """A run's checkpoints, in ``<workdir>/checkpoints/<step>``.
+
+    A save returns once the state is copied to the host; files are written behind it and take their name when they are
+    complete. With the state go its digest, and what the caller passes as ``meta`` (seed, data position, config
+    fingerprint).
+    """
+
+    def __init__(self, workdir: epath.PathLike, *, keep: int = 2):
+        """Opens, and makes where missing, the checkpoints of ``workdir``; the newest ``keep`` stay."""
+        self._root = epath.Path(workdir)
+        self._directory = self._root / "checkpoints"
+        self._options = ocp.CheckpointManagerOptions(
+            preservation_policy=checkpoint_managers.LatestN(keep),
+            cleanup_tmp_directories=True,
+            create=True,
+        )
+        self._manager = ocp.CheckpointManager(self._directory, options=self._options)
+
+    @property
+    def directory(self) -> epath.Path:
+        """Where they lie."""
+        return self._directory
+
+    def steps(self) -> list[int]:
+        """The steps present, oldest first."""
+        return sorted(self._manager.all_steps())
+
+    def save(self, state: TrainState, meta: dict[str, Any]) -> None:
+        """Saves ``state`` (but for its frozen nets) under its own step; a step already present is left as it is."""
+        step = int(state.step)
+        if step in self._manager.all_steps():
+            return
+        kept = state.replace(frozen={})
+        record = {**meta, "digest": digest(kept), "signature": _signature(kept)}
+        self._manager.save(
+            step, args=ocp.args.Composite(state=ocp.args.StandardSave(kept), meta=ocp.args.JsonSave(record))
+        )
+
+    def _load(self, step: int, target: TrainState) -> tuple[TrainState, dict[str, Any]]:
+        directory = self._directory / str(step)
+        meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+        if not isinstance(meta, dict) or "digest" not in meta:
+            raise DamagedCheckpointError(f"{directory}/meta holds no digest")
+        wanted = _signature(target)
+        if meta["signature"] != wanted:
+            differing = sorted(
+                k for k in wanted.keys() | meta["signature"].keys() if wanted.get(k) != meta["signature"].get(k)
+            )
+            name = differing[0]
+            raise UserError(
+                f"the checkpoint {directory} is of another model: {len(differing)} arrays differ, first {name}: saved "
+                f"{meta['signature'].get(name, 'absent')}, wanted {wanted.get(name, 'absent')}; use the config that "
+                "it was trained with"
+            )
+        state = self._manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(target)))["state"]
+        found = digest(state)
+        wrong = sorted(name for name, value in meta["digest"].items() if found.get(name) != value)
+        if wrong:
+            raise DamagedCheckpointError(f"{len(wrong)} arrays differ from what was saved, first {wrong[0]}")
+        return state, meta
+
+    def restore(self, target: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]] | None:
+        """The newest sound state, with its meta; None where there is none.
+
+        A damaged one is named, moved to ``quarantine/``, and the one before it is tried.
+
+        Args:
+          target: shapes, dtypes and shardings to restore to (``jax.ShapeDtypeStruct`` leaves, or arrays); the mesh may
+            differ from the one that saved. Its frozen nets are kept.
+          step: this step and no other.
+
+        Raises:
+          UserError: where ``step`` is absent, or the checkpoint is of another model.
+          DamagedCheckpointError: where the one ``step`` asked for is damaged.
+        """
+        wanted = target.replace(frozen={})
+        if step is not None:
+            if step not in self._manager.all_steps():
+                raise UserError(
+                    f"no checkpoint of step {step} in {self._directory}; there are {self.steps() or 'none'}"
+                )
+            state, meta = self._load(step, wanted)
+            return state.replace(frozen=target.frozen), meta
+        while True:
+            steps = self.steps()
+            candidate = _agree(steps[-1] if steps else -1)
+            if candidate < 0:
+                return None
+            failure: Exception | None = None
+            try:
+                state, meta = self._load(candidate, wanted)
+            except UserError:
+                raise
+            except Exception as error:  # what storage raises on damage has no common type
+                failure = error
+            if _all_succeeded(failure is None):
+                return state.replace(frozen=target.frozen), meta
+            reason = str(failure or "damaged as another process sees it").splitlines()[0][:200]
+            self._quarantine(candidate, reason)
+
+    def _quarantine(self, step: int, reason: str) -> None:
+        place = self._root / "quarantine" / f"{step}-{time.time_ns()}"
+        log.warning(
+            "checkpoint %s is damaged (%s); moved to %s, falling back", self._directory / str(step), reason, place
+        )
+        self._manager.close()
+        if jax.process_index() == 0:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (self._directory / str(step)).rename(place)
+        _agree(0)
+        self._manager = ocp.CheckpointManager(self._directory, options=self._options)
+
+    def wait(self) -> None:
+        """Returns when every save has its name."""
+        self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits, and frees the threads."""
+        self._manager.wait_until_finished()
+        self._manager.close()
