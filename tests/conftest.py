@@ -8,7 +8,7 @@ os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "")
     + " --xla_force_host_platform_device_count=8"
     # Tests compile more than they compute.
-    + " --xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
+    + " --xla_backend_optimization_level=0"
 )
 os.environ["NPROC"] = "16"
 os.environ["JAX_PLATFORMS"] = "cpu"

@@ -61,8 +61,8 @@ class Generator(nn.Module):
       ch: the channel multiplier.
       z_dim: latent size; with ``skip_z`` a multiple of blocks + 1 (the paper rounds: 120 at 128 pixels, 140 at 256; 160
         at 512 in the TF release, 128 in BigGAN-PyTorch).
-      shared_dim: size of the class embedding shared by all conditional norms, which is not spectrally normalised; None
-        gives each norm its own (normalised) tables.
+      shared_dim: size of the class embedding shared by all conditional norms; None gives each norm tables of its own.
+        Neither is spectrally normalised (BigGAN-PyTorch).
       skip_z: cut z in blocks + 1 chunks; the first seeds the image, the others join the class at each block.
       attention: resolutions after whose block self-attention follows, in the table's terms.
       bottom: height and width of the seed; images are bottom * 2 ** blocks, and need not be square.
@@ -127,6 +127,8 @@ class Generator(nn.Module):
         norm = functools.partial(
             layers.ConditionalBatchNorm,
             num_classes=self.num_classes if self.shared_dim is None else None,
+            # Class tables are not normalised, shared or not: BigGAN-PyTorch found that it cripples G.
+            spectral_norm=self.shared_dim is not None,
             eps=self.bn_eps,
             groups=self.bn_groups,
             **spectral,

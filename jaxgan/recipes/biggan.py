@@ -12,7 +12,7 @@ huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
     (BGPT's ImageNet script, SGN).
  4. u moves once per update of its own net, whether real and fake pass D together or apart.
  5. Normalised: every conv and linear of G and D, the cBN gains and biases (linear, no bias), D's embedding. Not G's
-    shared embedding.
+    class tables, shared or not (BGPT).
  6. Paper: Adam 5e-5 (G) and 2e-4 (D), betas 0 and 0.999, two D steps; Adam's eps 1e-6 as in BGPT's script and SGN.
  7. CIFAR-10 has recipes of its own: ``biggan_cifar10`` (SGN's) and ``biggan_cifar10_brock`` (BGPT's).
  8. Orthogonal regularisation: off-diagonal, 1e-4, on G's raw weights of two or more dimensions, but for the shared

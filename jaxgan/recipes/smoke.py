@@ -6,14 +6,19 @@ from ml_collections import ConfigDict
 def shrink(config: ConfigDict) -> ConfigDict:
     """The same recipe at a tiny width and size, on handwritten digits, for two steps.
 
-    What makes the recipe stays: its blocks, conditioning, attention, losses, optimisers and D steps (at most two).
-      Seeds of one pixel keep
-    the number of blocks and shrink the images: 1 pixel doubled by each.
+    What makes the recipe stays: its blocks, conditioning, attention, losses and optimisers; 256 and 512 pixels keep the
+    blocks of 128. Seeds of one pixel keep their number and shrink the images: 1 pixel doubled by each. D steps are
+    written out on CPU, so the deeper networks, whose programs are long, take one.
     """
     config = config.copy_and_resolve_references()
+    # The table's resolution is 4 doubled by each block.
     blocks = config.generator.resolution.bit_length() - 3
-    side = 2**blocks
-    wide = config.generator.resolution <= 32
+    kept = min(blocks, 5)
+    wide = kept <= 3
+    side = 2**kept
+    if config.generator.get("skip_z", False):
+        config.generator.z_dim = config.generator.z_dim // (blocks + 1) * (kept + 1)
+    config.generator.resolution = config.discriminator.resolution = 4 * side
     config.update(
         {
             "data": {
@@ -26,7 +31,7 @@ def shrink(config: ConfigDict) -> ConfigDict:
             },
             "generator": {"num_classes": 10, "bottom": (2, 1) if wide else (1, 1), "ch": 8},
             "discriminator": {"num_classes": 10, "ch": 8},
-            "method": {"d_steps": min(config.method.d_steps, 2)},
+            "method": {"d_steps": min(config.method.d_steps, 2 if wide else 1)},
             "ema": {"start_step": 1},
             "training": {"steps": 2, "save_every": 1, "log_every": 1},
             "evaluation": {

@@ -76,7 +76,7 @@ def play(method: "Method", state: TrainState, player: str, loss_fn: LossFn) -> t
     (loss, (mutated, metrics)), grads = jax.value_and_grad(objective, has_aux=True)(params)
     updates, opt = method.optimizers[player].update(grads, state.opt[player], params)
     nets = override(merge(state.nets, mutated), optax.apply_updates(params, updates))
-    logged = {"loss": loss, "grad_norm": optax.global_norm(grads), **metrics}
+    logged = {"loss": loss, "grad_norm": optax.tree.norm(grads), **metrics}
     return (
         state.replace(nets=nets, opt=state.opt | {player: opt}),
         {f"{player}/{name}": value for name, value in logged.items()},

@@ -1,0 +1,221 @@
+"""What every experiment promises, held against every config's ``:smoke``.
+
+A new config is a new row by being a file in configs/. Programs are compiled twice a config, once for one device and
+once for a (data=2, fsdp=4) mesh, and shared by its checks.
+"""
+
+import functools
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan import recipes
+from jaxgan.cli.config import load
+from jaxgan.evaluation import balanced_labels, sample_images
+from jaxgan.parallel import FSDP, host_to_global, make_mesh, shardings
+from jaxgan.training.checkpoint import Checkpoints
+from jaxgan.training.step import compile_step, make_step
+from jaxgan.training.update import play
+
+CONFIGS = sorted(p.stem for p in (Path(__file__).parents[2] / "configs").glob("*.py"))
+SEEDED = jax.random.key(7)
+
+
+class Small(NamedTuple):
+    """A config's ``:smoke``, run for two steps on one device."""
+
+    config: object
+    experiment: object
+    mesh: object
+    step: object
+    initial: object  # on the host, for donation eats states
+    states: list  # after one and two steps, on the host
+    metrics: list
+    batches: list
+    flops: float
+
+
+def host(tree):
+    return jax.tree.map(np.array, tree)
+
+
+def filled(shapes):
+    """A state as a method makes it, by numpy: compiling sixty orthogonal decompositions takes longer than all the
+    rest.
+    """
+    rng = np.random.default_rng(0)
+
+    def fill(path, leaf):
+        name = path[-1].key if hasattr(path[-1], "key") else path[-1].name if hasattr(path[-1], "name") else ""
+        root = path[0].name
+        if root == "nets" and name in ("kernel", "embedding", "u"):
+            rows = leaf.shape[-1] if leaf.ndim > 1 else 1
+            values = rng.standard_normal(leaf.shape) / np.sqrt(leaf.size / rows)
+        else:
+            values = np.full(leaf.shape, root == "nets" and name in ("scale", "var"))
+        return values.astype(leaf.dtype)
+
+    state = jax.tree_util.tree_map_with_path(fill, shapes)
+    return state.replace(ema={name: jax.tree.map(np.copy, state.nets[name]) for name in state.ema})
+
+
+def place(tree, where):
+    return jax.tree.map(lambda x, s: jax.device_put(jnp.array(x, copy=True), s), tree, where)
+
+
+@functools.lru_cache(maxsize=1)
+def small(name: str) -> Small:
+    config = load(f"{name}:smoke")
+    experiment = recipes.build(config)
+    stage = experiment.stages[0]
+    mesh = make_mesh(devices=jax.devices()[:1])
+    shapes = experiment.shapes()
+    where = shardings(shapes, experiment.rules, mesh)
+    initial = filled(shapes)
+    state = place(initial, where)
+    step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where)
+    data = stage.data(0)
+    batches = [next(data) for _ in range(2)]
+    states, metrics = [], []
+    with jax.set_mesh(mesh):
+        flops = step.lower(state, host_to_global(batches[0], mesh), SEEDED).cost_analysis()["flops"]
+        for batch in batches:
+            state, measured = jax.block_until_ready(step(state, host_to_global(batch, mesh), SEEDED))
+            states.append(host(state))
+            metrics.append(host(measured))
+    return Small(config, experiment, mesh, step, initial, states, metrics, batches, flops)
+
+
+def leaves(tree):
+    return {
+        jax.tree_util.keystr(p, simple=True, separator="/"): x for p, x in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+# The loop over configs is outermost, so that each config's programs are compiled once.
+pytestmark = pytest.mark.parametrize("name", CONFIGS, scope="module")
+
+
+def test_two_steps_are_finite_and_move_every_player(name):
+    run = small(name)
+    for metrics in run.metrics:
+        assert all(np.isfinite(v) for v in metrics.values()), metrics
+    assert {"d/loss", "g/loss", "d/grad_norm", "g/grad_norm"} <= set(run.metrics[0])
+    assert run.states[-1].step == 2
+    for player, nets in run.experiment.stages[0].method.players.items():
+        for net in nets:
+            before, after = leaves(run.initial.nets[net]["params"]), leaves(run.states[-1].nets[net]["params"])
+            still = [k for k in before if np.array_equal(before[k], after[k])]
+            # Behind attention's gamma, which starts at 0, nothing moves in the first step.
+            assert len(still) < len(before) / 2, (player, still)
+
+
+def test_each_play_moves_only_its_own_nets(name, monkeypatch):
+    run = small(name)
+    method = run.experiment.stages[0].method
+    played = []
+
+    def watched(method, state, player, loss_fn):
+        new, metrics = play(method, state, player, loss_fn)
+        for net, variables in state.nets.items():
+            pairs = zip(jax.tree.leaves(variables["params"]), jax.tree.leaves(new.nets[net]["params"]))
+            # While tracing, a parameter that was not touched is the same tracer.
+            assert all((a is b) == (net not in method.players[player]) for a, b in pairs), (player, net)
+        played.append(player)
+        return new, metrics
+
+    for module in [m for n, m in sys.modules.items() if n.startswith("jaxgan.methods.") and hasattr(m, "play")]:
+        monkeypatch.setattr(module, "play", watched)
+    jax.eval_shape(method.step, run.experiment.shapes(), run.experiment.stages[0].batch, SEEDED)
+    assert set(played) == set(method.players)
+
+
+def test_no_recompilation_after_the_first_step(name):
+    assert small(name).step._cache_size() == 1
+
+
+def test_save_and_restore_continue_bit_for_bit(name, tmp_path):
+    run = small(name)
+    where = shardings(run.initial, run.experiment.rules, run.mesh)
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(place(run.states[0], where), {"seed": 0})
+    checkpoints.wait()
+    restored, meta = checkpoints.restore(place(run.initial, where))
+    checkpoints.close()
+    assert meta["seed"] == 0
+    with jax.set_mesh(run.mesh):
+        state, _ = run.step(restored, host_to_global(run.batches[1], run.mesh), SEEDED)
+    state = host(state)
+    wanted = leaves(run.states[1])
+    assert all(np.array_equal(x, wanted[k]) for k, x in leaves(state).items())
+
+
+def test_eight_devices_equal_one_and_share_the_work(name):
+    run = small(name)
+    stage = run.experiment.stages[0]
+    mesh = make_mesh(data=2, fsdp=4)
+    where = shardings(run.initial, FSDP, mesh)
+    assert any("fsdp" in s.spec for s in jax.tree.leaves(where)), "no leaf is split over fsdp"
+    step = compile_step(make_step(stage.method, ema=run.experiment.ema), mesh, where)
+    state, batch = place(run.initial, where), host_to_global(run.batches[0], mesh)
+    with jax.set_mesh(mesh):
+        compiled = step.lower(state, batch, SEEDED).compile()
+        state, metrics = jax.block_until_ready(compiled(state, batch, SEEDED))
+    state, metrics = host(state), host(metrics)
+
+    for key, value in metrics.items():
+        np.testing.assert_allclose(value, run.metrics[0][key], rtol=1e-4, atol=1e-5, err_msg=key)
+    # Statistics and first moments (gradients) agree; so do weights, but where a gradient is nothing but rounding, such
+    # as that of a bias before a norm: Adam blows those up to whole updates.
+    got, wanted = leaves(state), leaves(run.states[0])
+    assert got.keys() == wanted.keys()
+    for player, nets in stage.method.players.items():
+        moments = {k: v for k, v in wanted.items() if k.startswith(f"opt/{player}/") and "/mu/" in k}
+        assert moments
+        scale = max(np.abs(v).max() for v in moments.values())
+        for key, moment in moments.items():
+            np.testing.assert_allclose(got[key], moment, atol=2e-5 * max(1.0, scale), rtol=1e-3, err_msg=key)
+            weight = "nets/" + key.split("/mu/")[1].replace("/", "/params/", 1)
+            felt = np.abs(moment) > 1e-3 * scale
+            np.testing.assert_allclose(got[weight][felt], wanted[weight][felt], atol=1e-5, rtol=1e-5, err_msg=weight)
+    for key in wanted:
+        if "/batch_stats/" in key or "/spectral/" in key:
+            np.testing.assert_allclose(got[key], wanted[key], atol=1e-5, rtol=1e-4, err_msg=key)
+
+    flops = compiled.cost_analysis()["flops"]
+    assert flops < run.flops / 4, f"{flops:.3g} FLOP a device of {run.flops:.3g}"
+
+    weights = {tuple(x.shape) for x in jax.tree.leaves(run.initial.nets)}
+    for line in re.findall(r"= (.*?) (all-gather|all-to-all|collective-permute)(?:-start)?\(", compiled.as_text()):
+        shapes = {tuple(map(int, filter(None, s.split(",")))) for s in re.findall(r"\w+\[([\d,]*)\]", line[0])}
+        assert line[1] == "all-gather", f"{line[1]} of {line[0]}"
+        assert shapes & weights, f"an all-gather of {line[0]}, which is no weight"
+
+
+def test_samples_have_the_data_s_shape(name):
+    run = small(name)
+    method = run.experiment.stages[0].method
+    where = shardings(run.states[1], run.experiment.rules, run.mesh)
+    state = place(run.states[1], where)
+    nets = state.nets | state.ema
+    images = sample_images(
+        method, nets, balanced_labels(5, method.num_classes), rng=SEEDED, mesh=run.mesh, batch_size=8
+    )
+    assert images.shape == (5, *run.config.data.image_size, run.config.data.channels)
+    assert images.dtype == np.uint8
+    assert images.std() > 0
+
+
+def test_the_config_s_docstring_names_its_paper_and_launch(name):
+    text = (Path(__file__).parents[2] / "configs" / f"{name}.py").read_text().split('"""')[1]
+    assert re.search(r"arXiv:\d{4}\.\d{4,5}", text)
+    assert re.search(rf"jaxgan train --config={name}\b", text)
+    assert re.search(r"Hardware:", text)
+    recipe = small(name).config.recipe
+    assert re.search(r"arXiv:\d{4}\.\d{4,5}", __import__(f"jaxgan.recipes.{recipe}", fromlist=["x"]).__doc__)

@@ -1,0 +1,188 @@
+import logging
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxgan.parallel import make_mesh
+from jaxgan.training.checkpoint import Checkpoints, DamagedCheckpointError
+from jaxgan.training.errors import UserError
+from jaxgan.training.state import TrainState
+
+
+def state_at(step, *, devices=8, split=True, width=64):
+    """A state whose values are a function of the step, split over a mesh."""
+    rng = np.random.default_rng(step)
+    mesh = make_mesh(devices=jax.devices()[:devices])
+
+    def put(x, spec=P()):
+        return jax.device_put(x, NamedSharding(mesh, spec))
+
+    weight = put(rng.normal(size=(64, width)).astype(np.float32), P("data") if split else P())
+    return TrainState(
+        step=put(jnp.asarray(step, jnp.int32)),
+        nets={"g": {"params": {"w": weight, "half": put(rng.normal(size=8).astype(jnp.bfloat16))}}},
+        opt={"g": (put(np.asarray(step * 3, np.int32)),)},
+        extra={"pool": put(rng.integers(0, 256, (16, 4), np.uint8))},
+        frozen={"vgg": put(np.full(3, step, np.float32))},
+    )
+
+
+def blank(**options):
+    return jax.tree.map(lambda x: jax.device_put(jnp.zeros_like(x), x.sharding), state_at(0, **options))
+
+
+def assert_same(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a.replace(frozen={}), b.replace(frozen={}))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A workdir with checkpoints 2 and 5."""
+    workdir = tmp_path_factory.mktemp("saved")
+    checkpoints = Checkpoints(workdir)
+    for step in (2, 5):
+        checkpoints.save(state_at(step), {"seed": 3, "note": f"at {step}"})
+    checkpoints.close()
+    return workdir
+
+
+@pytest.fixture
+def workdir(saved, tmp_path):
+    """A copy to spoil."""
+    return shutil.copytree(saved, tmp_path / "run")
+
+
+@pytest.fixture
+def checkpoints(workdir):
+    opened = Checkpoints(workdir)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("devices", [8, 4, 1])
+def test_a_state_comes_back_bit_for_bit_on_other_devices(saved, devices):
+    opened = Checkpoints(saved)
+    state, meta = opened.restore(blank(devices=devices))
+    opened.close()
+    assert_same(state, state_at(5))
+    assert (meta["seed"], meta["note"]) == (3, "at 5")
+    assert len(state.nets["g"]["params"]["w"].sharding.device_set) == devices
+    assert state.nets["g"]["params"]["half"].dtype == jnp.bfloat16
+
+
+def test_shapes_without_arrays_are_a_target_too(checkpoints):
+    target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state_at(0))
+    state, _ = checkpoints.restore(target, step=2)
+    assert_same(state, state_at(2))
+
+
+def test_frozen_nets_are_the_targets_own(checkpoints, workdir):
+    state, meta = checkpoints.restore(blank())
+    np.testing.assert_array_equal(state.frozen["vgg"], np.zeros(3))
+    assert meta["digest"] and not any(name.startswith("frozen") for name in meta["digest"])
+
+
+def largest_file(directory):
+    return max((f for f in (directory / "state").rglob("*") if f.is_file()), key=lambda f: f.stat().st_size)
+
+
+def flip_a_byte(directory):
+    largest = largest_file(directory)
+    content = bytearray(largest.read_bytes())
+    assert len(content) > 10_000
+    content[len(content) // 2] ^= 4
+    largest.write_bytes(content)
+
+
+def empty(directory):
+    shutil.rmtree(directory)
+    directory.mkdir()
+
+
+def drop_meta(directory):
+    shutil.rmtree(directory / "meta")
+
+
+@pytest.mark.parametrize("spoil", [flip_a_byte, empty, drop_meta])
+def test_damage_is_named_moved_away_and_the_one_before_taken(workdir, caplog, spoil):
+    spoil(workdir / "checkpoints" / "5")
+    opened = Checkpoints(workdir)
+    with caplog.at_level(logging.WARNING, "jaxgan"):
+        state, _ = opened.restore(blank())
+    assert_same(state, state_at(2))
+    assert opened.steps() == [2]
+    (moved,) = (workdir / "quarantine").iterdir()
+    assert moved.name.startswith("5-")
+    (message,) = [r.getMessage() for r in caplog.records if r.name == "jaxgan"]
+    assert str(workdir / "checkpoints" / "5") in message and str(moved) in message
+    # The step can be saved again.
+    opened.save(state_at(5), {})
+    opened.close()
+    assert_same(opened.restore(blank())[0], state_at(5))
+
+
+def test_flips_anywhere_in_the_weights_are_found(workdir):
+    """Storage restores them without an error: the digest must not."""
+    data_file = largest_file(workdir / "checkpoints" / "5")
+    whole = data_file.read_bytes()
+    for position in np.linspace(0.2, 0.8, 5):
+        spoiled = bytearray(whole)
+        spoiled[int(position * len(whole))] ^= 1
+        data_file.write_bytes(spoiled)
+        opened = Checkpoints(workdir)
+        with pytest.raises(Exception):  # noqa: B017 (the digest's error, or the storage's own)
+            opened.restore(blank(), step=5)
+        opened.close()
+
+
+def test_a_damaged_step_asked_for_by_number_is_an_error_and_stays(checkpoints, workdir):
+    flip_a_byte(workdir / "checkpoints" / "5")
+    with pytest.raises((DamagedCheckpointError, ValueError)):
+        checkpoints.restore(blank(), step=5)
+    assert not (workdir / "quarantine").exists()
+
+
+def test_where_all_are_damaged_or_none_was_saved_there_is_none(workdir, tmp_path):
+    for step in ("2", "5"):
+        empty(workdir / "checkpoints" / step)
+    for place, quarantined in ((workdir, 2), (tmp_path / "new", 0)):
+        opened = Checkpoints(place)
+        assert opened.restore(blank()) is None
+        opened.close()
+        assert len(list(place.glob("quarantine/*"))) == quarantined
+
+
+def test_another_models_checkpoint_is_the_users_error_and_stays(checkpoints, workdir):
+    with pytest.raises(UserError, match=r"another model: 1 arrays differ, first nets/g/params/w: saved .*\[64, 64\]"):
+        checkpoints.restore(blank(width=32))
+    assert checkpoints.steps() == [2, 5]
+    assert not (workdir / "quarantine").exists()
+
+
+def test_an_absent_step_lists_those_that_exist(checkpoints):
+    with pytest.raises(UserError, match=r"no checkpoint of step 4 .*\[2, 5\]"):
+        checkpoints.restore(blank(), step=4)
+
+
+def test_the_newest_stay_and_a_step_present_is_left_as_it_is(checkpoints):
+    checkpoints.save(state_at(8), {"note": "first"})
+    checkpoints.save(state_at(8), {"note": "second"})
+    checkpoints.wait()
+    assert checkpoints.steps() == [5, 8]
+    assert checkpoints.restore(blank())[1]["note"] == "first"
+
+
+def test_what_a_killed_save_left_is_cleaned(workdir):
+    leftover = workdir / "checkpoints" / "7.orbax-checkpoint-tmp"
+    leftover.mkdir()
+    opened = Checkpoints(workdir)
+    assert opened.steps() == [2, 5]
+    # In the background, but before anything is saved again.
+    opened.save(state_at(8), {})
+    opened.close()
+    assert not leftover.exists()

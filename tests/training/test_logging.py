@@ -1,0 +1,130 @@
+import json
+import threading
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan.training.errors import UserError
+from jaxgan.training.logging import MetricsFile, Writer, parameter_table, read_metrics
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (6, 4, 3), np.uint8)
+
+
+class Bucket:
+    """A local path that looks like an object store's."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return str(self.path)
+
+    def __str__(self):
+        return f"gs://bucket/{self.path.name}"
+
+
+def steps(path):
+    return [record["step"] for record in read_metrics(path)]
+
+
+def test_reopening_drops_what_lies_beyond_the_step_and_a_cut_line(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "x": 0.5}\n{"step": 2}\n{"step": 3}\n{"step": 4, "x": 0.')
+    assert steps(path) == [1, 2, 3]
+    file = MetricsFile(path, step=2)
+    file.write({"step": 3, "x": 1.5})
+    # At once in the file, without a flush: a kill loses nothing.
+    assert read_metrics(path) == [{"step": 1, "x": 0.5}, {"step": 2}, {"step": 3, "x": 1.5}]
+    file.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
+def test_no_file_has_no_records(tmp_path):
+    assert read_metrics(tmp_path / "metrics.jsonl") == []
+
+
+def test_where_nothing_can_be_appended_flushes_write_the_whole(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2}\n')
+    file = MetricsFile(Bucket(path), step=1)
+    file.write({"step": 2, "x": 1.0})
+    assert steps(path) == [1]
+    file.flush()
+    assert read_metrics(path) == [{"step": 1}, {"step": 2, "x": 1.0}]
+    file.write({"step": 3})
+    file.close()
+    assert steps(path) == [1, 2, 3]
+
+
+@pytest.fixture
+def writer(tmp_path):
+    made = Writer(tmp_path, step=0)
+    yield made
+    made.close()
+
+
+def test_floats_keep_every_bit(writer, tmp_path):
+    values = np.random.default_rng(1).normal(size=20).astype(np.float32)
+    writer.write(1, {f"v{i}": jnp.asarray(v) for i, v in enumerate(values)})
+    writer.flush()
+    (record,) = read_metrics(tmp_path / "metrics.jsonl")
+    assert [np.float32(record[f"v{i}"]) for i in range(20)] == list(values)
+    assert writer.latest["v0"] == values[0]
+
+
+def test_tensorboard_reads_scalars_a_picture_and_the_config(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    writer = Writer(tmp_path, step=0, config='{"seed": 5}')
+    writer.write(1, {"d/loss": jnp.asarray(0.5), "samples": PICTURE})
+    writer.write(2, {"d/loss": 0.25})
+    writer.close()
+    events = accumulator.EventAccumulator(str(tmp_path / "tb"))
+    events.Reload()
+    assert [(e.step, e.value) for e in events.Scalars("d/loss")] == [(1, 0.5), (2, 0.25)]
+    (image,) = events.Images("samples")
+    assert (image.step, image.height, image.width) == (1, 6, 4)
+    (text,) = events.Tensors("config/text_summary")
+    assert b'"seed": 5' in text.tensor_proto.string_val[0]
+    assert steps(tmp_path / "metrics.jsonl") == [1, 2]
+
+
+def test_pictures_are_files_named_by_step(writer, tmp_path):
+    writer.write(3, {"samples": PICTURE, "panel": PICTURE[..., :1]})
+    writer.flush()
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "samples" / "3.png")), PICTURE)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "samples" / "3-panel.png")), PICTURE[..., 0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("main", [True, False])
+def test_a_metric_that_is_no_number_ends_the_run(tmp_path, bad, main):
+    writer = Writer(tmp_path if main else None, step=0)
+    writer.write(1, {"g/loss": 1.0})
+    writer.write(2, {"d/loss": jnp.asarray(bad), "g/loss": 1.0})
+    with pytest.raises(UserError, match="d/loss not finite at step 2"):
+        writer.flush()
+    with pytest.raises(UserError, match="d/loss not finite at step 2"):
+        writer.write(3, {"g/loss": 1.0})
+    writer.close()
+    if main:
+        # Strict JSON: no NaN in the file.
+        lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+        records = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+        assert records == [{"step": 1, "g/loss": 1.0}, {"step": 2, "d/loss": None, "g/loss": 1.0}]
+
+
+def test_close_writes_what_is_left_and_ends_the_thread(tmp_path):
+    writer = Writer(tmp_path, step=0)
+    for step in range(1, 40):
+        writer.write(step, {"x": float(step)})
+    writer.close()
+    assert steps(tmp_path / "metrics.jsonl") == list(range(1, 40))
+    assert not any(t.name == "metrics" and t.is_alive() for t in threading.enumerate() if t is writer._thread)
+
+
+def test_the_parameter_table_names_every_array(toy):
+    table = parameter_table(toy.experiment().shapes())
+    for name in ("g:", "d:", "first/kernel", "norm/scale", "last/bias"):
+        assert name in table

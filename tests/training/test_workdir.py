@@ -1,0 +1,72 @@
+import json
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from jaxgan.training.errors import UserError
+from jaxgan.training.workdir import claim_config, fingerprint, lock, read_config, write_environment
+
+CONFIG = {"seed": 0, "data": {"batch_size": 64, "name": "digits"}}
+CHANGED = {"seed": 0, "data": {"batch_size": 32, "name": "digits"}}
+
+HOLDER = """
+import os, sys, time
+from jaxgan.training.workdir import lock
+with lock(sys.argv[1]):
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_config_is_written_once_and_read_back(tmp_path):
+    claim_config(tmp_path / "new", CONFIG)
+    written = (tmp_path / "new" / "config.json").stat().st_mtime_ns
+    claim_config(tmp_path / "new", {"data": dict(reversed(CONFIG["data"].items())), "seed": 0})
+    assert (tmp_path / "new" / "config.json").stat().st_mtime_ns == written
+    assert read_config(tmp_path / "new") == CONFIG
+
+
+def test_another_config_is_refused_with_what_differs(tmp_path):
+    claim_config(tmp_path, CONFIG)
+    with pytest.raises(UserError, match="--accept_config_change") as error:
+        claim_config(tmp_path, CHANGED)
+    assert '-    "batch_size": 64' in str(error.value) and '+    "batch_size": 32' in str(error.value)
+    assert "digits" not in str(error.value)
+    assert read_config(tmp_path) == CONFIG
+    claim_config(tmp_path, CHANGED, accept_change=True)
+    assert read_config(tmp_path) == CHANGED
+
+
+def test_a_folder_without_a_run_says_so(tmp_path):
+    with pytest.raises(UserError, match=r"holds no run \(no config.json\)"):
+        read_config(tmp_path / "nothing")
+
+
+def test_fingerprints_ignore_the_order_of_keys_alone():
+    assert fingerprint(CONFIG) == fingerprint(dict(reversed(CONFIG.items())))
+    assert fingerprint(CONFIG) != fingerprint(CHANGED)
+
+
+def test_a_second_process_is_refused_until_the_first_dies_however_it_dies(tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert int(holder.stdout.readline()) == holder.pid
+        with pytest.raises(UserError, match=rf"in use by process {holder.pid};"), lock(tmp_path):
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
+    with lock(tmp_path), pytest.raises(UserError, match="in use by process"), lock(tmp_path):
+        pass
+    with lock(tmp_path):
+        pass
+
+
+def test_the_environment_names_versions_and_devices(tmp_path):
+    write_environment(tmp_path)
+    record = json.loads((tmp_path / "env.json").read_text())
+    assert record.keys() == {"python", "platform", "versions", "devices", "device_kind", "processes", "xla_flags"}
+    assert record["versions"]["jax"] == jax.__version__
+    assert len(record["devices"]) == 8 and record["processes"] == 1
