@@ -77,8 +77,8 @@ def interpolation_grid(
         weights = jnp.repeat(jax.nn.one_hot(first, method.num_classes)[:, None], columns, 1)
     else:
         z = jnp.repeat(start[:, None], columns, 1)
-        ends = (jax.nn.one_hot(c, method.num_classes) for c in (first, second))
-        weights = path(*ends, columns, kind="lerp")
+        one, other = (jax.nn.one_hot(c, method.num_classes) for c in (first, second))
+        weights = path(one, other, columns, kind="lerp")
     batch = {"z": z.reshape(rows * columns, -1), "label": weights.reshape(rows * columns, -1)}
     size = -(-rows * columns // mesh.size) * mesh.size
     batch = jax.tree.map(lambda x: jnp.resize(x, (size, *x.shape[1:])), batch)

@@ -3,6 +3,7 @@ arXiv:1905.10887).
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,7 +56,11 @@ def train_classifier(
     for _ in range(steps):
         rows = draw.integers(0, len(labels), batch_size)
         params, opt = step(params, opt, images[rows], labels[rows])
-    classify = jax.jit(lambda x: module.apply(params, from_uint8(x)).argmax(-1))
+
+    @jax.jit
+    def classify(x: jax.Array) -> jax.Array:
+        logits: Any = module.apply(params, from_uint8(x))
+        return logits.argmax(-1)
 
     def predict(images: np.ndarray) -> np.ndarray:
         out = []

@@ -1,7 +1,7 @@
 """The one pytree that training moves."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flax.struct
 import jax
@@ -32,6 +32,12 @@ class TrainState:
     ema: dict[str, Variables] = flax.struct.field(default_factory=dict)
     extra: dict[str, Any] = flax.struct.field(default_factory=dict)
     frozen: dict[str, Variables] = flax.struct.field(default_factory=dict)
+
+    if TYPE_CHECKING:  # flax adds it
+
+        def replace(self, **changes: Any) -> "TrainState":
+            """A copy with some fields changed."""
+            raise NotImplementedError
 
 
 def create_state(

@@ -175,7 +175,7 @@ def test_eight_devices_equal_one_and_share_the_work(name):
     # as that of a bias before a norm: Adam blows those up to whole updates.
     got, wanted = leaves(state), leaves(run.states[0])
     assert got.keys() == wanted.keys()
-    for player, nets in stage.method.players.items():
+    for player in stage.method.players:
         moments = {k: v for k, v in wanted.items() if k.startswith(f"opt/{player}/") and "/mu/" in k}
         assert moments
         scale = max(np.abs(v).max() for v in moments.values())

@@ -28,11 +28,14 @@ class Net(nn.Module):
         return nn.Dense(1, name="last")(nn.relu(h))[:, 0]
 
 
+NET = Net()
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Toy:
     """Two regressions: G on noise, D on images; ``extra`` counts calls of ``enter``."""
 
-    module: Any = Net()
+    module: Any = NET
     target: float = 1.0
     diverges_at: int = -1
     optimizers: Any = dataclasses.field(default_factory=lambda: {p: optax.adam(1e-2) for p in ("g", "d")})

@@ -14,15 +14,15 @@ from jaxgan.training.errors import UserError
 from jaxgan.training.state import TrainState
 
 
-def state_at(step, *, devices=8, split=True, width=64):
+def state_at(step, *, devices=8, width=64):
     """A state whose values are a function of the step, split over a mesh."""
     rng = np.random.default_rng(step)
     mesh = make_mesh(devices=jax.devices()[:devices])
 
-    def put(x, spec=P()):
-        return jax.device_put(x, NamedSharding(mesh, spec))
+    def put(x, *spec):
+        return jax.device_put(x, NamedSharding(mesh, P(*spec)))
 
-    weight = put(rng.normal(size=(64, width)).astype(np.float32), P("data") if split else P())
+    weight = put(rng.normal(size=(64, width)).astype(np.float32), "data")
     return TrainState(
         step=put(jnp.asarray(step, jnp.int32)),
         nets={"g": {"params": {"w": weight, "half": put(rng.normal(size=8).astype(jnp.bfloat16))}}},

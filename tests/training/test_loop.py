@@ -16,8 +16,15 @@ from jaxgan.training.method import Evaluator
 OPTIONS = LoopOptions(save_every=3, log_every=1, progress=False)
 
 
-def go(experiment, workdir, options=OPTIONS, seed=0):
-    return train(experiment, workdir=workdir, config={"seed": seed}, seed=seed, mesh=make_mesh(), options=options)
+def go(experiment, workdir, options=OPTIONS):
+    return train(
+        experiment,
+        workdir=workdir,
+        config={"seed": 0},
+        seed=0,
+        mesh=make_mesh(devices=jax.devices()[:2]),
+        options=options,
+    )
 
 
 def assert_same(a, b):
@@ -28,12 +35,12 @@ def checkpoint_steps(workdir):
     return sorted(int(p.name) for p in (workdir / "checkpoints").iterdir())
 
 
-def killer(step, number=signal.SIGTERM):
+def killer(step):
     """An evaluator that has the process asked to stop after ``step``."""
 
     def run(nets, at):
         if at == step:
-            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), signal.SIGTERM)
         return {}
 
     return Evaluator("killer", run, 1)
@@ -100,6 +107,7 @@ def test_stopped_by_a_signal_and_started_again_it_ends_in_the_same_state(toy, me
     again = go(toy.experiment((methods[0], 6)), tmp_path)
     assert again.stopped_by is None
     assert_same(again.state, whole[0].state)
+    assert checkpoint_steps(tmp_path) == [4, 6]
     mine, theirs = (read_metrics(w / "metrics.jsonl") for w in (tmp_path, whole[1]))
     assert [r["step"] for r in mine] == [1, 2, 3, 4, 5, 6]
     for a, b in zip(mine, theirs, strict=True):
@@ -112,20 +120,6 @@ def test_killed_without_a_save_it_goes_on_from_the_last_checkpoint(toy, methods,
     again = go(toy.experiment((methods[0], 6)), tmp_path / "run")
     assert_same(again.state, whole[0].state)
     assert [r["step"] for r in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
-
-
-def test_a_finished_run_trains_no_further(toy, methods, whole, tmp_path):
-    shutil.copytree(whole[1], tmp_path / "run")
-    again = go(toy.experiment((methods[0], 6)), tmp_path / "run")
-    assert again.stopped_by is None
-    assert_same(again.state, whole[0].state)
-
-
-def test_seeds_differ(toy, methods, whole, tmp_path):
-    other = go(toy.experiment((methods[0], 1)), tmp_path, LoopOptions(save_every=1, log_every=1, progress=False), 1)
-    first = read_metrics(whole[1] / "metrics.jsonl")[0]
-    assert read_metrics(tmp_path / "metrics.jsonl")[0]["noise"] != first["noise"]
-    assert int(other.state.step) == 1
 
 
 def test_stages_move_one_state_in_turn_and_are_entered_once(staged):

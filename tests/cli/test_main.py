@@ -1,0 +1,92 @@
+import json
+import logging
+import os
+
+import pytest
+
+from jaxgan.cli.main import VERBS, main
+
+
+@pytest.fixture(autouse=True)
+def unchanged(monkeypatch):
+    """What main sets for its process is put back."""
+    monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
+    level = logging.getLogger("jaxgan").level
+    yield
+    logging.getLogger("jaxgan").setLevel(level)
+
+
+@pytest.mark.parametrize(("argv", "code"), [(["--help"], 0), (["help"], 0), ([], 1)])
+def test_help_lists_the_verbs(capsys, argv, code):
+    assert main(argv) == code
+    out = capsys.readouterr().out
+    assert all(f"\n  {verb} " in out for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_with_examples(capsys, verb):
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    assert f"usage: jaxgan {verb}" in out and f"examples:\n  jaxgan {verb} --" in out
+
+
+def mistake(capsys, *argv):
+    """Runs a command that must fail; returns its one line."""
+    assert main(argv) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = [line for line in captured.err.splitlines() if line.startswith("jaxgan")]
+    assert len(lines) == 1 and "Traceback" not in captured.err
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["trian"], "unknown verb 'trian'; there are train, sample, evaluate, describe"),
+        (["describe"], "required: --config. See `jaxgan describe --help`."),
+        (["describe", "--config=biggan_digits16", "--jsn"], "unrecognized arguments: --jsn"),
+        (["describe", "--config=biggan_digit16"], "Did you mean biggan_digits16?"),
+        (
+            ["describe", "--config=biggan_digits16", "--config.data.batchsize=3"],
+            "no key 'batchsize' in config.data. Did you mean batch_size?",
+        ),
+        (["describe", "--config=biggan_digits16:tiny"], "takes no argument but 'smoke', got 'tiny'"),
+        (["describe", "--config=biggan_digits16", "--config.method.loss=hing"], "unknown loss 'hing'; choose from"),
+        (["train", "--config=biggan_digits16"], "required: --workdir"),
+        (["sample", "--workdir=w", "--out=x.png", "--num_images=0"], "give at least 1"),
+        (["sample", "--workdir=w", "--out=x.png", "--truncation_mode=clamp"], "needs --truncation=VALUE"),
+        (["sample", "--workdir=w", "--out=x.png", "--truncation=-1"], "truncation must be above 0"),
+        (["sample", "--workdir=w", "--out=x.png", "--config.seed=1"], "follows the run's own config"),
+        (["evaluate", "--workdir=w", "--config.seed=1"], "follow the run's own config"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_1(capsys, argv, message):
+    assert message in mistake(capsys, *argv)
+
+
+@pytest.mark.parametrize("verb", [["sample", "--out=x.npz"], ["evaluate"]])
+def test_a_folder_without_a_run(capsys, tmp_path, verb):
+    assert "holds no run (no config.json)" in mistake(capsys, *verb, f"--workdir={tmp_path / 'nothing'}")
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_traceback_is_shown_where_asked_for():
+    with pytest.raises(ValueError, match="no config called 'nonsense'"):
+        main(["describe", "--config=nonsense", "--traceback"])
+
+
+def test_describe_prints_json_and_nothing_else(capsys):
+    assert main(["describe", "--config=biggan_imagenet128", "--json", "--config.seed", "7"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["nets"] == {"g": {"parameters": 70_433_988}, "d": {"parameters": 87_982_370}}
+    assert record["config"]["seed"] == 7
+    assert "step" not in record
+
+
+def test_describe_prints_every_array(capsys):
+    assert main(["describe", "--config=biggan_digits16:smoke"]) == 0
+    out = capsys.readouterr().out
+    assert "recipe: biggan" in out and "shared/embedding" in out and "parameters" in out.splitlines()[-1]

@@ -1,0 +1,92 @@
+import functools
+import importlib.util
+from pathlib import Path
+
+import pytest
+from ml_collections import ConfigDict
+
+from jaxgan import recipes
+from jaxgan.cli.config import load
+from jaxgan.methods.adversarial import Adversarial
+from jaxgan.networks.biggan import Discriminator
+from jaxgan.recipes.sections import construct, defaults
+from jaxgan.training.errors import UserError
+from jaxgan.training.state import count_parameters
+
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.py"))
+
+
+def test_the_files_are_the_registry():
+    assert recipes.names() == ["biggan", "biggan_deep"]
+    with pytest.raises(UserError, match=r"config\.recipe='dcgan' is no recipe; there are biggan, biggan_deep"):
+        recipes.build(ConfigDict({"recipe": "dcgan"}))
+
+
+def test_a_key_that_a_constructor_lacks_is_answered_with_its_fields():
+    with pytest.raises(
+        UserError, match=r"config.discriminator has no key 'depth'; Discriminator takes num_classes, .*ch"
+    ):
+        construct(Discriminator, "discriminator", {"num_classes": 3, "depth": 2})
+    # What the recipe gives itself is no key.
+    with pytest.raises(UserError, match=r"config\.method has no key 'z_dim'"):
+        construct(Adversarial, "method", {"z_dim": 3}, z_dim=4)
+
+
+def test_constructors_take_dtypes_by_name_and_lists_as_tuples():
+    made = construct(Discriminator, "discriminator", {"num_classes": 3, "dtype": "bfloat16", "attention": [8, 16]})
+    assert made.dtype.name == "bfloat16" and made.attention == (8, 16)
+
+
+def test_defaults_are_a_section_that_constructs_the_same():
+    section = defaults(Discriminator)
+    assert not {"num_classes", "name", "parent"} & section.keys() and section["dtype"] == "float32"
+    assert defaults(construct(Discriminator, "d", {"num_classes": 3, **section}).__class__) == section
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_every_config_refuses_an_argument_it_does_not_know(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with pytest.raises(ValueError, match=f"{path.stem} takes .*'smoke'.*got 'nonsense'"):
+        module.get_config("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([("generator.num_classes", "9")], "generator.num_classes=9 and discriminator.num_classes=10 must be equal"),
+        ([("parallel.rules", "zero")], r"config.parallel.rules='zero'; choose from \['fsdp', 'replicated'\]"),
+    ],
+)
+def test_settings_that_contradict_each_other(overrides, message):
+    with pytest.raises(UserError, match=message):
+        recipes.build(load("biggan_digits16", overrides))
+
+
+@functools.cache
+def _sizes(generator, discriminator):
+    del generator, discriminator
+    nets = recipes.build(_sizes.config).shapes().nets
+    return {name: count_parameters(net) for name, net in nets.items()}
+
+
+@pytest.mark.parametrize(
+    ("row", "total"),
+    [
+        *((row, 81_465_670) for row in (1, 2, 3, 4)),
+        (5, 173_538_534),
+        (6, 160_646_886),
+        (7, 158_288_358),
+        (8, 158_288_358),
+        (9, 71_298_886),
+    ],
+)
+def test_rows_of_table_1_have_the_published_parameters(row, total):
+    config = load(f"biggan_imagenet128:table1={row}")
+    # Rows that share their networks share the tracing, which takes seconds.
+    _sizes.config = config
+    sizes = _sizes(config.generator.to_json(), config.discriminator.to_json())
+    shared = 1000 * config.generator.shared_dim if config.generator.shared_dim else 0
+    assert shared == (128_000 if row >= 6 else 0)
+    assert sizes["g"] + sizes["d"] - shared == total

@@ -1,0 +1,92 @@
+"""Who may import whom, and what an import costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "jaxgan"
+ROWS = [
+    {"parallel"},
+    {"nn", "objectives", "metrics", "data", "planner"},
+    {"networks", "latent", "training"},
+    {"methods", "evaluation", "interop"},
+    {"recipes"},
+    {"cli"},
+    {"benchmarks"},
+]
+ROW = {package: number for number, packages in enumerate(ROWS) for package in packages}
+# Third party -> the places that may import it.
+RESERVED = {
+    "ml_collections": ("recipes/", "cli/"),
+    "orbax": ("training/checkpoint.py",),
+    "grain": ("data/",),
+    "tensorflow_datasets": ("data/",),
+    "flax.linen": ("nn/", "networks/", "training/update.py"),
+    "tensorboardX": ("training/logging.py",),
+    "clu": ("training/logging.py",),
+    "tqdm": ("training/logging.py",),
+}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+FILES = sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py"))
+
+
+def test_every_package_has_a_row():
+    folders = {p.name for p in PACKAGE.iterdir() if p.is_dir() and (p / "__init__.py").exists()}
+    assert folders <= ROW.keys()
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if "/" in f])
+def test_packages_import_only_from_rows_above(file):
+    own = file.split("/")[0]
+    for name in imports(PACKAGE / file):
+        if name.startswith("jaxgan."):
+            other = name.split(".")[1]
+            assert other == own or ROW[other] < ROW[own], f"{file} imports {name}"
+            assert not (own == "methods" and other == "networks")
+        for reserved, places in RESERVED.items():
+            if name == reserved or name.startswith(reserved + "."):
+                assert file.startswith(places), f"{file} imports {name}, which is for {places}"
+
+
+def test_training_names_no_family():
+    families = {p.stem for p in (PACKAGE / "methods").glob("*.py")} | {
+        p.stem for p in (PACKAGE / "networks").glob("*.py")
+    }
+    families -= {"__init__", "classifier", "adversarial"}
+    for file in (PACKAGE / "training").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Name | ast.Attribute):
+                word = node.id if isinstance(node, ast.Name) else node.attr
+                assert word.lower() not in families, f"{file.name} names {word}"
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"{statement}; import sys; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_layers_alone_bring_no_machinery():
+    heavy = {"tensorflow", "tensorflow_datasets", "grain", "orbax", "clu", "ml_collections", "tensorboardX", "sklearn"}
+    assert not heavy & loaded_by("import jaxgan.nn, jaxgan.networks.biggan, jaxgan.objectives, jaxgan.latent")
+
+
+def test_nothing_imports_tensorflow():
+    assert "tensorflow" not in loaded_by(
+        "import jaxgan.cli.main, jaxgan.recipes.biggan, jaxgan.training.loop, jaxgan.data, jaxgan.evaluation; "
+        "import jaxgan.cli.train, jaxgan.cli.run"
+    )
