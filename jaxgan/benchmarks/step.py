@@ -43,7 +43,8 @@ def measure(config: Any, *, steps: int) -> dict[str, Any]:
     }
     batch, key = host_to_global(host, mesh), jax.random.key(0)
     record: dict[str, Any] = {"device": jax.devices()[0].device_kind, "devices": mesh.size, "steps": steps}
-    compiled, states, seconds = {}, {}, {True: [], False: []}
+    compiled, states = {}, {}
+    seconds: dict[bool, list[float]] = {True: [], False: []}
     with jax.set_mesh(mesh):
         for donate in (True, False):
             step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where, donate=donate)

@@ -49,7 +49,7 @@ def open_run(workdir: epath.PathLike, *, step: int | None = None, raw: bool = Fa
     target = experiment.shapes()
     where = shardings(target, experiment.rules, mesh)
     target = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), target, where)
-    checkpoints = Checkpoints(workdir)
+    checkpoints = Checkpoints(workdir, read_only=True)
     restored = checkpoints.restore(target, step)
     checkpoints.close()
     if restored is None:

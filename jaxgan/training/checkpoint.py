@@ -51,14 +51,19 @@ class Checkpoints:
     fingerprint).
     """
 
-    def __init__(self, workdir: epath.PathLike, *, keep: int = 2):
-        """Opens, and makes where missing, the checkpoints of ``workdir``; the newest ``keep`` stay."""
+    def __init__(self, workdir: epath.PathLike, *, keep: int = 2, read_only: bool = False):
+        """Opens the checkpoints of ``workdir``, and makes the folder where missing; the newest ``keep`` stay.
+
+        With ``read_only`` nothing is made, removed or moved: for looking at a run that may be training.
+        """
+        self._read_only = read_only
         self._root = epath.Path(workdir)
         self._directory = self._root / "checkpoints"
         self._options = ocp.CheckpointManagerOptions(
             preservation_policy=checkpoint_managers.LatestN(keep),
-            cleanup_tmp_directories=True,
-            create=True,
+            cleanup_tmp_directories=not read_only,
+            create=not read_only,
+            read_only=read_only,
         )
         self._manager = ocp.CheckpointManager(self._directory, options=self._options)
 
@@ -108,7 +113,7 @@ class Checkpoints:
     def restore(self, target: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]] | None:
         """The newest sound state, with its meta; None where there is none.
 
-        A damaged one is named, moved to ``quarantine/``, and the one before it is tried.
+        A damaged one is named, moved to ``quarantine/`` (unless opened read-only), and the one before it is tried.
 
         Args:
           target: shapes, dtypes and shardings to restore to (``jax.ShapeDtypeStruct`` leaves, or arrays); the mesh may
@@ -127,8 +132,9 @@ class Checkpoints:
                 )
             state, meta = self._load(step, wanted)
             return state.replace(frozen=target.frozen), meta
+        passed: set[int] = set()
         while True:
-            steps = self.steps()
+            steps = [s for s in self.steps() if s not in passed]
             candidate = _agree(steps[-1] if steps else -1)
             if candidate < 0:
                 return None
@@ -142,7 +148,11 @@ class Checkpoints:
             if _all_succeeded(failure is None):
                 return state.replace(frozen=target.frozen), meta
             reason = str(failure or "damaged as another process sees it").splitlines()[0][:200]
-            self._quarantine(candidate, reason)
+            passed.add(candidate)
+            if self._read_only:
+                log.warning("checkpoint %s is damaged (%s); falling back", self._directory / str(candidate), reason)
+            else:
+                self._quarantine(candidate, reason)
 
     def _quarantine(self, step: int, reason: str) -> None:
         place = self._root / "quarantine" / f"{step}-{time.time_ns()}"

@@ -31,7 +31,11 @@ def _leaf_digest(x: Array) -> Array:
         index += jax.lax.broadcasted_iota(jnp.uint32, x.shape, axis) * jnp.uint32(stride % 2**32)
         stride *= x.shape[axis]
     first = (words * (2 * index + 1)).sum(dtype=jnp.uint32)
-    second = (words * ((index * jnp.uint32(2654435761)) | 1)).sum(dtype=jnp.uint32)
+    # Mixed first, or an even number of flipped top bits would cancel in both sums.
+    mixed = words ^ (words >> 16)
+    mixed = mixed * jnp.uint32(0x7FEB352D)
+    mixed = (mixed ^ (mixed >> 15)) + index
+    second = ((mixed ^ (mixed >> 13)) * ((index * jnp.uint32(2654435761)) | 1)).sum(dtype=jnp.uint32)
     return jnp.stack([first, second])
 
 

@@ -51,3 +51,8 @@ def test_it_is_the_same_under_every_sharding():
     specs = [P(), P("data"), P(None, "fsdp"), P("fsdp", "data")]
     found = [digest({"x": jax.device_put(x, NamedSharding(mesh, spec))}) for spec in specs]
     assert found == [digest({"x": x})] * len(specs)
+
+
+def test_an_even_number_of_flipped_signs_shows():
+    values = {"x": jnp.asarray(np.random.default_rng(3).normal(size=(4, 4)), jnp.float32)}
+    assert digest(values) != digest({"x": -values["x"]})

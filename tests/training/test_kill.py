@@ -17,7 +17,7 @@ from jaxgan.cli.run import open_run
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.logging import read_metrics
 
-STEPS, KILLS = 150, 10
+STEPS, KILLS = 80, 10
 COMMAND = [
     sys.executable,
     "-m",
@@ -41,8 +41,8 @@ def environment(cache: Path) -> dict[str, str]:
 
 
 def start(workdir: Path, cache: Path) -> subprocess.Popen:
-    log = open(workdir.with_suffix(".log"), "a")  # noqa: SIM115 (the child's own)
-    return subprocess.Popen([*COMMAND, f"--workdir={workdir}"], env=environment(cache), stdout=log, stderr=log)
+    with open(workdir.with_suffix(".log"), "a") as log:
+        return subprocess.Popen([*COMMAND, f"--workdir={workdir}"], env=environment(cache), stdout=log, stderr=log)
 
 
 def newest(workdir: Path) -> int:

@@ -30,19 +30,17 @@ def test_two_processes_equal_one(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    processes, logs = [], []
-    for index in range(2):
-        logs.append(open(tmp_path / f"{index}.log", "w+"))  # noqa: SIM115 (the child's own)
+    processes, logs = [], [tmp_path / f"{index}.log" for index in range(2)]
+    for index, path in enumerate(logs):
         peers = (f"--coordinator=127.0.0.1:{port}", "--num_processes=2", f"--process_id={index}")
-        processes.append(
-            subprocess.Popen(
-                command(tmp_path / "two", *peers), env=environment(4), stdout=logs[-1], stderr=subprocess.STDOUT
+        with path.open("w") as log:
+            processes.append(
+                subprocess.Popen(
+                    command(tmp_path / "two", *peers), env=environment(4), stdout=log, stderr=subprocess.STDOUT
+                )
             )
-        )
     codes = [p.wait(timeout=300) for p in processes]
-    for log in logs:
-        log.seek(0)
-    assert codes == [0, 0], "\n".join(log.read()[-3000:] for log in logs)
+    assert codes == [0, 0], "\n".join(path.read_text()[-3000:] for path in logs)
     one = subprocess.run(command(tmp_path / "one"), env=environment(8), capture_output=True, text=True, timeout=300)
     assert one.returncode == 0, one.stderr[-3000:]
 
