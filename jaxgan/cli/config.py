@@ -54,6 +54,9 @@ def _parse(text: str, current: Any, key: str) -> Any:
         raise UserError(f"--config.{key}={text}: give true or false")
     if isinstance(current, str):
         return text
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words and (current is None or text.lower() == "none"):
+        return words[text.lower()]
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):

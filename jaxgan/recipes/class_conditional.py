@@ -41,7 +41,7 @@ def default_config(recipe: str, generator: Any, discriminator: Any) -> ConfigDic
                 "channels": 3,
                 "batch_size": 256,
                 "flip": False,
-                "in_memory": "auto",
+                "in_memory": None,
                 "workers": 0,
             },
             "generator": {"num_classes": 1000, **defaults(generator)},
@@ -96,7 +96,7 @@ def open_data(config: ConfigDict, split: str) -> Source:
         data_dir=data.data_dir,
         image_size=tuple(data.image_size),
         channels=data.channels,
-        in_memory=data.in_memory,
+        in_memory="auto" if data.in_memory is None else data.in_memory,
     )
     if source.num_classes != config.generator.num_classes:
         raise UserError(

@@ -118,3 +118,13 @@ def test_a_runs_config_json_builds_the_same_experiment():
     jax.tree.map(
         lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype) or pytest.fail(), before.shapes(), after.shapes()
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [("data.in_memory", "false", False), ("data.in_memory", "True", True), ("generator.shared_dim", "none", None)],
+)
+def test_words_for_true_false_and_none(key, text, value):
+    config = load("biggan_digits16", [(key, text)])
+    section, name = key.split(".")
+    assert config[section][name] is value
