@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USER_ERROR
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("jaxgan").setLevel(logging.INFO)
+    logging.getLogger("absl").setLevel(logging.ERROR)  # orbax's remarks on how it was opened
     traceback = "--traceback" in rest
     if "--help" not in rest and "-h" not in rest and (note := _fast_cpu_convolutions()):
         logging.getLogger("jaxgan").info("XLA: %s", note)

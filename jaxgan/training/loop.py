@@ -130,7 +130,8 @@ def train(
 
     checkpoints = Checkpoints(workdir, keep=options.keep)
     state, state_shardings = init_state(experiment, rng=init_rng, mesh=mesh)
-    log.info("parameters:\n%s", parameter_table(state))
+    if is_main():
+        log.info("parameters:\n%s", parameter_table(state))
     restored = checkpoints.restore(state)
     if restored is not None:
         state, meta = restored

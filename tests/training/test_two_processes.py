@@ -61,6 +61,6 @@ def test_two_processes_equal_one(tmp_path):
         timeout=300,
     )
     assert scored.returncode == 0, scored.stderr[-3000:]
-    drawn = np.load(tmp_path / "x.npz")
-    assert drawn["images"].shape[0] == drawn["labels"].shape[0] == 100
+    with np.load(tmp_path / "x.npz") as drawn:
+        assert drawn["images"].shape[0] == drawn["labels"].shape[0] == 100
     assert json.loads((tmp_path / "two" / "env.json").read_text())["processes"] == 2
