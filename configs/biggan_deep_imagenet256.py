@@ -4,7 +4,7 @@ Paper: Large Scale GAN Training (arXiv:1809.11096), table 2 (row 256x256, BigGAN
   z 128, batch 2048.
 
 Launch: jaxgan train --config=biggan_deep_imagenet256 --workdir=gs://BUCKET/biggan_deep_imagenet256 --coordinator=auto
-Published: FID 6.9, IS 171.4 without truncation (table 2; 50,000 samples).
+Published: table 2 of the paper (50,000 samples, without truncation).
 Hardware: the paper used a TPU v3 pod slice of 128 to 512 cores.
 """
 
