@@ -45,10 +45,10 @@ def folder_source(path: str | os.PathLike[str], image_size: tuple[int, int], cha
         raise ValueError(f"folder:{path} has no sub-folders; put the images in one sub-folder per class")
     center_crop_resize(to_channels(np.zeros((1, 1, 3), np.uint8), channels), image_size)
 
-    files = _visible_files(root)
+    files = visible_files(root)
     in_class = [len(f.relative_to(root).parts) > 1 for f in files]
     candidates = [f for f, ok in zip(files, in_class) if ok and f.suffix.lower() in EXTENSIONS]
-    check = _decode if len(candidates) <= FULL_SCAN_FILES else _verify
+    check = decode if len(candidates) <= FULL_SCAN_FILES else _verify
     with ThreadPoolExecutor(LOAD_THREADS) as pool:
         problems = dict(zip(candidates, pool.map(functools.partial(_problem, check), candidates)))
     for file, ok in zip(files, in_class):
@@ -86,7 +86,7 @@ def _fetch(
     images = np.empty((len(indices), *size, channels), np.uint8)
     for row, index in enumerate(indices):
         try:
-            image = _decode(files[index])
+            image = decode(files[index])
         except Exception as error:
             raise ValueError(
                 f"cannot read {files[index]}, which was readable when its folder was scanned: {error}; "
@@ -96,7 +96,7 @@ def _fetch(
     return {"image": images, "label": labels[indices]}
 
 
-def _decode(file: str | Path) -> np.ndarray:
+def decode(file: str | Path) -> np.ndarray:
     """The pixels as a viewer shows them, uint8 [H, W, C] with C = 1, 3 or 4."""
     with Image.open(file) as opened:
         picture = ImageOps.exif_transpose(opened)
@@ -125,7 +125,8 @@ def _problem(check: Callable[[Path], object], file: Path) -> str:
     return ""
 
 
-def _visible_files(root: Path) -> list[Path]:
+def visible_files(root: Path) -> list[Path]:
+    """Every file below ``root`` that is not hidden, sorted."""
     files = []
     for folder, folders, names in os.walk(root, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -2,8 +2,10 @@
 
 import difflib
 import functools
+import hashlib
 import os
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -90,6 +92,54 @@ def tfds_source(
         image_shape=(image_size[0], image_size[1], channels),
         fetch=functools.partial(_fetch, records, image_key, label_key, (image_size[0], image_size[1]), channels),
         in_memory=False,
+    )
+
+
+class TfdsDescription(NamedTuple):
+    """What a prepared TFDS set says of itself.
+
+    Attributes:
+      version: its version, and 16 digits of the SHA-256 of its description and files' sizes: sets of one name and
+        version may differ in content.
+      channels: of its images.
+      labeled: whether it has a ClassLabel feature.
+    """
+
+    version: str
+    channels: int
+    labeled: bool
+
+
+def describe_tfds(
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    image_key: str = "image",
+    label_key: str = "label",
+) -> TfdsDescription:
+    """Describes a set without reading its records.
+
+    Raises:
+      ValueError: where the set is unknown, not prepared, or has no such image feature.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = _builder(name, data_dir, f"in {data_dir}" if data_dir is not None else "in TFDS's default data_dir")
+    if not builder.is_prepared():
+        raise ValueError(f"tfds:{name} is not prepared; see `tfds build {name} --file_format=array_record`")
+    features = dict(builder.info.features)
+    image = features.get(image_key)
+    if not isinstance(image, tfds.features.Image):
+        raise ValueError(f"tfds:{name} has no image feature {image_key!r}; its features are {sorted(features)}")
+    digest = hashlib.sha256()
+    for file in sorted(p for p in Path(builder.data_dir).iterdir() if p.is_file()):
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+        if file.suffix == ".json":
+            digest.update(file.read_bytes())
+    return TfdsDescription(
+        version=f"{builder.info.version}+{digest.hexdigest()[:16]}",
+        channels=1 if image.shape[-1] == 1 else 3,
+        labeled=isinstance(features.get(label_key), tfds.features.ClassLabel),
     )
 
 

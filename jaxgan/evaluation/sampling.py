@@ -1,6 +1,6 @@
 """Drawing images from trained networks: jitted, sharded, and the same whatever the batch size and the devices."""
 
-import functools
+import dataclasses
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -24,20 +24,31 @@ class Truncation(NamedTuple):
     value: float = 1.0
 
 
-@functools.partial(jax.jit, static_argnames=("method", "truncation"))
-def _draw(method: Method, truncation: Truncation, nets: Any, labels: Array, indices: Array, rng: Array) -> Array:
-    """uint8 images [B, H, W, C], image i from the key folded with its own index."""
-    batch = {"label": shard_batch(labels)}
-    if method.latent_shape is not None:
-        shape = method.latent_shape
+@dataclasses.dataclass(frozen=True)
+class SampleImages:
+    """Draws images from networks: a value, so that a program compiled with it serves again."""
 
-        def latent(index: Array) -> Array:
-            return draw_latents(
-                jax.random.fold_in(rng, index), shape, mode=truncation.mode, truncation=truncation.value
-            )
+    method: Method
+    truncation: Truncation
 
-        batch["z"] = shard_batch(jax.vmap(latent)(indices))
-    return to_uint8(method.sample(nets, batch, rng)["image"])
+    def __call__(self, operand: tuple[Any, Array], rows: dict[str, Array]) -> Array:
+        """uint8 images [B, H, W, C] of (networks, key) for 'label' [B] or [B, classes] and 'index' [B]: image i from
+        the key folded with its own index.
+        """
+        nets, rng = operand
+        batch = {"label": shard_batch(rows["label"])}
+        if self.method.latent_shape is not None:
+            shape, truncation = self.method.latent_shape, self.truncation
+
+            def latent(index: Array) -> Array:
+                key = jax.random.fold_in(rng, index)
+                return draw_latents(key, shape, mode=truncation.mode, truncation=truncation.value)
+
+            batch["z"] = shard_batch(jax.vmap(latent)(rows["index"]))
+        return to_uint8(self.method.sample(nets, batch, rng)["image"])
+
+
+_draw = jax.jit(SampleImages.__call__, static_argnums=0)
 
 
 def sample_batches(
@@ -65,12 +76,14 @@ def sample_batches(
       uint8 [<= batch_size, H, W, C], N images in all.
     """
     batch_size = -(-batch_size // mesh.size) * mesh.size
+    draw = SampleImages(method, truncation)
     with jax.set_mesh(mesh):
         pending: tuple[Array, int] | None = None
         for start in range(0, len(labels), batch_size):
             rows = labels[start : start + batch_size]
             padded = np.resize(rows, (batch_size, *rows.shape[1:]))
-            images = _draw(method, truncation, nets, padded, jnp.arange(start, start + batch_size), rng)
+            rows_of = {"label": padded, "index": jnp.arange(start, start + batch_size)}
+            images = _draw(draw, (nets, rng), rows_of)
             # The next batch is dispatched before this one is fetched.
             if pending is not None:
                 yield to_host(pending[0])[: pending[1]]

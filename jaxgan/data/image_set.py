@@ -1,0 +1,214 @@
+"""Image sets to be scored: a folder, an .npz or a prepared data set, as they are, with what identifies them."""
+
+import functools
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from jaxgan.data.folder import EXTENSIONS, decode, visible_files
+from jaxgan.data.open import open_source
+from jaxgan.data.source import LOAD_THREADS, Batch, Source, in_memory
+from jaxgan.data.transforms import center_crop_resize, to_channels
+
+FORMS = "a folder of images, an .npz with `images`, or a data set: tfds:cifar10:test, digits:test"
+
+
+class ImageSet(NamedTuple):
+    """Images with labels, and what to call them in a protocol.
+
+    Attributes:
+      name: such as 'folder:samples', 'npz:samples.npz', 'tfds:cifar10'.
+      version: SHA-256 (16 digits) of the content; of a TFDS set its version, and the same of its description and sizes.
+      split: 'train', 'test', ...; 'all' where there is but one.
+      crop: 'none', or 'center HxW' where images were cropped and resized on reading.
+      source: the images.
+      labeled: whether labels mean anything.
+    """
+
+    name: str
+    version: str
+    split: str
+    crop: str
+    source: Source
+    labeled: bool
+
+
+def open_images(
+    name: str,
+    *,
+    image_size: tuple[int, int] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> ImageSet:
+    """Opens what ``name`` says.
+
+    Args:
+      name: a folder (images at any depth, in sorted order; the first level's sub-folders are classes), an .npz with
+        ``images`` [N, H, W, C] or [N, H, W] (uint8, or float in [0, 1]) and perhaps ``labels`` [N], 'tfds:NAME:SPLIT',
+        or 'digits:SPLIT'.
+      image_size: (height, width) to crop the centre and resize to; None takes images as they are.
+      data_dir: where TFDS sets lie.
+
+    Raises:
+      ValueError: where there is no such set, it is empty or of mixed sizes, a file cannot be read, or values lie
+        outside their range.
+    """
+    if name.startswith("tfds:") or name.partition(":")[0] == "digits":
+        return _dataset(name, image_size, data_dir)
+    path = Path(os.path.expanduser(name.removeprefix("folder:")))
+    if path.is_dir():
+        return _folder(path, image_size)
+    if path.suffix == ".npz" and path.is_file():
+        return _arrays(path, image_size)
+    raise ValueError(f"no images at {name!r}: give {FORMS}")
+
+
+def _crop(image_size: tuple[int, int] | None) -> str:
+    return "none" if image_size is None else f"center {image_size[0]}x{image_size[1]}"
+
+
+def _dataset(name: str, image_size: tuple[int, int] | None, data_dir: str | os.PathLike[str] | None) -> ImageSet:
+    kind, _, rest = name.partition(":")
+    # A TFDS name may end in ':1.2.3', and a split may hold a colon ('train[:10%]').
+    parts = re.fullmatch(r"([^:]+(?::\d+\.\d+\.\d+)?):(.+)", rest) if kind == "tfds" else None
+    base, split = parts.groups() if parts else ("", rest)
+    if not split or (kind == "tfds" and not base):
+        raise ValueError(f"{name!r} names no split: write {'tfds:NAME:SPLIT' if kind == 'tfds' else 'digits:SPLIT'}")
+    if kind == "digits":
+        size = image_size or (8, 8)
+        source = open_source("digits", split=split, image_size=size, channels=1)
+        version = hashlib.sha256(source.fetch(np.arange(source.length))["image"].tobytes()).hexdigest()[:16]
+        return ImageSet("digits", version, split, _crop(size if image_size else None), source, True)
+    from jaxgan.data.tfds_source import describe_tfds
+
+    described = describe_tfds(base, data_dir)
+    source = open_source(
+        f"tfds:{base}",
+        split=split,
+        data_dir=data_dir,
+        image_size=image_size,
+        channels=described.channels,
+        in_memory=False,
+        label_key="label" if described.labeled else None,
+    )
+    return ImageSet(f"tfds:{base}", described.version, split, _crop(image_size), source, described.labeled)
+
+
+def _arrays(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
+    with np.load(path) as file:
+        if "images" not in file.files:
+            raise ValueError(f"{path} holds {file.files or 'nothing'}; it must hold `images` [N, H, W, C]")
+        images = file["images"]
+        labels = file["labels"] if "labels" in file.files else None
+    images = as_uint8(images, str(path))
+    if image_size is not None:
+        images = np.stack([center_crop_resize(image, image_size) for image in images])
+    labeled = labels is not None
+    source = in_memory(
+        images, np.zeros(len(images), np.int32) if labels is None else np.asarray(labels), name=f"npz:{path}"
+    )
+    digest = hashlib.sha256(images.tobytes() + str(images.shape).encode())
+    if labels is not None:
+        digest.update(np.ascontiguousarray(labels).tobytes())
+    return ImageSet(f"npz:{path.name}", digest.hexdigest()[:16], "all", _crop(image_size), source, labeled)
+
+
+def as_uint8(images: np.ndarray, name: str) -> np.ndarray:
+    """uint8 [N, H, W, 1 or 3] from uint8, or from floats in [0, 1], with or without a last axis for grey.
+
+    Raises:
+      ValueError: on other shapes, dtypes or ranges, or values that are not finite.
+    """
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
+        raise ValueError(f"{name}: images must be [N >= 1, H, W, 1 or 3] (or [N, H, W]), got {list(images.shape)}")
+    if images.dtype == np.uint8:
+        return images
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"{name}: images must be uint8, or float in [0, 1], got {images.dtype}")
+    if not np.isfinite(images).all():
+        raise ValueError(f"{name}: images hold values that are not finite")
+    low, high = float(images.min()), float(images.max())
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"{name}: float images must lie in [0, 1], got {low:.4g} to {high:.4g}; convert them, or save uint8"
+        )
+    return np.floor(images * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+
+
+def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
+    files = [f for f in visible_files(path) if f.suffix.lower() in EXTENSIONS]
+    if not files:
+        raise ValueError(f"{path} holds no image ({' '.join(EXTENSIONS)})")
+    with ThreadPoolExecutor(LOAD_THREADS) as pool:
+        headers = list(pool.map(_header, files))
+    if image_size is None:
+        (size, _), first = headers[0], files[0]
+        for (other, _), file in zip(headers, files):
+            if other != size:
+                raise ValueError(
+                    f"{path} holds images of mixed sizes: {first.relative_to(path)} is {size[0]}x{size[1]}, "
+                    f"{file.relative_to(path)} {other[0]}x{other[1]}; pass --image_size=H,W to crop and resize them all"
+                )
+    channels = 1 if all(grey for _, grey in headers) else 3
+    shape = image_size or headers[0][0]
+    parts = [f.relative_to(path).parts for f in files]
+    labeled = all(len(p) > 1 for p in parts)
+    names = sorted({p[0] for p in parts}) if labeled else ["all"]
+    labels = np.array([names.index(p[0]) if labeled else 0 for p in parts], np.int32)
+    digest = hashlib.sha256()
+    with ThreadPoolExecutor(LOAD_THREADS) as pool:
+        for file, content in zip(files, pool.map(_content, files)):
+            digest.update(f"{file.relative_to(path).as_posix()} {content}\n".encode())
+    source = Source(
+        name=f"folder:{path}",
+        length=len(files),
+        num_classes=len(names),
+        class_names=tuple(names),
+        image_shape=(*shape, channels),
+        fetch=functools.partial(_fetch, tuple(files), labels, image_size, channels),
+        in_memory=False,
+    )
+    return ImageSet(f"folder:{path.name}", digest.hexdigest()[:16], "all", _crop(image_size), source, labeled)
+
+
+def _content(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _header(file: Path) -> tuple[tuple[int, int], bool]:
+    """((height, width), whether it is grey) without decoding."""
+    try:
+        with Image.open(file) as picture:
+            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            size = picture.size if turned else picture.size[::-1]
+            return (size[0], size[1]), picture.mode in ("1", "L", "LA", "I", "I;16")
+    except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files
+        raise ValueError(f"cannot read {file}: {error}; restore or remove it") from error
+
+
+def _fetch(
+    files: tuple[Path, ...],
+    labels: np.ndarray,
+    image_size: tuple[int, int] | None,
+    channels: int,
+    indices: np.ndarray,
+) -> Batch:
+    def one(index: int) -> np.ndarray:
+        try:
+            image = to_channels(decode(files[index]), channels)
+        except Exception as error:
+            raise ValueError(f"cannot read {files[index]}: {error}; restore or remove it") from error
+        return image if image_size is None else center_crop_resize(image, image_size)
+
+    read: Callable[[int], np.ndarray] = one
+    with ThreadPoolExecutor(LOAD_THREADS) as pool:
+        images = np.stack(list(pool.map(read, [int(i) for i in indices])))
+    return {"image": images, "label": labels[indices]}

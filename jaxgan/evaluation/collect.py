@@ -1,0 +1,216 @@
+"""One pass over images: drawn or read, resized, turned into features and summed, in one jitted program over the
+mesh.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxgan.data import Source, prefetch
+from jaxgan.evaluation.sampling import SampleImages, Truncation
+from jaxgan.metrics.inception_score import ScoreSums, add_logits, split_of, zero_score_sums
+from jaxgan.metrics.moments import Moments, add_rows, zero_moments
+from jaxgan.networks.feature_network import FeatureNetwork
+from jaxgan.parallel import host_to_global, shard_batch, to_host
+from jaxgan.training.method import Method
+from jaxgan.training.state import Variables
+
+
+class Images(NamedTuple):
+    """Images to be scored, wherever they come from.
+
+    Attributes:
+      length: how many.
+      image_shape: (H, W, C).
+      labels: int [length], or None where they mean nothing.
+      rows: indices [B] -> what the host hands over for them, a dict of arrays [B, ...].
+      draw: traced: (operand, rows) -> uint8 images [B, H, W, C]; hashable.
+      operand: arrays that ``draw`` closes over: networks and a key, say.
+    """
+
+    length: int
+    image_shape: tuple[int, int, int]
+    labels: np.ndarray | None
+    rows: Callable[[np.ndarray], dict[str, np.ndarray]]
+    draw: Callable[[Any, dict[str, Array]], Array]
+    operand: Any = None
+
+
+def _as_read(operand: Any, rows: dict[str, Array]) -> Array:
+    del operand
+    return rows["image"]
+
+
+def images_of_source(source: Source, indices: np.ndarray | None = None, *, labels: np.ndarray | None = None) -> Images:
+    """A source's images, all of them or those of ``indices`` [N], in order."""
+    chosen = np.arange(source.length) if indices is None else np.asarray(indices)
+
+    def rows(wanted: np.ndarray) -> dict[str, np.ndarray]:
+        return {"image": source.fetch(chosen[wanted])["image"]}
+
+    return Images(len(chosen), source.image_shape, labels, rows, _as_read)
+
+
+def images_of_samples(
+    method: Method,
+    nets: dict[str, Variables],
+    labels: np.ndarray,
+    *,
+    rng: Array,
+    truncation: Truncation = Truncation(),  # noqa: B008 (immutable)
+) -> Images:
+    """An image drawn for each label [N] int, the i-th from ``fold_in(rng, i)``, as ``sample_images`` draws them."""
+    draw = SampleImages(method, truncation)
+
+    def rows(wanted: np.ndarray) -> dict[str, np.ndarray]:
+        return {"label": labels[wanted], "index": wanted.astype(np.uint32)}
+
+    operand = (nets, rng)
+    probe = {"label": jax.ShapeDtypeStruct((1,), np.int32), "index": jax.ShapeDtypeStruct((1,), np.uint32)}
+    _, height, width, channels = jax.eval_shape(draw, operand, probe).shape
+    return Images(len(labels), (height, width, channels), labels if method.num_classes else None, rows, draw, operand)
+
+
+class Wants(NamedTuple):
+    """What a pass keeps: moments of pooled and of spatial features, score sums over ``splits``, the features."""
+
+    pool: bool = False
+    spatial: bool = False
+    scores: bool = False
+    bank: bool = False
+    splits: int = 10
+
+
+class Collected(NamedTuple):
+    """What a pass gives; None where it was not wanted.
+
+    Attributes:
+      count: images.
+      pool, spatial: moments of features, numpy float64.
+      scores: sums of the Inception Score, numpy float64.
+      bank: pooled features [count, D] float32, in the order of the images.
+    """
+
+    count: int  # type: ignore[assignment]  # tuple has a method of that name
+    pool: Moments | None = None
+    spatial: Moments | None = None
+    scores: ScoreSums | None = None
+    bank: np.ndarray | None = None
+
+
+@functools.partial(jax.jit, static_argnames=("draw", "apply", "wants"), donate_argnames=("sums",))
+def _pass(
+    draw: Callable[..., Array],
+    apply: Callable[..., dict[str, Array]],
+    wants: Wants,
+    sums: dict[str, Any],
+    operand: Any,
+    variables: Any,
+    rows: dict[str, Array],
+    split: Array,
+    weight: Array,
+) -> tuple[dict[str, Any], Array | None, Array]:
+    features = {name: shard_batch(x) for name, x in apply(variables, draw(operand, rows)).items()}
+    added: dict[str, Any] = {}
+    for name in ("pool", "spatial"):
+        if name in sums:
+            added[name] = add_rows(sums[name], features[name], weight)
+    if "scores" in sums:
+        added["scores"] = add_logits(sums["scores"], features["logits"], split, weight)
+    return added, features["pool"] if wants.bank else None, weight.sum()
+
+
+def collect(
+    network: FeatureNetwork,
+    images: Images,
+    wants: Wants,
+    *,
+    mesh: Mesh,
+    batch_size: int = 64,
+    advance: Callable[[int], None] = lambda images: None,
+) -> Collected:
+    """Passes over ``images`` once.
+
+    Sums are float64, so what comes out does not depend on the batch size or the devices but for the last bits of the
+    features themselves; only they, and the bank where wanted, stay in memory. Every process holds the whole result.
+
+    Args:
+      network: the features.
+      images: what to pass over.
+      wants: what to keep.
+      mesh: the devices; every batch is split over them.
+      batch_size: rounded up to a multiple of the devices; the last batch is padded, so that one program serves all.
+      advance: told the number of images of each batch that is done.
+
+    Raises:
+      ValueError: where the network lacks an output that is wanted, or features are not finite.
+    """
+    dims = network.dims(images.image_shape)
+    for output, wanted in (("spatial", wants.spatial), ("logits", wants.scores)):
+        if wanted and output not in dims:
+            raise ValueError(f"the feature network {network.name} gives {sorted(dims)}, and no {output!r}")
+    batch_size = -(-min(batch_size, images.length) // mesh.size) * mesh.size
+    whole = NamedSharding(mesh, P())
+    sums: dict[str, Any] = {}
+    if wants.pool:
+        sums["pool"] = zero_moments(dims["pool"])
+    if wants.spatial:
+        sums["spatial"] = zero_moments(dims["spatial"])
+    if wants.scores:
+        sums["scores"] = zero_score_sums(wants.splits, dims["logits"])
+    with jax.enable_x64(True):
+        sums = jax.device_put(sums, whole)
+    operand, variables = _on_mesh(images.operand, whole), _on_mesh(network.variables, whole)
+    split_of_image = split_of(images.length, wants.splits) if wants.scores else np.zeros(images.length, np.int32)
+
+    bank: list[np.ndarray] = []
+    waiting: tuple[Array | None, Array, int] | None = None
+
+    def finish(features: Array | None, done: Array, rows: int) -> None:
+        if features is not None:
+            bank.append(to_host(features)[:rows])
+        jax.block_until_ready(done)
+        advance(rows)
+
+    with jax.set_mesh(mesh), prefetch(_rows(images, split_of_image, batch_size), lambda b: _place(b, mesh)) as batches:
+        for rows, split, weight, count in batches:
+            sums, *result = _pass(images.draw, network.apply, wants, sums, operand, variables, rows, split, weight)
+            # The next batch is dispatched before this one is waited for, and no more than that.
+            if waiting is not None:
+                finish(*waiting)
+            waiting = (result[0], result[1], count)
+        if waiting is not None:
+            finish(*waiting)
+    return Collected(images.length, bank=np.concatenate(bank) if wants.bank else None, **to_host(sums))
+
+
+def _on_mesh(tree: Any, sharding: NamedSharding) -> Any:
+    """Arrays that live on the mesh already stay as they are sharded."""
+
+    def one(x: Any) -> Any:
+        placed = isinstance(x, jax.Array) and x.sharding.device_set == sharding.device_set
+        return x if placed else jax.device_put(x, sharding)
+
+    return jax.tree.map(one, tree)
+
+
+def _rows(images: Images, split: np.ndarray, batch_size: int) -> Iterator[tuple[Any, np.ndarray, np.ndarray, int]]:
+    """This process's share of every batch; of the last one, what is left over is padding of weight 0."""
+    share = batch_size // jax.process_count()
+    first = share * jax.process_index()
+    for start in range(0, images.length, batch_size):
+        index = start + first + np.arange(share)
+        weight = (index < images.length).astype(np.float32)
+        index = np.minimum(index, images.length - 1)
+        yield images.rows(index), split[index], weight, min(batch_size, images.length - start)
+
+
+def _place(batch: tuple[Any, np.ndarray, np.ndarray, int], mesh: Mesh) -> tuple[Any, Array, Array, int]:
+    rows, split, weight, count = batch
+    return *host_to_global((rows, split, weight), mesh), count
