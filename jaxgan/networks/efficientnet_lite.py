@@ -37,7 +37,7 @@ class EfficientNetFeatures(NamedTuple):
     Attributes:
       pool: [B, 1280], the head's ReLU6 averaged over positions, in [0, 6].
       spatial: [B, H/16, W/16, 7], the first seven of the 112 channels that stage 5 ends in (at 224 px 14 x 14 x 7 =
-        1372 numbers), linear, so of either sign. Nash et al. 2021 (arXiv:2103.03841, section 4.2) take seven channels
+        1372 numbers), linear, so of either sign. Nash et al. 2021 (arXiv:2103.03841) take seven channels
         of one of Inception's 17 x 17 maps for sFID; this is the map of like size and place.
       logits: [B, 1000], of ImageNet's classes in the order of their WordNet ids.
       maps: the last map of each resolution, [B, H/2, W/2, 16], [B, H/4, W/4, 24], [B, H/8, W/8, 40],
