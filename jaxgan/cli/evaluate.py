@@ -1,42 +1,91 @@
 """``jaxgan evaluate``."""
 
 import json
-import logging
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jaxgan.cli import arguments as flags
 from jaxgan.training.errors import UserError
 
-log = logging.getLogger("jaxgan")
+_DESCRIPTION = """Scores a trained run, or any images, and stamps each number with its protocol.
 
-_DESCRIPTION = """Scores a trained run by its config's evaluators, on the newest checkpoint or the one of --step."""
+A run (--workdir) is scored by its config's evaluation section, or by --metrics, against its own data or --against;
+images (--images) are scored against --against. Both are a folder of images, an .npz (`images`), or a data set:
+tfds:cifar10:test, digits:train. --against may also be an .npz of statistics (`mu`, `sigma`)."""
 
 _EXAMPLES = """  jaxgan evaluate --workdir=runs/digits
-  jaxgan evaluate --workdir=runs/digits --step=2000 --json"""
+  jaxgan evaluate --workdir=runs/digits --step=all --metrics=fd,kid --features=efficientnet_lite0 --json
+  jaxgan evaluate --workdir=runs/digits --watch
+  jaxgan evaluate --workdir=runs/cifar --sweep=truncation --metrics=fd,is --out=curve.png
+  jaxgan evaluate --images=samples.npz --against=tfds:cifar10:test --metrics=fd,kid,is,precision,recall --json
+  jaxgan evaluate --images=restored/ --against=originals/ --metrics=psnr,ssim"""
+
+
+def _parser() -> Any:
+    made = flags.parser("evaluate", _DESCRIPTION, _EXAMPLES)
+    what = made.add_argument_group("what is scored")
+    what.add_argument("--workdir", metavar="DIR", help="a run's folder")
+    what.add_argument("--step", default=None, help="a checkpoint's step, or 'all' (default: the newest)")
+    what.add_argument(
+        "--watch", action="store_true", help="score every new checkpoint of a run that trains, to its end"
+    )
+    what.add_argument("--watch_every_seconds", type=float, default=10.0, help="how often --watch looks (default 10)")
+    what.add_argument("--raw", action="store_true", help="the raw networks rather than their moving averages")
+    what.add_argument("--images", metavar="X", help="a folder, an .npz, or a data set such as tfds:cifar10:test")
+    what.add_argument("--against", metavar="Y", help="the reference, in the same forms, or an .npz of statistics")
+    flags.add_images(made)
+    how = made.add_argument_group("how")
+    how.add_argument(
+        "--metrics",
+        help="fd,sfd,intra_fd,kid,is,precision,recall,density,coverage (features), psnr,ssim,ms_ssim,swd (pixels)",
+    )
+    flags.add_features(how, required=False)
+    how.add_argument("--num_images", type=int, help="images to draw, or to take from --images")
+    how.add_argument("--reference_images", type=int, help="images to take from the reference (default: all)")
+    how.add_argument("--kid_block_size", type=int, help="images in a block of kid (default 1000)")
+    how.add_argument("--is_splits", type=int, help="splits of is (default 10)")
+    how.add_argument("--seed", type=int, help="of the latents (default: the config's own for evaluation)")
+    how.add_argument("--truncation", type=float, help="of the latents; needs --truncation_mode")
+    how.add_argument("--truncation_mode", help="scale, truncated_normal, scaled_truncated_normal or clamp")
+    how.add_argument("--sweep", choices=("truncation",), help="score at several truncations")
+    how.add_argument("--values", default="0.04,0.1,0.2,0.4,0.6,0.8,1.0,1.5,2.0", help="truncations of a sweep")
+    how.add_argument("--out", help="the sweep's plot, X.png")
+    how.add_argument("--neighbours", metavar="X.png", help="also draw samples beside their nearest reference images")
+    made.add_argument("--json", action="store_true", help="a JSON object a score, a line each, and nothing else")
+    made.add_argument("--no_progress", action="store_true", help="no progress bars")
+    return made
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the verb; returns the exit code."""
-    made = flags.parser("evaluate", _DESCRIPTION, _EXAMPLES)
-    flags.add_restore(made)
-    made.add_argument("--json", action="store_true", help="a JSON object a metric, a line each, and nothing else")
-    parsed, overrides = flags.parse(made, arguments)
+    parsed, overrides = flags.parse(_parser(), arguments)
     if overrides:
         raise UserError(f"--config.{overrides[0][0]}: scores follow the run's own config, which cannot change")
+    if bool(parsed.workdir) == bool(parsed.images):
+        raise UserError("give --workdir=DIR, a trained run, or --images=X with --against=Y")
+    if parsed.images and (parsed.step or parsed.watch or parsed.raw or parsed.sweep or parsed.truncation is not None):
+        raise UserError("--step, --watch, --raw, --sweep and --truncation are for a run: give --workdir")
+    if parsed.truncation_mode not in (None, "none") and parsed.truncation is None and not parsed.sweep:
+        raise UserError(f"--truncation_mode={parsed.truncation_mode} needs --truncation=VALUE")
 
-    from jaxgan.cli.run import open_run
+    from jaxgan.cli import scoring
 
-    opened = open_run(parsed.workdir, step=parsed.step, raw=parsed.raw)
-    for evaluator in opened.experiment.evaluators(opened.mesh):
-        for name, value in evaluator.run(opened.nets, opened.step).items():
-            if isinstance(value, np.ndarray):
-                continue
-            metric = name.removeprefix("eval/")
-            if parsed.json:
-                record = {"metric": metric, "value": float(value), "step": opened.step, "ema": not parsed.raw}
-                print(json.dumps(record), flush=True)
-            else:
-                print(f"{metric.upper()} {value:.4g}", flush=True)
+    if parsed.images:
+        _print(scoring.score_sets(parsed), parsed.json)
+    elif parsed.sweep:
+        for scores in scoring.sweep(parsed):
+            _print(scores, parsed.json)
+    else:
+        for scores in scoring.score_run(parsed):
+            _print(scores, parsed.json)
     return 0
+
+
+def _print(scores: Mapping[str, Any], as_json: bool) -> None:
+    from jaxgan.evaluation.protocol import line
+
+    for name, score in scores.items():
+        if as_json:
+            print(json.dumps({"metric": name, **score.fields()}), flush=True)
+        else:
+            print(line(name, score.value, score.stderr, score.stamp), flush=True)

@@ -5,12 +5,15 @@ import importlib.metadata
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 VERBS = {
     "train": "train an experiment, or go on with one",
     "sample": "draw images from a trained run",
-    "evaluate": "score a trained run",
+    "evaluate": "score a trained run, or images against images",
+    "features": "write the features of images",
+    "compare": "put two results side by side, if their protocols are alike",
     "describe": "print an experiment's config and sizes, without data or training",
 }
 
@@ -63,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("jaxgan").setLevel(logging.INFO)
     logging.getLogger("absl").setLevel(logging.ERROR)  # orbax's remarks on how it was opened
+    warnings.formatwarning = lambda message, *where, **more: f"warning: {message}\n"
     traceback = "--traceback" in rest
     if "--help" not in rest and "-h" not in rest and (note := _fast_cpu_convolutions()):
         logging.getLogger("jaxgan").info("XLA: %s", note)

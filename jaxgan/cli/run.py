@@ -57,3 +57,19 @@ def open_run(workdir: epath.PathLike, *, step: int | None = None, raw: bool = Fa
     state, _ = restored
     nets = state.nets if raw else averaged(state.nets, state.ema)
     return Run(config, experiment, mesh, experiment.stages[-1].method, nets, int(state.step))
+
+
+def checkpoint_steps(workdir: epath.PathLike) -> list[int]:
+    """The steps of a run's checkpoints, oldest first; none where it has none yet."""
+    read_config(workdir)
+    if not (epath.Path(workdir) / "checkpoints").exists():
+        return []
+    checkpoints = Checkpoints(workdir, read_only=True)
+    steps = checkpoints.steps()
+    checkpoints.close()
+    return steps
+
+
+def last_step(workdir: epath.PathLike) -> int:
+    """The step that a run is to end at."""
+    return sum(stage.steps for stage in recipes.build(from_json(read_config(workdir))).stages)

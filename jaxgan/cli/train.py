@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan import recipes
     from jaxgan.cli.config import load
     from jaxgan.parallel import initialize, is_main, make_mesh
-    from jaxgan.training.logging import read_metrics
+    from jaxgan.recipes.scores import best_is
     from jaxgan.training.loop import LoopOptions, train
     from jaxgan.training.workdir import claim_config, lock, write_environment
 
@@ -58,6 +58,9 @@ def run(arguments: Sequence[str]) -> int:
         if is_main():
             write_environment(workdir)
         driving = {key: value for key, value in config.training.items() if key != "steps"}
+        best = config.evaluation.best
+        if best is not None:
+            driving |= {"best": best, "best_is": best_is(best)}
         options = LoopOptions(**driving, progress=not parsed.no_progress)
         outcome = train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
     if outcome.stopped_by is not None:
@@ -65,12 +68,12 @@ def run(arguments: Sequence[str]) -> int:
         log.info("stopped by %s after saving step %d; the same command goes on", name, int(outcome.state.step))
         return EXIT_RESTART if outcome.stopped_by == signal.SIGTERM else 128 + outcome.stopped_by
     if is_main():
-        _report(workdir, read_metrics(workdir / "metrics.jsonl"))
+        _report(workdir)
     return 0
 
 
-def _report(workdir: Any, records: list[dict[str, Any]]) -> None:
-    """Says where everything lies, and the newest scores."""
+def _report(workdir: Any) -> None:
+    """Says where everything lies, and the newest scores with their stamps."""
     pictures = sorted((workdir / "samples").glob("*.png"), key=lambda p: int(p.stem.split("-")[0]))
     events = sorted((workdir / "tb").glob("events*"))
     steps = sorted((workdir / "checkpoints").glob("[0-9]*"), key=lambda p: int(p.name))
@@ -78,9 +81,13 @@ def _report(workdir: Any, records: list[dict[str, Any]]) -> None:
         if found:
             print(f"{name:<11}{found[-1]}")
     print(f"{'metrics':<11}{workdir / 'metrics.jsonl'}")
-    scored = [r for r in records if any(k.startswith("eval/") for k in r)]
-    if scored:
-        for key, value in scored[-1].items():
-            if key.startswith("eval/"):
-                print(f"{key.removeprefix('eval/').upper()} {value:.4g}")
+    from jaxgan.evaluation.protocol import line
+    from jaxgan.training.logging import read_metrics
+
+    scored = read_metrics(workdir / "scores.jsonl")
+    if (workdir / "best.json").exists():
+        print(f"{'best':<11}{(workdir / 'best.json').read_text().strip()}")
+    for record in scored:
+        if record["step"] == scored[-1]["step"]:
+            print(line(record["metric"], record["value"], record.get("stderr"), record["stamp"]))
     sys.stdout.flush()

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from jaxgan.data.folder import EXTENSIONS, decode, visible_files
+from jaxgan.data.folder import EXTENSIONS, FULL_SCAN_FILES, decode, visible_files
 from jaxgan.data.open import open_source
 from jaxgan.data.source import LOAD_THREADS, Batch, Source, in_memory
+from jaxgan.data.tfds_source import describe_tfds
 from jaxgan.data.transforms import center_crop_resize, to_channels
 
 FORMS = "a folder of images, an .npz with `images`, or a data set: tfds:cifar10:test, digits:test"
@@ -85,8 +86,6 @@ def _dataset(name: str, image_size: tuple[int, int] | None, data_dir: str | os.P
         source = open_source("digits", split=split, image_size=size, channels=1)
         version = hashlib.sha256(source.fetch(np.arange(source.length))["image"].tobytes()).hexdigest()[:16]
         return ImageSet("digits", version, split, _crop(size if image_size else None), source, True)
-    from jaxgan.data.tfds_source import describe_tfds
-
     described = describe_tfds(base, data_dir)
     source = open_source(
         f"tfds:{base}",
@@ -97,7 +96,8 @@ def _dataset(name: str, image_size: tuple[int, int] | None, data_dir: str | os.P
         in_memory=False,
         label_key="label" if described.labeled else None,
     )
-    return ImageSet(f"tfds:{base}", described.version, split, _crop(image_size), source, described.labeled)
+    crop = "none" if described.image_size == image_size else _crop(image_size)
+    return ImageSet(f"tfds:{base}", described.version, split, crop, source, described.labeled)
 
 
 def _arrays(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
@@ -163,10 +163,6 @@ def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
     labeled = all(len(p) > 1 for p in parts)
     names = sorted({p[0] for p in parts}) if labeled else ["all"]
     labels = np.array([names.index(p[0]) if labeled else 0 for p in parts], np.int32)
-    digest = hashlib.sha256()
-    with ThreadPoolExecutor(LOAD_THREADS) as pool:
-        for file, content in zip(files, pool.map(_content, files)):
-            digest.update(f"{file.relative_to(path).as_posix()} {content}\n".encode())
     source = Source(
         name=f"folder:{path}",
         length=len(files),
@@ -176,7 +172,7 @@ def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
         fetch=functools.partial(_fetch, tuple(files), labels, image_size, channels),
         in_memory=False,
     )
-    return ImageSet(f"folder:{path.name}", digest.hexdigest()[:16], "all", _crop(image_size), source, labeled)
+    return ImageSet(f"folder:{path.name}", folder_version(path, files), "all", _crop(image_size), source, labeled)
 
 
 def _content(file: Path) -> str:
@@ -212,3 +208,36 @@ def _fetch(
     with ThreadPoolExecutor(LOAD_THREADS) as pool:
         images = np.stack(list(pool.map(read, [int(i) for i in indices])))
     return {"image": images, "label": labels[indices]}
+
+
+def describe_source(
+    name: str,
+    source: Source,
+    split: str,
+    *,
+    image_size: tuple[int, int] | None,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> ImageSet:
+    """The same for a source that :func:`jaxgan.data.open.open_source` opened under ``name``."""
+    kind, _, rest = name.partition(":")
+    if kind == "tfds":
+        described = describe_tfds(rest, data_dir)
+        crop = "none" if described.image_size == image_size else _crop(image_size)
+        return ImageSet(name, described.version, split, crop, source, source.num_classes > 1)
+    if kind == "folder":
+        path = Path(os.path.expanduser(rest))
+        files = [f for f in visible_files(path) if f.suffix.lower() in EXTENSIONS]
+        return ImageSet(f"folder:{path.name}", folder_version(path, files), split, _crop(image_size), source, True)
+    version = hashlib.sha256(source.fetch(np.arange(source.length))["image"].tobytes()).hexdigest()[:16]
+    return ImageSet(name, version, split, _crop(image_size), source, source.num_classes > 1)
+
+
+def folder_version(path: Path, files: Sequence[Path]) -> str:
+    """Sixteen digits of the SHA-256 of names and contents; of more than 50,000 files ('sizes-...'), names and sizes."""
+    digest = hashlib.sha256()
+    whole = len(files) <= FULL_SCAN_FILES
+    with ThreadPoolExecutor(LOAD_THREADS) as pool:
+        read = _content if whole else (lambda file: str(file.stat().st_size))
+        for file, content in zip(files, pool.map(read, files)):
+            digest.update(f"{file.relative_to(path).as_posix()} {content}\n".encode())
+    return ("" if whole else "sizes-") + digest.hexdigest()[:16]

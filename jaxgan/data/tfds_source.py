@@ -101,11 +101,13 @@ class TfdsDescription(NamedTuple):
     Attributes:
       version: its version, and 16 digits of the SHA-256 of its description and files' sizes: sets of one name and
         version may differ in content.
+      image_size: (height, width) of its images; None where they differ.
       channels: of its images.
       labeled: whether it has a ClassLabel feature.
     """
 
     version: str
+    image_size: tuple[int, int] | None
     channels: int
     labeled: bool
 
@@ -138,6 +140,7 @@ def describe_tfds(
             digest.update(file.read_bytes())
     return TfdsDescription(
         version=f"{builder.info.version}+{digest.hexdigest()[:16]}",
+        image_size=None if None in image.shape[:2] else (image.shape[0], image.shape[1]),
         channels=1 if image.shape[-1] == 1 else 3,
         labeled=isinstance(features.get(label_key), tfds.features.ClassLabel),
     )

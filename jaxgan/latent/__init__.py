@@ -1,6 +1,18 @@
 """Working with latents."""
 
 from jaxgan.latent.interpolation import INTERPOLATIONS, lerp, path, slerp
+from jaxgan.latent.path_length import perceptual_path_length
+from jaxgan.latent.separability import classified_samples, linear_separability
 from jaxgan.latent.truncation import TRUNCATION_MODES, draw_latents
 
-__all__ = ["INTERPOLATIONS", "TRUNCATION_MODES", "draw_latents", "lerp", "path", "slerp"]
+__all__ = [
+    "INTERPOLATIONS",
+    "TRUNCATION_MODES",
+    "classified_samples",
+    "draw_latents",
+    "lerp",
+    "linear_separability",
+    "path",
+    "perceptual_path_length",
+    "slerp",
+]

@@ -64,6 +64,16 @@ def default_config(recipe: str, generator: Any, discriminator: Any) -> ConfigDic
                 "batch_size": 64,
                 "grid_classes": 10,
                 "grid_columns": 10,
+                "metrics": "",
+                "features": "inception",
+                "weights": None,
+                "resizer": None,
+                "num_images": 10_000,
+                "reference_split": None,
+                "reference_images": None,
+                "kid_block_size": 1_000,
+                "is_splits": 10,
+                "best": None,
                 "tstr": False,
                 "tstr_images": 10_000,
                 "tstr_steps": 500,
@@ -153,7 +163,7 @@ def build_experiment(config: ConfigDict, generator_cls: Any, discriminator_cls: 
         )
 
     def evaluators(mesh: Mesh) -> Any:
-        return class_evaluators(method, config.evaluation, source, config.data, seed=config.seed, mesh=mesh)
+        return class_evaluators(method, config, source, mesh=mesh)
 
     stage = Stage(
         name=config.recipe,

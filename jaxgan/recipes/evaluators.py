@@ -7,68 +7,58 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Mesh
+from ml_collections import ConfigDict
 
 from jaxgan.data import Source
-from jaxgan.evaluation import (
-    accuracy,
-    balanced_labels,
-    class_grid,
-    sample_images,
-    standing_statistics,
-    train_classifier,
+from jaxgan.evaluation import accuracy, balanced_labels, class_grid, sample_images, train_classifier
+from jaxgan.metrics import class_spread, classes_hit, mode_coverage
+from jaxgan.recipes.scores import (
+    GRID_SEED,
+    LATENT_SEED,
+    STANDING_SEED,
+    data_subject,
+    feature_network,
+    metric_names,
+    prepared_nets,
+    sample_stamp,
+    sampling_stamp,
+    score_samples,
+    settings_of,
+    stamped,
 )
-from jaxgan.metrics import class_spread, classes_hit
-from jaxgan.training.errors import UserError
-from jaxgan.training.method import Evaluator, Method
+from jaxgan.training.method import Evaluator, Method, Result
 from jaxgan.training.state import Variables
 
 
-def prepared_nets(
-    method: Method, nets: dict[str, Variables], evaluation: Any, *, seed: int, mesh: Mesh, **options: Any
-) -> dict[str, Variables]:
-    """``nets`` with the statistics that ``evaluation.batch_norm`` asks for: 'standing' or 'running'.
+def class_evaluators(
+    method: Method, config: ConfigDict, source: Callable[[str], Source], *, mesh: Mesh
+) -> Sequence[Evaluator]:
+    """A grid with a row a class; the scores that ``evaluation.metrics`` names; and, where ``evaluation.tstr``, what
+    samples teach and whether they collapse.
+
+    The latter are ``eval/tstr``, accuracy on real held-out images of a classifier trained on samples alone (CAS);
+    ``eval/tstr_real``, of the same classifier trained on real images; ``eval/trts``, how often the latter labels
+    samples as they were asked for; ``eval/classes_hit``, for how many classes it does so mostly; ``eval/modes`` and
+    ``eval/modes_kl``, how many classes it finds in the samples and how far from uniform; ``eval/spread_min`` and
+    ``eval/spread_mean``, the spread within a class over that of real images, of the worst class and on average.
 
     Raises:
-      UserError: on another word.
+      UserError: on an unknown score, or a feature network that is not there: at the start rather than hours later.
     """
-    if evaluation.batch_norm == "running":
-        return nets
-    if evaluation.batch_norm != "standing":
-        raise UserError(f"evaluation.batch_norm={evaluation.batch_norm!r}; choose from 'standing', 'running'")
-    return standing_statistics(
-        method,
-        nets,
-        rng=jax.random.key(seed),
-        mesh=mesh,
-        passes=evaluation.standing_passes,
-        batch_size=evaluation.batch_size,
-        **options,
-    )
-
-
-def class_evaluators(
-    method: Method, evaluation: Any, source: Callable[[str], Source], data: Any, *, seed: int, mesh: Mesh
-) -> Sequence[Evaluator]:
-    """A grid with a row a class; and, where ``evaluation.tstr``, what samples teach and whether they collapse.
-
-    Scores: ``eval/tstr``, accuracy on real held-out images of a classifier trained on samples alone;
-      ``eval/tstr_real``, of the same
-    classifier trained on real images; ``eval/classes_hit`` and ``eval/label_agreement``, how the latter labels the
-    samples; ``eval/spread_min`` and ``eval/spread_mean``, the spread within a class over that of real images, of the
-    worst class and on average.
-    """
+    evaluation, data, seed = config.evaluation, config.data, config.seed
     classes = max(method.num_classes, 1)
     options: dict[str, Any] = dict(mesh=mesh, batch_size=evaluation.batch_size)
+    names = metric_names(evaluation.metrics)
+    network = feature_network(evaluation, names)
 
     def ready(nets: dict[str, Variables]) -> dict[str, Variables]:
-        return prepared_nets(method, nets, evaluation, seed=seed + 1, mesh=mesh)
+        return prepared_nets(method, nets, evaluation, seed=seed + STANDING_SEED, mesh=mesh)
 
-    def samples(nets: dict[str, Variables], step: int) -> dict[str, float | np.ndarray]:
+    def samples(nets: dict[str, Variables], step: int) -> dict[str, Result]:
         del step
         rows = np.linspace(0, classes - 1, min(classes, evaluation.grid_classes)).astype(int).tolist()
-        grid = class_grid(
-            method, ready(nets), classes=rows, columns=evaluation.grid_columns, rng=jax.random.key(seed + 2), **options
-        )
+        rng = jax.random.key(seed + GRID_SEED)
+        grid = class_grid(method, ready(nets), classes=rows, columns=evaluation.grid_columns, rng=rng, **options)
         return {"samples": grid}
 
     @functools.cache
@@ -83,23 +73,59 @@ def class_evaluators(
     def real_classifier() -> Any:
         return train(*real(data.split))
 
-    def tstr(nets: dict[str, Variables], step: int) -> dict[str, float | np.ndarray]:
-        del step
+    def tstr(nets: dict[str, Variables], step: int) -> dict[str, Result]:
         labels = balanced_labels(evaluation.tstr_images, classes)
-        images = sample_images(method, ready(nets), labels, rng=jax.random.key(seed + 3), **options)
+        images = sample_images(method, ready(nets), labels, rng=jax.random.key(seed + LATENT_SEED), **options)
         judge = real_classifier()
-        hit, agreement = classes_hit(judge(images), labels, classes)
+        predicted = judge(images)
+        hit, agreement = classes_hit(predicted, labels, classes)
+        modes, kl = mode_coverage(predicted, classes)
         ratio = class_spread(images, labels, classes) / class_spread(*real(data.split), classes)
-        return {
+        values = {
             "eval/tstr": accuracy(train(images, labels), *real(data.test_split)),
             "eval/tstr_real": accuracy(judge, *real(data.test_split)),
+            "eval/trts": agreement,
             "eval/classes_hit": float(hit),
-            "eval/label_agreement": agreement,
+            "eval/modes": float(modes),
+            "eval/modes_kl": kl,
             "eval/spread_min": float(np.nanmin(ratio)),
             "eval/spread_mean": float(np.nanmean(ratio)),
         }
+        drawn = sample_stamp(config, len(labels))
+        stamp = {
+            "images": drawn["data"],
+            "images_version": drawn["version"],
+            "images_split": drawn["split"],
+            "num_images": len(labels),
+            "resolution": drawn["resolution"],
+            **sampling_stamp(config, step=step, ema=True, seed=seed + LATENT_SEED),
+            "reference": data.name,
+            "reference_split": f"trained on {data.split}, tested on {data.test_split}",
+            "reference_count": len(real(data.test_split)[1]),
+        }
+        return dict(stamped(values, stamp, {"classifier_steps": evaluation.tstr_steps}))
 
-    scores = [Evaluator("samples", samples, evaluation.every_steps)]
+    def scores(nets: dict[str, Variables], step: int) -> dict[str, Result]:
+        split = evaluation.reference_split or data.split
+        found = score_samples(
+            names,
+            config,
+            method,
+            nets,
+            data_subject(config, source(split), split, evaluation.reference_images),
+            network=network,
+            mesh=mesh,
+            step=step,
+            ema=True,
+            num_images=evaluation.num_images,
+            seed=seed + LATENT_SEED,
+            settings=settings_of(evaluation),
+        )
+        return {f"eval/{name}": score for name, score in found.items()}
+
+    made = [Evaluator("samples", samples, evaluation.every_steps)]
+    if names:
+        made.append(Evaluator("scores", scores, evaluation.every_steps))
     if evaluation.tstr:
-        scores.append(Evaluator("tstr", tstr, evaluation.every_steps))
-    return scores
+        made.append(Evaluator("tstr", tstr, evaluation.every_steps))
+    return made

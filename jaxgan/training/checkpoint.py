@@ -2,13 +2,13 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
-from orbax.checkpoint import checkpoint_managers
 
 from jaxgan.training.digest import digest
 from jaxgan.training.errors import UserError
@@ -43,6 +43,20 @@ def _all_succeeded(ok: bool) -> bool:
     return bool(np.min(multihost_utils.process_allgather(np.int32(ok))))
 
 
+class _NewestAndBest:
+    """Which checkpoints stay: the newest ``keep``, and the best one."""
+
+    def __init__(self, keep: int):
+        self.keep = keep
+        self.best: int | None = None
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        """Orbax's question, of all checkpoints from old to new."""
+        del context
+        newest = len(checkpoints) - self.keep
+        return [i >= newest or c.step == self.best for i, c in enumerate(checkpoints)]
+
+
 class Checkpoints:
     """A run's checkpoints, in ``<workdir>/checkpoints/<step>``.
 
@@ -59,8 +73,9 @@ class Checkpoints:
         self._read_only = read_only
         self._root = epath.Path(workdir)
         self._directory = self._root / "checkpoints"
+        self._policy = _NewestAndBest(keep)
         self._options = ocp.CheckpointManagerOptions(
-            preservation_policy=checkpoint_managers.LatestN(keep),
+            preservation_policy=self._policy,
             cleanup_tmp_directories=not read_only,
             create=not read_only,
             read_only=read_only,
@@ -75,6 +90,10 @@ class Checkpoints:
     def steps(self) -> list[int]:
         """The steps present, oldest first."""
         return sorted(self._manager.all_steps())
+
+    def keep_best(self, step: int | None) -> None:
+        """Keeps the checkpoint of ``step``, beside the newest, until another is named here."""
+        self._policy.best = step
 
     def save(self, state: TrainState, meta: dict[str, Any]) -> None:
         """Saves ``state`` (but for its frozen nets) under its own step; a step already present is left as it is."""

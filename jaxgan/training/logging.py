@@ -1,4 +1,4 @@
-"""What a run tells: metrics.jsonl, TensorBoard event files, sample pictures, a progress bar."""
+"""What a run tells: metrics.jsonl, scores.jsonl, TensorBoard event files, sample pictures, a progress bar."""
 
 import json
 import logging
@@ -6,6 +6,7 @@ import math
 import queue
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from jaxgan.training.errors import UserError
+from jaxgan.training.method import Score
 from jaxgan.training.state import TrainState
 
 log = logging.getLogger("jaxgan")
@@ -84,12 +86,14 @@ class Writer:
         self._error: BaseException | None = None
         self._workdir = None if workdir is None else epath.Path(workdir)
         self._file: MetricsFile | None = None
+        self._scores: MetricsFile | None = None
         self._board: SummaryWriter | None = None
         self.latest: dict[str, float] = {}
         if self._workdir is not None:
             self._workdir.mkdir(parents=True, exist_ok=True)
             (self._workdir / "samples").mkdir(parents=True, exist_ok=True)
             self._file = MetricsFile(self._workdir / "metrics.jsonl", step=step)
+            self._scores = MetricsFile(self._workdir / "scores.jsonl", step=step)
             self._board = SummaryWriter(str(self._workdir / "tb"), purge_step=step + 1 if step else None)
             if config:
                 self._board.add_text("config", f"```json\n{config}\n```", step)
@@ -98,7 +102,9 @@ class Writer:
         self._thread.start()
 
     def write(self, step: int, values: dict[str, Any]) -> None:
-        """Hands over one record: floats and scalar arrays are metrics, uint8 arrays [H, W, C] pictures."""
+        """Hands over one record: floats and scalar arrays are metrics, uint8 arrays [H, W, C] pictures; scores are
+        metrics that also go, with their stamps, to scores.jsonl.
+        """
         self.check()
         for value in values.values():
             if isinstance(value, jax.Array):
@@ -108,8 +114,9 @@ class Writer:
     def flush(self) -> None:
         """Returns when all that was handed over is written."""
         self._queue.join()
-        if self._file is not None and self._board is not None:
+        if self._file is not None and self._scores is not None and self._board is not None:
             self._file.flush()
+            self._scores.flush()
             self._board.flush()
         self.check()
 
@@ -123,8 +130,9 @@ class Writer:
         self._queue.join()
         self._queue.put(None)
         self._thread.join()
-        if self._file is not None and self._board is not None:
+        if self._file is not None and self._scores is not None and self._board is not None:
             self._file.close()
+            self._scores.close()
             self._board.close()
 
     def _run(self) -> None:
@@ -141,6 +149,11 @@ class Writer:
     def _record(self, step: int, values: dict[str, Any]) -> None:
         scalars: dict[str, float] = {}
         for name, value in values.items():
+            if isinstance(value, Score):
+                scalars[name] = value.value
+                if self._scores is not None:
+                    self._scores.write({"step": step, "metric": name.removeprefix("eval/"), **value.fields()})
+                continue
             array = np.asarray(value)
             if array.ndim == 0:
                 scalars[name] = float(array)
@@ -190,6 +203,26 @@ class Progress:
     def close(self) -> None:
         """Ends the bar."""
         self._bar.close()
+
+
+def images_bar(what: str, total: int, *, enabled: bool) -> Callable[[int], None]:
+    """A bar on stderr over ``total`` images; call what it returns with the number of images done."""
+    bar = tqdm(
+        total=total,
+        desc=what,
+        unit="image",
+        disable=not enabled,
+        file=sys.stderr,
+        mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        dynamic_ncols=True,
+    )
+
+    def advance(images: int) -> None:
+        bar.update(images)
+        if bar.n >= total:
+            bar.close()
+
+    return advance
 
 
 def parameter_table(state: TrainState) -> str:

@@ -15,6 +15,7 @@ from jax.sharding import Mesh
 
 from jaxgan.data.prefetch import prefetch
 from jaxgan.parallel import host_to_global, is_main
+from jaxgan.training.best import Best
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.ema import averaged
 from jaxgan.training.errors import UserError
@@ -39,6 +40,9 @@ class LoopOptions:
       steps_per_dispatch: steps in one call of the compiled function.
       max_in_flight: dispatches that may wait for the device; a loop that runs ahead without bound holds memory for
         every one of them.
+      best: a score in metrics.jsonl, such as 'eval/tstr', whose best checkpoint is kept beside the newest, and named in
+        best.json; None for none.
+      best_is: 'max' or 'min'.
       progress: show the bar.
     """
 
@@ -47,6 +51,8 @@ class LoopOptions:
     keep: int = 2
     steps_per_dispatch: int = 1
     max_in_flight: int = 4
+    best: str | None = None
+    best_is: str = "max"
     progress: bool = True
 
     def check(self, experiment: Experiment, evaluators: list[Evaluator]) -> None:
@@ -58,6 +64,8 @@ class LoopOptions:
         for name, value in (intervals | {"training.log_every": self.log_every}).items():
             if value < 1:
                 raise UserError(f"{name}={value} must be at least 1")
+        if self.best_is not in ("max", "min"):
+            raise UserError(f"best_is={self.best_is!r}; choose from 'max', 'min'")
         for name, value in intervals.items():
             if value % k:
                 raise UserError(f"{name}={value} is no multiple of training.steps_per_dispatch={k}; make it one")
@@ -138,6 +146,8 @@ def train(
         log.info("going on from step %d (%s)", int(state.step), checkpoints.directory)
         if meta["seed"] != seed:
             log.warning("the checkpoint was trained with seed %s, the config says %s", meta["seed"], seed)
+    best = Best(workdir, options.best, options.best_is, step=int(state.step))
+    checkpoints.keep_best(best.step)
     writer = Writer(workdir if is_main() else None, step=int(state.step), config=config_text(config))
     record = {
         "seed": seed,
@@ -145,7 +155,17 @@ def train(
         "rng": {"impl": str(jax.random.key_impl(step_rng)), "key": jax.random.key_data(step_rng).tolist()},
     }
     run = _Run(
-        experiment, evaluators, mesh, options, state_shardings, step_rng, checkpoints, writer, StopRequest(), record
+        experiment,
+        evaluators,
+        mesh,
+        options,
+        state_shardings,
+        step_rng,
+        checkpoints,
+        writer,
+        best,
+        StopRequest(),
+        record,
     )
     try:
         with jax.set_mesh(mesh), run.stop:
@@ -174,6 +194,7 @@ class _Run:
     rng: Any
     checkpoints: Checkpoints
     writer: Writer
+    best: Best
     stop: StopRequest
     record: dict[str, Any]
 
@@ -233,7 +254,10 @@ class _Run:
                         records[step] = records.get(step, _at(metrics, k, k - 1)) | results
                     for number, values in sorted(records.items()):
                         self.writer.write(number, values)
-                    if step % self.options.save_every == 0 or step == end or stopping:
+                    improved = self.best.update(step, results)
+                    if improved:
+                        self.checkpoints.keep_best(step)
+                    if step % self.options.save_every == 0 or step == end or stopping or improved:
                         self.save(state)
                 progress.advance(k, self.writer.latest)
                 if stopping:

@@ -84,18 +84,40 @@ class Stage(NamedTuple):
     steps: int
 
 
+class Score(NamedTuple):
+    """A number with the protocol that it was measured by.
+
+    Attributes:
+      value: the number.
+      stderr: its standard error, where it is defined.
+      stamp: what must be alike for two of them to be compared; see :mod:`jaxgan.evaluation.protocol`.
+    """
+
+    value: float
+    stderr: float | None
+    stamp: dict[str, Any]
+
+    def fields(self) -> dict[str, Any]:
+        """``value``, ``stderr`` where defined, ``stamp``: what a JSON line holds of it."""
+        error = {} if self.stderr is None else {"stderr": self.stderr}
+        return {"value": self.value, **error, "stamp": self.stamp}
+
+
+Result = float | np.ndarray | Score
+
+
 class Evaluator(NamedTuple):
     """Scores, or pictures, computed from the networks now and then.
 
     Attributes:
       name: for logs and the command line.
-      run: (nets, step) -> name -> float, or uint8 picture [H, W, C]; averaged nets stand in the place of raw ones where
-        they exist.
+      run: (nets, step) -> name -> score, float, or uint8 picture [H, W, C]; averaged nets stand in the place of raw
+        ones where they exist.
       every_steps: how often in training; 0 for at the end alone.
     """
 
     name: str
-    run: Callable[[dict[str, Variables], int], dict[str, float | np.ndarray]]
+    run: Callable[[dict[str, Variables], int], dict[str, Result]]
     every_steps: int
 
 

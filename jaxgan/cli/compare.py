@@ -1,0 +1,89 @@
+"""``jaxgan compare``."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxgan.cli import arguments as flags
+from jaxgan.training.errors import UserError
+
+_DESCRIPTION = """Puts two results side by side: files of the JSON lines that `jaxgan evaluate --json` prints, or runs
+(their newest scores). Where the same score was measured by unlike protocols it says what differs, and exits with 1.
+What was scored, the seed and the code's version may differ."""
+
+_EXAMPLES = """  jaxgan compare a.jsonl b.jsonl
+  jaxgan compare runs/one runs/two
+  jaxgan compare a.jsonl b.jsonl --allow=truncation,truncation_mode"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the verb; returns the exit code."""
+    made = flags.parser("compare", _DESCRIPTION, _EXAMPLES)
+    made.add_argument("first", metavar="A")
+    made.add_argument("second", metavar="B")
+    made.add_argument("--allow", default="", help="fields of the stamp that may differ, separated by commas")
+    made.add_argument("--json", action="store_true", help="a JSON object a score, a line each, and nothing else")
+    parsed, _ = flags.parse(made, arguments)
+
+    from jaxgan.evaluation.protocol import require_alike
+
+    first, second = (read_results(name) for name in (parsed.first, parsed.second))
+    common = [metric for metric in first if metric in second]
+    if not common:
+        raise UserError(
+            f"no score is in both: {parsed.first} has {', '.join(first)}; {parsed.second} has {', '.join(second)}"
+        )
+    allow = tuple(word for word in parsed.allow.split(",") if word)
+    rows = []
+    for metric in common:
+        a, b = first[metric], second[metric]
+        names = (parsed.first, parsed.second)
+        require_alike(a["stamp"], b["stamp"], what=metric, names=names, allow=allow)
+        rows.append((metric, a, b))
+    for metric, a, b in rows:
+        if parsed.json:
+            difference = {"metric": metric, "first": a["value"], "second": b["value"]}
+            difference |= {"difference": b["value"] - a["value"], "stderr": _stderr(a, b)}
+            print(json.dumps({k: v for k, v in difference.items() if v is not None}))
+        else:
+            error, gap = _stderr(a, b), b["value"] - a["value"]
+            spread = "" if error is None else f" ± {error:.2g}"
+            print(f"{metric:<28}{a['value']:>12.5g}{b['value']:>12.5g}   difference {gap:+.4g}{spread}")
+    return 0
+
+
+def _stderr(a: Mapping[str, Any], b: Mapping[str, Any]) -> float | None:
+    """Of the difference, as of independent numbers; None where either is unknown."""
+    if "stderr" not in a or "stderr" not in b:
+        return None
+    return float((a["stderr"] ** 2 + b["stderr"] ** 2) ** 0.5)
+
+
+def read_results(name: str) -> dict[str, dict[str, Any]]:
+    """Metric -> its newest result, of a file of JSON lines or of a run.
+
+    Raises:
+      UserError: where there is none, or a line is no result.
+    """
+    path = Path(os.path.expanduser(name))
+    if path.is_dir():
+        path = path / "scores.jsonl"
+    if not path.is_file():
+        raise UserError(f"no results at {name}: give a file of `jaxgan evaluate --json`, or a run with scores.jsonl")
+    found = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            result = json.loads(line)
+            found[result["metric"]] = {"value": float(result["value"]), **result, "stamp": dict(result["stamp"])}
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path}, line {number} is no result with `metric`, `value` and `stamp` ({error!r}); a number without "
+                "its protocol is not compared"
+            ) from None
+    if not found:
+        raise UserError(f"{path} holds no result")
+    return found

@@ -1,0 +1,341 @@
+"""What ``jaxgan evaluate`` does once its flags are read."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from jax.sharding import Mesh
+from PIL import Image
+
+from jaxgan import recipes
+from jaxgan.cli.arguments import image_size
+from jaxgan.cli.run import Run, checkpoint_steps, last_step, open_run
+from jaxgan.data import open_source
+from jaxgan.data.image_set import open_images
+from jaxgan.evaluation import Truncation, balanced_labels
+from jaxgan.evaluation.collect import Wants, images_of_samples
+from jaxgan.evaluation.measure import Advance, Subject, measure, reference_statistics, subject_of_set
+from jaxgan.evaluation.neighbours import neighbour_grid
+from jaxgan.evaluation.scores import METRICS, Settings
+from jaxgan.evaluation.statistics import Statistics, is_statistics, load_statistics
+from jaxgan.interop.feature_networks import open_features
+from jaxgan.latent import draw_latents
+from jaxgan.networks.feature_network import FeatureNetwork
+from jaxgan.parallel import is_main, make_mesh
+from jaxgan.recipes.scores import (
+    LATENT_SEED,
+    STANDING_SEED,
+    data_subject,
+    metric_names,
+    prepared_nets,
+    sample_stamp,
+    score_samples,
+)
+from jaxgan.training.errors import UserError
+from jaxgan.training.logging import images_bar
+from jaxgan.training.method import Score
+
+log = logging.getLogger("jaxgan")
+
+Scores = dict[str, Score]
+DEFAULT_METRICS = "fd,kid,precision,recall"
+NEIGHBOUR_ROWS = 10
+
+
+class _Protocol(NamedTuple):
+    names: list[str]
+    network: FeatureNetwork | None
+    settings: Settings
+
+
+def _network(parsed: Any, names: list[str], *, features: str, weights: Any, resizer: Any) -> FeatureNetwork | None:
+    if not any(name in METRICS for name in names) and not parsed.neighbours:
+        return None
+    # Weights and resizer belong to the network: another one named on the command line does not inherit the config's.
+    same = parsed.features in (None, features)
+    return open_features(
+        parsed.features or features,
+        weights=parsed.weights or (weights if same else None),
+        resizer=parsed.resizer or (resizer if same else None),
+    )
+
+
+def _bars(parsed: Any, totals: dict[str, int]) -> Callable[[str], Advance]:
+    shown = is_main() and not parsed.no_progress
+
+    def advance(what: str) -> Advance:
+        return images_bar(what, totals.get(what, 0), enabled=shown)
+
+    return advance
+
+
+def _against(parsed: Any, size: tuple[int, int] | None, data_dir: Any) -> Subject | Statistics:
+    if is_statistics(parsed.against):
+        return load_statistics(parsed.against)
+    return subject_of_set(open_images(parsed.against, image_size=size, data_dir=data_dir), parsed.reference_images)
+
+
+def _totals(*subjects: Subject | Statistics | None) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for subject in subjects:
+        if isinstance(subject, Subject):
+            count = subject.stamp["count"]
+            totals |= {subject.stamp["data"]: count, f"{subject.stamp['data']} {subject.stamp['split']}": count}
+    return totals
+
+
+def score_sets(parsed: Any) -> Scores:
+    """``--images`` against ``--against``."""
+    names = metric_names(parsed.metrics or DEFAULT_METRICS)
+    needs = [n for n in names if n not in METRICS or METRICS[n].reference]
+    if needs and not parsed.against:
+        raise UserError(f"{needs[0]} needs a reference: --against=Y")
+    size = image_size(parsed.image_size)
+    subject = subject_of_set(open_images(parsed.images, image_size=size, data_dir=parsed.data_dir), parsed.num_images)
+    reference = _against(parsed, size, parsed.data_dir) if parsed.against else None
+    network = _network(parsed, names, features="inception", weights=None, resizer=None)
+    mesh = make_mesh()
+    found = measure(
+        names,
+        subject,
+        reference,
+        network=network,
+        mesh=mesh,
+        settings=Settings(kid_block_size=parsed.kid_block_size or 1_000, is_splits=parsed.is_splits or 10),
+        batch_size=parsed.batch_size or 64,
+        advance=_bars(parsed, _totals(subject, reference)),
+    )
+    if parsed.neighbours:
+        few = subject_of_set(
+            open_images(parsed.images, image_size=size, data_dir=parsed.data_dir),
+            min(NEIGHBOUR_ROWS, subject.images.length),
+        )
+        _neighbours(parsed, few, reference, network, mesh)
+    return found
+
+
+def _protocol(parsed: Any, run: Run) -> _Protocol:
+    evaluation = run.config.evaluation
+    text = parsed.metrics if parsed.metrics is not None else evaluation.metrics
+    names = metric_names(text)
+    if (parsed.sweep or parsed.features) and not names:
+        names = metric_names(DEFAULT_METRICS)
+    network = _network(
+        parsed, names, features=evaluation.features, weights=evaluation.weights, resizer=evaluation.resizer
+    )
+    settings = Settings(
+        kid_block_size=parsed.kid_block_size or evaluation.kid_block_size,
+        is_splits=parsed.is_splits or evaluation.is_splits,
+    )
+    return _Protocol(names, network, settings)
+
+
+def _reference_of_run(parsed: Any, run: Run) -> Subject | Statistics:
+    data, evaluation = run.config.data, run.config.evaluation
+    data_dir = parsed.data_dir or data.data_dir
+    if parsed.against:
+        return _against(parsed, image_size(parsed.image_size), data_dir)
+    split = evaluation.reference_split or data.split
+    source = open_source(
+        data.name, split=split, data_dir=data_dir, image_size=tuple(data.image_size), channels=data.channels
+    )
+    count = parsed.reference_images or evaluation.reference_images
+    return data_subject(run.config, source, split, count)
+
+
+def _truncation(parsed: Any) -> Truncation:
+    if parsed.truncation is None:
+        return Truncation()
+    truncation = Truncation(parsed.truncation_mode or "scaled_truncated_normal", parsed.truncation)
+    draw_latents(jax.random.key(0), (1,), mode=truncation.mode, truncation=truncation.value)
+    return truncation
+
+
+def _score(
+    parsed: Any, run: Run, protocol: _Protocol, reference: Subject | Statistics, truncation: Truncation
+) -> Scores:
+    count = parsed.num_images or run.config.evaluation.num_images
+    if parsed.batch_size:
+        run.config.evaluation.batch_size = parsed.batch_size
+    return score_samples(
+        protocol.names,
+        run.config,
+        run.method,
+        run.nets,
+        reference,
+        network=protocol.network,
+        mesh=run.mesh,
+        step=run.step,
+        ema=not parsed.raw,
+        num_images=count,
+        seed=run.config.seed + LATENT_SEED if parsed.seed is None else parsed.seed,
+        truncation=truncation,
+        settings=protocol.settings,
+        advance=_bars(parsed, {f"samples of {run.config.recipe}": count, **_totals(reference)}),
+    )
+
+
+class _Opened(NamedTuple):
+    """What serves every checkpoint of a run."""
+
+    protocol: _Protocol
+    reference: Subject | Statistics | None
+
+
+def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores, _Opened]:
+    """The scores of one checkpoint; the protocol and the reference are opened once."""
+    run = open_run(parsed.workdir, step=step, raw=parsed.raw)
+    truncation = _truncation(parsed)
+    found: Scores = {}
+    if opened is None:
+        protocol = _protocol(parsed, run)
+        needed = protocol.names or parsed.neighbours
+        opened = _Opened(protocol, _reference_of_run(parsed, run) if needed else None)
+    protocol, reference = opened
+    if protocol.names and reference is not None:
+        found |= _score(parsed, run, protocol, reference, truncation)
+    if parsed.metrics is None and not parsed.truncation:
+        found |= _own(run, raw=parsed.raw)
+    if parsed.neighbours:
+        nets = prepared_nets(
+            run.method, run.nets, run.config.evaluation, seed=run.config.seed + STANDING_SEED, mesh=run.mesh
+        )
+        labels = balanced_labels(NEIGHBOUR_ROWS, run.method.num_classes)
+        images = images_of_samples(run.method, nets, labels, rng=jax.random.key(parsed.seed or 0))
+        few = Subject(images, sample_stamp(run.config, NEIGHBOUR_ROWS))
+        _neighbours(parsed, few, reference, protocol.network, run.mesh)
+    if not found and not parsed.neighbours:
+        raise UserError(
+            "the run's config asks for no score (evaluation.metrics, evaluation.tstr): pass --metrics=fd,kid "
+            "--features=efficientnet_lite0"
+        )
+    return found, opened
+
+
+def _own(run: Run, *, raw: bool) -> Scores:
+    """The scores of the config's own evaluators that are not of features: TSTR and its kin."""
+    found: Scores = {}
+    config = run.config.copy_and_resolve_references()
+    config.evaluation.metrics = ""
+    for evaluator in recipes.build(config).evaluators(run.mesh):
+        for name, value in evaluator.run(run.nets, run.step).items():
+            if isinstance(value, Score):
+                found[name.removeprefix("eval/")] = value._replace(stamp={**value.stamp, "ema": not raw})
+    return found
+
+
+def score_run(parsed: Any) -> Iterator[Scores]:
+    """A run's newest checkpoint, that of ``--step``, all of them, or each new one."""
+    opened = None
+    if parsed.watch:
+        yield from _watch(parsed)
+        return
+    steps: list[int | None] = [None]
+    if parsed.step == "all":
+        steps = list(checkpoint_steps(parsed.workdir))
+        if not steps:
+            raise UserError(f"{parsed.workdir} has no checkpoint yet; train it further")
+    elif parsed.step is not None:
+        if not parsed.step.isdigit():
+            raise UserError(f"--step={parsed.step}: give a step, or 'all'")
+        steps = [int(parsed.step)]
+    for step in steps:
+        found, opened = _one(parsed, step, opened)
+        yield found
+
+
+def _watch(parsed: Any) -> Iterator[Scores]:
+    """Each checkpoint once, in order, until the run's last step is scored."""
+    opened: _Opened | None = None
+    done = -1
+    while True:
+        steps = [s for s in checkpoint_steps(parsed.workdir) if s > done]
+        if steps:
+            try:
+                found, opened = _one(parsed, steps[0], opened)
+            except UserError:
+                if steps[0] in checkpoint_steps(parsed.workdir):
+                    raise
+                # The training run removed it between the look and the opening; the next one is there.
+                log.info("step %d was removed before it could be scored", steps[0])
+            else:
+                yield found
+            done = steps[0]
+        if done >= last_step(parsed.workdir):
+            return
+        if not steps:
+            time.sleep(parsed.watch_every_seconds)
+
+
+def sweep(parsed: Any) -> Iterator[Scores]:
+    """Scores at each of ``--values``, then the curve as a plot."""
+    try:
+        values = [float(v) for v in parsed.values.split(",")]
+    except ValueError:
+        raise UserError(f"--values={parsed.values}: give numbers, such as 0.2,0.5,1.0") from None
+    run = open_run(parsed.workdir, step=None if parsed.step is None else int(parsed.step), raw=parsed.raw)
+    protocol = _protocol(parsed, run)
+    if parsed.out and len(protocol.names) < 2:
+        raise UserError("--out draws one score against another: name two or more --metrics")
+    reference = _reference_of_run(parsed, run)
+    mode = parsed.truncation_mode or "scaled_truncated_normal"
+    curve: list[Scores] = []
+    for value in values:
+        draw_latents(jax.random.key(0), (1,), mode=mode, truncation=value)
+        curve.append(_score(parsed, run, protocol, reference, Truncation(mode, value)))
+        yield curve[-1]
+    if parsed.out:
+        _plot(parsed.out, mode, values, curve)
+        log.info("curve %s", parsed.out)
+
+
+def _plot(out: str, mode: str, values: list[float], curve: list[Scores]) -> None:
+    try:
+        import matplotlib
+    except ImportError:
+        raise UserError("--out needs matplotlib: pip install jaxgan[plots]") from None
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    x, *others = curve[0]
+    figure, axes = pyplot.subplots(1, len(others), figsize=(5 * len(others), 4), squeeze=False)
+    for axis, y in zip(axes[0], others):
+        points = [(scores[x], scores[y]) for scores in curve]
+        axis.errorbar(
+            [a.value for a, _ in points],
+            [b.value for _, b in points],
+            xerr=[a.stderr or 0 for a, _ in points],
+            yerr=[b.stderr or 0 for _, b in points],
+            marker="o",
+        )
+        for value, (a, b) in zip(values, points):
+            axis.annotate(f"{value:g}", (a.value, b.value), textcoords="offset points", xytext=(4, 4))
+        axis.set_xlabel(x)
+        axis.set_ylabel(y)
+        axis.set_title(f"truncation ({mode})")
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    figure.tight_layout()
+    figure.savefig(out, dpi=120)
+    pyplot.close(figure)
+
+
+def _neighbours(parsed: Any, subject: Subject, reference: Any, network: FeatureNetwork | None, mesh: Mesh) -> None:
+    """Each image of ``subject``, followed by its nearest of the reference."""
+    if not isinstance(reference, Subject) or network is None:
+        raise UserError("--neighbours needs reference images: --against=Y with a folder, an .npz or a data set")
+    bank = reference_statistics(
+        reference,
+        network,
+        Wants(bank=True),
+        mesh=mesh,
+        batch_size=parsed.batch_size or 64,
+        advance=_bars(parsed, _totals(reference)),
+    )
+    grid = neighbour_grid(subject, reference, bank, network=network, mesh=mesh)
+    if is_main():
+        Path(parsed.neighbours).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(parsed.neighbours)
+    log.info("%s: an image, then its nearest of the reference, by %s", parsed.neighbours, network.name)

@@ -1,0 +1,63 @@
+"""The best checkpoint so far, by a named score."""
+
+import json
+import math
+from typing import Any
+
+import jax
+from etils import epath
+
+from jaxgan.training.errors import UserError
+from jaxgan.training.logging import read_metrics
+from jaxgan.training.method import Score
+
+
+class Best:
+    """Follows one score through a run.
+
+    What is known is read from metrics.jsonl up to the step that the run goes on from, so that a killed run remembers
+    what an unbroken one would; ``best.json`` only tells of it.
+
+    Attributes:
+      step: of the best value so far; None where there is none.
+    """
+
+    def __init__(self, workdir: epath.PathLike, name: str | None, direction: str, *, step: int):
+        self._path = epath.Path(workdir) / "best.json"
+        self._name = name
+        self._sign = 1.0 if direction == "max" else -1.0
+        self._value: float | None = None
+        self.step: int | None = None
+        if name is not None:
+            for record in read_metrics(epath.Path(workdir) / "metrics.jsonl"):
+                if record["step"] <= step and record.get(name) is not None:
+                    self._take(record["step"], record[name])
+
+    def _take(self, step: int, value: float) -> bool:
+        if not math.isfinite(value) or (self._value is not None and self._sign * (value - self._value) <= 0):
+            return False
+        self._value, self.step = value, step
+        return True
+
+    def update(self, step: int, results: dict[str, Any]) -> bool:
+        """Whether this step's results are the best so far; writes best.json where they are.
+
+        Raises:
+          UserError: where there are scores, and the one named is not among them.
+        """
+        if self._name is None or not results:
+            return False
+        if self._name not in results:
+            scores = sorted(name for name, value in results.items() if isinstance(value, Score | float))
+            if not scores:
+                return False
+            raise UserError(f"evaluation.best={self._name!r} is none of this run's scores: {', '.join(scores)}")
+        found = results[self._name]
+        value = float(found.value if isinstance(found, Score) else found)
+        if not self._take(step, value):
+            return False
+        if jax.process_index() == 0:
+            whole = self._path.with_name("best.json.tmp")
+            whole.write_text(json.dumps({"metric": self._name, "value": value, "step": step}) + "\n")
+            whole.replace(self._path)
+        return True
