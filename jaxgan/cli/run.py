@@ -1,5 +1,6 @@
 """Opening a trained run: its config, experiment, mesh and networks."""
 
+import os
 from typing import NamedTuple
 
 import jax
@@ -37,19 +38,26 @@ class Run(NamedTuple):
     step: int
 
 
-def open_run(workdir: epath.PathLike, *, step: int | None = None, raw: bool = False) -> Run:
+def absolute(workdir: str) -> epath.Path:
+    """A run's folder as given on the command line: '~' stands for home, and checkpoints need whole paths."""
+    path = epath.Path(os.path.expanduser(workdir))
+    return path if "://" in str(path) else epath.Path(os.path.abspath(path))
+
+
+def open_run(workdir: str, *, step: int | None = None, raw: bool = False) -> Run:
     """Restores the networks of ``step``, or of the newest sound checkpoint, onto the devices present.
 
     Raises:
       UserError: where there is no run, or no checkpoint.
     """
-    config = from_json(read_config(workdir))
+    folder = absolute(workdir)
+    config = from_json(read_config(folder))
     experiment = recipes.build(config)
     mesh = make_mesh()
     target = experiment.shapes()
     where = shardings(target, experiment.rules, mesh)
     target = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), target, where)
-    checkpoints = Checkpoints(workdir, read_only=True)
+    checkpoints = Checkpoints(folder, read_only=True)
     restored = checkpoints.restore(target, step)
     checkpoints.close()
     if restored is None:
@@ -59,17 +67,18 @@ def open_run(workdir: epath.PathLike, *, step: int | None = None, raw: bool = Fa
     return Run(config, experiment, mesh, experiment.stages[-1].method, nets, int(state.step))
 
 
-def checkpoint_steps(workdir: epath.PathLike) -> list[int]:
+def checkpoint_steps(workdir: str) -> list[int]:
     """The steps of a run's checkpoints, oldest first; none where it has none yet."""
-    read_config(workdir)
-    if not (epath.Path(workdir) / "checkpoints").exists():
+    folder = absolute(workdir)
+    read_config(folder)
+    if not (folder / "checkpoints").exists():
         return []
-    checkpoints = Checkpoints(workdir, read_only=True)
+    checkpoints = Checkpoints(folder, read_only=True)
     steps = checkpoints.steps()
     checkpoints.close()
     return steps
 
 
-def last_step(workdir: epath.PathLike) -> int:
+def last_step(workdir: str) -> int:
     """The step that a run is to end at."""
-    return sum(stage.steps for stage in recipes.build(from_json(read_config(workdir))).stages)
+    return sum(stage.steps for stage in recipes.build(from_json(read_config(absolute(workdir)))).stages)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -36,10 +35,9 @@ def run(arguments: Sequence[str]) -> int:
     parsed, overrides = flags.parse(made, arguments)
 
     # Imported late: --help and mistyped flags answer at once.
-    from etils import epath
-
     from jaxgan import recipes
     from jaxgan.cli.config import load
+    from jaxgan.cli.run import absolute
     from jaxgan.parallel import initialize, is_main, make_mesh
     from jaxgan.recipes.scores import best_is
     from jaxgan.training.loop import LoopOptions, train
@@ -49,9 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     config = load(parsed.config, overrides)
     experiment = recipes.build(config)
     record = json.loads(config.to_json())
-    workdir = epath.Path(os.path.expanduser(parsed.workdir))
-    if "://" not in str(workdir):
-        workdir = epath.Path(os.path.abspath(workdir))
+    workdir = absolute(parsed.workdir)
     mesh = make_mesh(data=config.parallel.data, fsdp=config.parallel.fsdp)
     with lock(workdir):
         claim_config(workdir, record, accept_change=parsed.accept_config_change)

@@ -12,6 +12,14 @@ from jaxgan.cli.main import main
 from jaxgan.training.logging import read_metrics
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """Statistics are cached in a folder of the tests'."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     flags, level = os.environ["XLA_FLAGS"], logging.getLogger("jaxgan").level
