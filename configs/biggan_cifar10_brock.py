@@ -6,6 +6,7 @@ no attention, N(0, 0.02) initial weights, Adam 2e-4 with beta1 0, batch 50, four
 step 1,000.
 
 Launch: jaxgan train --config=biggan_cifar10_brock --workdir=runs/cifar10_brock
+Score: jaxgan evaluate --workdir=runs/cifar10_brock --metrics=fd,is --features=inception (50,000 against train)
 Steps: 125,000 (the script's 500 epochs of 50,000 images at 200 a step). Hardware: one GPU.
 """
 
@@ -26,6 +27,7 @@ def get_config(arg: str = "") -> ConfigDict:
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.0, b2=0.999, eps=1e-8))
     config.ema.update(dict(decay=0.9999, start_step=1_000))
     config.training.update(dict(steps=125_000, save_every=2_000, log_every=100))
+    config.evaluation.num_images = 50_000
     if arg == "smoke":
         return shrink(config)
     if arg:

@@ -29,7 +29,17 @@ def get_config(arg: str = "") -> ConfigDict:
     config.optimizer.d.update(dict(learning_rate=8e-4, b1=0.5, b2=0.99, eps=1e-6))
     config.ema.update(dict(decay=0.999, start_step=100))
     config.training.update(dict(steps=5_000, save_every=500, log_every=50))
-    config.evaluation.update(dict(every_steps=0, batch_size=200, tstr=True, tstr_images=6_000))
+    config.evaluation.update(
+        dict(
+            every_steps=0,
+            batch_size=200,
+            metrics="fd,kid,precision,recall",
+            features="efficientnet_lite0",
+            num_images=2_000,
+            tstr=True,
+            tstr_images=6_000,
+        )
+    )
     if arg == "smoke":
         return shrink(config)
     if arg:

@@ -19,6 +19,7 @@ Parameters are of G and D together, without the shared class embedding, which is
 128 without skip-z, 120 with it.
 
 Launch: jaxgan train --config=biggan_imagenet128:table1=8 --workdir=gs://BUCKET/row8 --coordinator=auto
+Score: jaxgan evaluate --workdir=gs://BUCKET/row8 --metrics=fd,is --features=inception (50,000 against train)
 Hardware: the paper used a TPU v3 pod slice of 128 cores.
 """
 

@@ -44,6 +44,18 @@ def absolute(workdir: str) -> epath.Path:
     return path if "://" in str(path) else epath.Path(os.path.abspath(path))
 
 
+def saved_config(folder: epath.Path) -> ConfigDict:
+    """The config that a run was started under; keys that came into being since then have their defaults."""
+    config = from_json(read_config(folder))
+    defaults = recipes.default_config(config.recipe)
+    for name, section in defaults.items():
+        if isinstance(section, ConfigDict) and name in config:
+            for key, value in section.items():
+                if key not in config[name]:
+                    config[name][key] = value
+    return config
+
+
 def open_run(workdir: str, *, step: int | None = None, raw: bool = False) -> Run:
     """Restores the networks of ``step``, or of the newest sound checkpoint, onto the devices present.
 
@@ -51,7 +63,7 @@ def open_run(workdir: str, *, step: int | None = None, raw: bool = False) -> Run
       UserError: where there is no run, or no checkpoint.
     """
     folder = absolute(workdir)
-    config = from_json(read_config(folder))
+    config = saved_config(folder)
     experiment = recipes.build(config)
     mesh = make_mesh()
     target = experiment.shapes()
@@ -81,4 +93,4 @@ def checkpoint_steps(workdir: str) -> list[int]:
 
 def last_step(workdir: str) -> int:
     """The step that a run is to end at."""
-    return sum(stage.steps for stage in recipes.build(from_json(read_config(absolute(workdir)))).stages)
+    return sum(stage.steps for stage in recipes.build(saved_config(absolute(workdir))).stages)

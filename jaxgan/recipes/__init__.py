@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -18,12 +19,25 @@ def names() -> list[str]:
     return sorted(found)
 
 
+def _module(recipe: str) -> Any:
+    if recipe not in names():
+        raise UserError(f"config.recipe={recipe!r} is no recipe; there are {', '.join(names())}")
+    return importlib.import_module(f"{__name__}.{recipe}")
+
+
+def default_config(recipe: str) -> ConfigDict:
+    """Every key of a recipe's config, with its default.
+
+    Raises:
+      UserError: naming the recipes that exist.
+    """
+    return _module(recipe).default_config()
+
+
 def build(config: ConfigDict) -> Experiment:
     """Builds the recipe that ``config.recipe`` names.
 
     Raises:
       UserError: naming the recipes that exist.
     """
-    if config.recipe not in names():
-        raise UserError(f"config.recipe={config.recipe!r} is no recipe; there are {', '.join(names())}")
-    return importlib.import_module(f"{__name__}.{config.recipe}").build(config)
+    return _module(config.recipe).build(config)

@@ -17,4 +17,6 @@ def at_resolution(config: ConfigDict, resolution: int, *, z_dim: int, ch: int, b
     config.ema.update(dict(decay=0.9999, start_step=20_000))
     config.data.workers = 16
     config.training.update(dict(steps=165_000, save_every=1_000, log_every=100))
+    # FID and IS of 50,000 samples against the training set, the paper's protocol.
+    config.evaluation.num_images = 50_000
     return config
