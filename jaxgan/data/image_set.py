@@ -13,11 +13,13 @@ import numpy as np
 from PIL import Image
 
 from jaxgan.data.folder import EXTENSIONS, FULL_SCAN_FILES, decode, visible_files
+from jaxgan.data.npz import npz_names, read_npz
 from jaxgan.data.open import open_source
 from jaxgan.data.source import LOAD_THREADS, Batch, Source, in_memory
 from jaxgan.data.tfds_source import describe_tfds
 from jaxgan.data.transforms import center_crop_resize, to_channels
 
+DIGITS_SIZE = (8, 8)
 FORMS = "a folder of images, an .npz with `images`, or a data set: tfds:cifar10:test, digits:test"
 
 
@@ -28,7 +30,7 @@ class ImageSet(NamedTuple):
       name: such as 'folder:samples', 'npz:samples.npz', 'tfds:cifar10'.
       version: SHA-256 (16 digits) of the content; of a TFDS set its version, and the same of its description and sizes.
       split: 'train', 'test', ...; 'all' where there is but one.
-      crop: 'none', or 'center HxW' where images were cropped and resized on reading.
+      crop: 'none', or 'center HxW' where images of another size are cropped and resized on reading.
       source: the images.
       labeled: whether labels mean anything.
     """
@@ -70,8 +72,10 @@ def open_images(
     raise ValueError(f"no images at {name!r}: give {FORMS}")
 
 
-def _crop(image_size: tuple[int, int] | None) -> str:
-    return "none" if image_size is None else f"center {image_size[0]}x{image_size[1]}"
+def _crop(image_size: tuple[int, int] | None, own: tuple[int, ...] | None) -> str:
+    """What is done to images of size ``own`` (None where they differ): nothing where they have the size."""
+    unchanged = image_size is None or (own is not None and tuple(own) == tuple(image_size))
+    return "none" if unchanged else f"center {image_size[0]}x{image_size[1]}"  # type: ignore[index]
 
 
 def _dataset(name: str, image_size: tuple[int, int] | None, data_dir: str | os.PathLike[str] | None) -> ImageSet:
@@ -82,11 +86,13 @@ def _dataset(name: str, image_size: tuple[int, int] | None, data_dir: str | os.P
     if not split or (kind == "tfds" and not base):
         raise ValueError(f"{name!r} names no split: write {'tfds:NAME:SPLIT' if kind == 'tfds' else 'digits:SPLIT'}")
     if kind == "digits":
-        size = image_size or (8, 8)
+        size = image_size or DIGITS_SIZE
         source = open_source("digits", split=split, image_size=size, channels=1)
         version = hashlib.sha256(source.fetch(np.arange(source.length))["image"].tobytes()).hexdigest()[:16]
-        return ImageSet("digits", version, split, _crop(size if image_size else None), source, True)
+        return ImageSet("digits", version, split, _crop(size, DIGITS_SIZE), source, True)
     described = describe_tfds(base, data_dir)
+    if image_size is None and described.image_size is None:
+        raise ValueError(f"{name} holds images of mixed sizes; pass --image_size=H,W to crop and resize them all")
     source = open_source(
         f"tfds:{base}",
         split=split,
@@ -96,27 +102,26 @@ def _dataset(name: str, image_size: tuple[int, int] | None, data_dir: str | os.P
         in_memory=False,
         label_key="label" if described.labeled else None,
     )
-    crop = "none" if described.image_size == image_size else _crop(image_size)
+    crop = _crop(image_size, described.image_size)
     return ImageSet(f"tfds:{base}", described.version, split, crop, source, described.labeled)
 
 
 def _arrays(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
-    with np.load(path) as file:
-        if "images" not in file.files:
-            raise ValueError(f"{path} holds {file.files or 'nothing'}; it must hold `images` [N, H, W, C]")
-        images = file["images"]
-        labels = file["labels"] if "labels" in file.files else None
-    images = as_uint8(images, str(path))
+    held = read_npz(path, ("images", "labels"))
+    if "images" not in held:
+        raise ValueError(f"{path} holds {npz_names(path) or 'nothing'}; it must hold `images` [N, H, W, C]")
+    images, labels = as_uint8(held["images"], str(path)), held.get("labels")
+    digest = hashlib.sha256(images.tobytes() + str(images.shape).encode())
+    crop = _crop(image_size, images.shape[1:3])
     if image_size is not None:
         images = np.stack([center_crop_resize(image, image_size) for image in images])
     labeled = labels is not None
     source = in_memory(
         images, np.zeros(len(images), np.int32) if labels is None else np.asarray(labels), name=f"npz:{path}"
     )
-    digest = hashlib.sha256(images.tobytes() + str(images.shape).encode())
     if labels is not None:
-        digest.update(np.ascontiguousarray(labels).tobytes())
-    return ImageSet(f"npz:{path.name}", digest.hexdigest()[:16], "all", _crop(image_size), source, labeled)
+        digest.update(labels.astype(np.int64).tobytes())
+    return ImageSet(f"npz:{path.name}", digest.hexdigest()[:16], "all", crop, source, labeled)
 
 
 def as_uint8(images: np.ndarray, name: str) -> np.ndarray:
@@ -125,9 +130,11 @@ def as_uint8(images: np.ndarray, name: str) -> np.ndarray:
     Raises:
       ValueError: on other shapes, dtypes or ranges, or values that are not finite.
     """
+    if images.ndim == 3 and images.shape[-1] in (1, 3):
+        raise ValueError(f"{name}: images {list(images.shape)} look like a single one; store it as [1, H, W, C]")
     if images.ndim == 3:
         images = images[..., None]
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not images.size:
         raise ValueError(f"{name}: images must be [N >= 1, H, W, 1 or 3] (or [N, H, W]), got {list(images.shape)}")
     if images.dtype == np.uint8:
         return images
@@ -144,11 +151,10 @@ def as_uint8(images: np.ndarray, name: str) -> np.ndarray:
 
 
 def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
-    files = [f for f in visible_files(path) if f.suffix.lower() in EXTENSIONS]
+    files = _pictures(path)
     if not files:
         raise ValueError(f"{path} holds no image ({' '.join(EXTENSIONS)})")
-    with ThreadPoolExecutor(LOAD_THREADS) as pool:
-        headers = list(pool.map(_header, files))
+    headers = _headers(files)
     if image_size is None:
         (size, _), first = headers[0], files[0]
         for (other, _), file in zip(headers, files):
@@ -172,7 +178,27 @@ def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
         fetch=functools.partial(_fetch, tuple(files), labels, image_size, channels),
         in_memory=False,
     )
-    return ImageSet(f"folder:{path.name}", folder_version(path, files), "all", _crop(image_size), source, labeled)
+    crop = _crop(image_size, _common_size(headers))
+    return ImageSet(_folder_name(path), folder_version(path, files), "all", crop, source, labeled)
+
+
+def _folder_name(path: Path) -> str:
+    # '.' and '..' have names of their own, but for the string.
+    return f"folder:{os.path.basename(os.path.abspath(path))}"
+
+
+def _pictures(path: Path) -> list[Path]:
+    return [f for f in visible_files(path) if f.suffix.lower() in EXTENSIONS]
+
+
+def _headers(files: Sequence[Path]) -> list[tuple[tuple[int, int], bool]]:
+    with ThreadPoolExecutor(LOAD_THREADS) as pool:
+        return list(pool.map(_header, files))
+
+
+def _common_size(headers: Sequence[tuple[tuple[int, int], bool]]) -> tuple[int, int] | None:
+    sizes = {size for size, _ in headers}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def _content(file: Path) -> str:
@@ -185,7 +211,7 @@ def _header(file: Path) -> tuple[tuple[int, int], bool]:
         with Image.open(file) as picture:
             turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             size = picture.size if turned else picture.size[::-1]
-            return (size[0], size[1]), picture.mode in ("1", "L", "LA", "I", "I;16")
+            return (size[0], size[1]), (picture.mode in ("1", "L", "LA") or picture.mode.startswith("I"))
     except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files
         raise ValueError(f"cannot read {file}: {error}; restore or remove it") from error
 
@@ -218,18 +244,22 @@ def describe_source(
     image_size: tuple[int, int] | None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> ImageSet:
-    """The same for a source that :func:`jaxgan.data.open.open_source` opened under ``name``."""
+    """The same for a source that :func:`jaxgan.data.open.open_source` opened under ``name``: where that read the same
+    pixels as :func:`open_images` would, all but ``source`` and ``labeled`` is alike.
+    """
     kind, _, rest = name.partition(":")
     if kind == "tfds":
         described = describe_tfds(rest, data_dir)
-        crop = "none" if described.image_size == image_size else _crop(image_size)
+        crop = _crop(image_size, described.image_size)
         return ImageSet(name, described.version, split, crop, source, source.num_classes > 1)
     if kind == "folder":
-        path = Path(os.path.expanduser(rest))
-        files = [f for f in visible_files(path) if f.suffix.lower() in EXTENSIONS]
-        return ImageSet(f"folder:{path.name}", folder_version(path, files), split, _crop(image_size), source, True)
+        path = Path(rest)
+        files = [f for f in _pictures(path) if f.relative_to(path).as_posix() not in source.rejected]
+        crop = _crop(image_size, _common_size(_headers(files)))
+        # A folder is one split, by whichever of its two names it was opened.
+        return ImageSet(_folder_name(path), folder_version(path, files), "all", crop, source, True)
     version = hashlib.sha256(source.fetch(np.arange(source.length))["image"].tobytes()).hexdigest()[:16]
-    return ImageSet(name, version, split, _crop(image_size), source, source.num_classes > 1)
+    return ImageSet(name, version, split, _crop(image_size, DIGITS_SIZE), source, source.num_classes > 1)
 
 
 def folder_version(path: Path, files: Sequence[Path]) -> str:
