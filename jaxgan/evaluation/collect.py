@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding
@@ -17,7 +18,7 @@ from jaxgan.evaluation.sampling import SampleImages, Truncation
 from jaxgan.metrics.inception_score import ScoreSums, add_logits, split_of, zero_score_sums
 from jaxgan.metrics.moments import Moments, add_rows, zero_moments
 from jaxgan.networks.feature_network import FeatureNetwork
-from jaxgan.parallel import host_to_global, shard_batch, to_host
+from jaxgan.parallel import gather, host_to_global, shard_batch, to_host
 from jaxgan.training.method import Method
 from jaxgan.training.state import Variables
 
@@ -116,6 +117,7 @@ def _pass(
     split: Array,
     weight: Array,
 ) -> tuple[dict[str, Any], Array | None, Array]:
+    """Adds a batch; gives its pooled features too where wanted, and bool [B]: which images' features are no numbers."""
     features = {name: shard_batch(x) for name, x in apply(variables, draw(operand, rows)).items()}
     added: dict[str, Any] = {}
     for name in ("pool", "spatial"):
@@ -123,7 +125,14 @@ def _pass(
             added[name] = add_rows(sums[name], features[name], weight)
     if "scores" in sums:
         added["scores"] = add_logits(sums["scores"], features["logits"], split, weight)
-    return added, features["pool"] if wants.bank else None, weight.sum()
+    bad = jnp.zeros(weight.shape, bool)
+    for name, wanted in (("pool", wants.pool or wants.bank), ("spatial", wants.spatial)):
+        if wanted:
+            bad |= ~jnp.isfinite(features[name]).all(1)
+    if wants.scores:
+        # A class may be impossible (-inf), and the score's sums allow for it.
+        bad |= jnp.isnan(features["logits"]).any(1)
+    return added, features["pool"] if wants.bank else None, gather(bad & (weight > 0))
 
 
 def collect(
@@ -149,7 +158,7 @@ def collect(
       advance: told the number of images of each batch that is done.
 
     Raises:
-      ValueError: where the network lacks an output that is wanted, or features are not finite.
+      ValueError: where the network lacks an output that is wanted, or an image's features are not finite.
     """
     dims = network.dims(images.image_shape)
     for output, wanted in (("spatial", wants.spatial), ("logits", wants.scores)):
@@ -170,21 +179,29 @@ def collect(
     split_of_image = split_of(images.length, wants.splits) if wants.scores else np.zeros(images.length, np.int32)
 
     bank: list[np.ndarray] = []
-    waiting: tuple[Array | None, Array, int] | None = None
+    waiting: tuple[Array | None, Array, int, int] | None = None
 
-    def finish(features: Array | None, done: Array, rows: int) -> None:
+    def finish(features: Array | None, bad: Array, first: int, rows: int) -> None:
+        found = np.flatnonzero(to_host(bad))
+        if len(found):
+            others = "" if len(found) == 1 else f", nor are those of {len(found) - 1} more of its batch of {rows}"
+            raise ValueError(
+                f"the features that {network.name} gives of image {first + found[0]} are not finite{others}: the "
+                "weights are damaged, or the image is none"
+            )
         if features is not None:
             bank.append(to_host(features)[:rows])
-        jax.block_until_ready(done)
         advance(rows)
 
+    first = 0
     with jax.set_mesh(mesh), prefetch(_rows(images, split_of_image, batch_size), lambda b: _place(b, mesh)) as batches:
         for rows, split, weight, count in batches:
             sums, *result = _pass(images.draw, network.apply, wants, sums, operand, variables, rows, split, weight)
             # The next batch is dispatched before this one is waited for, and no more than that.
             if waiting is not None:
                 finish(*waiting)
-            waiting = (result[0], result[1], count)
+            waiting = (result[0], result[1], first, count)
+            first += count
         if waiting is not None:
             finish(*waiting)
     return Collected(images.length, bank=np.concatenate(bank) if wants.bank else None, **to_host(sums))

@@ -39,7 +39,7 @@ def image_scores(
       batch_size: pairs at a time.
 
     Raises:
-      UserError: where shapes do not fit, or images are too small.
+      UserError: where shapes or numbers of images do not fit, or images are too small.
     """
     if images.shape[1:] != reference.shape[1:]:
         raise UserError(
@@ -49,9 +49,10 @@ def image_scores(
     found = {}
     for name in names:
         if name == "swd":
-            if min(images.shape[1:3]) < 16:
-                raise UserError(f"swd needs images of 16 pixels or more, got {images.shape[1]}x{images.shape[2]}")
-            levels = sliced_wasserstein_pyramid(images, reference, seed=SWD_SEED)
+            try:
+                levels = sliced_wasserstein_pyramid(images, reference, seed=SWD_SEED)
+            except ValueError as error:
+                raise UserError(f"swd: {error}") from error
             for resolution, value in levels.items():
                 found[f"swd_{resolution}"] = Score(float(value), None, {**stamp, "settings": {"patch_seed": SWD_SEED}})
             continue
@@ -61,8 +62,14 @@ def image_scores(
         values = []
         for start in range(0, len(images), batch_size):
             rows = slice(start, start + batch_size)
-            values.append(np.asarray(pairs(images[rows].astype(np.float32), reference[rows].astype(np.float32))))
+            try:
+                pair = pairs(images[rows].astype(np.float32), reference[rows].astype(np.float32))
+            except ValueError as error:
+                raise UserError(f"{name}: {error}") from error
+            values.append(np.asarray(pair))
         each = np.concatenate(values).astype(np.float64)
-        stderr = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else None
+        # Equal images are infinitely alike, and infinity has no error.
+        known = len(each) > 1 and np.isfinite(each).all()
+        stderr = float(each.std(ddof=1) / np.sqrt(len(each))) if known else None
         found[name] = Score(float(each.mean()), stderr, dict(stamp))
     return found

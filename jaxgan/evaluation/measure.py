@@ -129,7 +129,7 @@ def measure(
       cache: the folder of cached statistics; ``statistics_dir()`` where None.
 
     Returns:
-      Name -> score, in the order asked for.
+      Name -> score: those of features first, each kind in the order asked for.
 
     Raises:
       UserError: on unknown names, a reference that is missing or of another protocol.
@@ -211,4 +211,6 @@ def reference_statistics(
         bar = advance(f"{reference.stamp['data']} {reference.stamp['split']}")
         return statistics(reference, network, wanted, mesh=mesh, batch_size=batch_size, advance=bar)
 
-    return cached_statistics(reference_stamp(reference, network), wants, compute, folder=cache)
+    found = cached_statistics(reference_stamp(reference, network), wants, compute, folder=cache)
+    # The set says which labels are meant; the cache may have been filled where they were not asked for.
+    return found._replace(labels=reference.images.labels)

@@ -56,12 +56,13 @@ def require_alike(
 
 def short(stamp: Mapping[str, Any]) -> str:
     """The stamp on one line, for people."""
-    parts = [f"{stamp['num_images']:,} images"]
+    parts = []
+    if stamp.get("num_images") is not None:
+        parts.append(f"{stamp['num_images']:,} images")
     if stamp.get("reference"):
-        count = stamp.get("reference_count")
-        parts.append(
-            f"against {stamp['reference']} {stamp['reference_split']} ({'?' if count is None else f'{count:,}'})"
-        )
+        split, count = stamp.get("reference_split"), stamp.get("reference_count")
+        where = f"against {stamp['reference']}" + ("" if split is None else f" {split}")
+        parts.append(where + ("" if count is None else f" ({count:,})"))
     if stamp.get("network"):
         parts.append(f"{stamp['network']} {stamp['network_sha256'][:8]}, resizer {stamp['resizer']}")
     parts += [f"{k} {v}" for k, v in (stamp.get("settings") or {}).items()]

@@ -170,7 +170,7 @@ def score_name(metric: str, network: FeatureNetwork) -> str:
     that do not speak of Inception stay as they are, and the stamp says the network.
     """
     spec = METRICS[metric]
-    if network.published and spec.inception:
+    if network.published and network.name == "inception" and spec.inception:
         return spec.inception
     if not spec.of_inception or (network.name == "inception" and metric in ("kid", "is")):
         return metric
@@ -228,9 +228,14 @@ def scores_of(
             lacking = missing(reference, reference_wants([name]))
             if lacking:
                 raise UserError(f"{name} needs the reference's {' and '.join(lacking)}, which its file does not hold")
-        for side, whose in ((images, "images"), (reference, "reference")):
+        lacking = missing(images, wants_of([name], settings))
+        if "scores" in spec.wants and images.scores is None:
+            lacking.append("scores")
+        if lacking:
+            raise UserError(f"{name} needs the images' {' and '.join(lacking)}, which were not collected")
+        for side, whose in ((images, "images have"), (reference, "reference has")):
             if spec.labels and (side is None or side.labels is None):
-                raise UserError(f"{name} needs labels, which the {whose} do not have")
+                raise UserError(f"{name} needs labels, and the {whose} none")
         value, stderr = spec.value(images, reference, settings)
         own = {short: getattr(settings, field) for short, field in spec.settings.items()}
         unreferenced = {k: v for k, v in stamp.items() if spec.reference or not k.startswith("reference")}

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxgan.data.npz import npz_names, read_npz
 from jaxgan.evaluation.collect import Collected, Wants
 from jaxgan.metrics.inception_score import ScoreSums
 from jaxgan.metrics.moments import mean_covariance
@@ -47,14 +47,8 @@ def statistics_of(collected: Collected, *, labels: np.ndarray | None, stamp: Map
     """What a pass collected, as statistics.
 
     Raises:
-      ValueError: where features are not finite.
+      ValueError: where moments of fewer than two images were collected.
     """
-    if collected.bank is not None and not np.isfinite(collected.bank).all():
-        bad = np.flatnonzero(~np.isfinite(collected.bank).all(1))
-        raise ValueError(
-            f"features of {len(bad)} of {collected.count} images are not finite (the first is image {bad[0]}): the "
-            "weights are damaged, or the generator drew NaN"
-        )
     pool = (None, None) if collected.pool is None else mean_covariance(collected.pool)
     spatial = (None, None) if collected.spatial is None else mean_covariance(collected.spatial)
     return Statistics(
@@ -78,9 +72,12 @@ def save_statistics(path: str | os.PathLike[str], statistics: Statistics) -> Non
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    with open(part, "wb") as file:
-        np.savez(file, stamp=json.dumps(dict(statistics.stamp)), **kept)
-    os.replace(part, target)
+    try:
+        with open(part, "wb") as file:
+            np.savez(file, stamp=json.dumps(dict(statistics.stamp)), **kept)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load_statistics(path: str | os.PathLike[str]) -> Statistics:
@@ -88,31 +85,45 @@ def load_statistics(path: str | os.PathLike[str]) -> Statistics:
     how it was made: its stamp is empty).
 
     Raises:
-      UserError: where the file is missing, no .npz, or holds neither.
+      UserError: where the file is missing, no .npz, damaged, or holds neither.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            held = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"cannot read statistics from {path}: {error}") from error
-    if not {"mu", "sigma"} <= held.keys() and "features" not in held:
-        raise UserError(f"{path} holds {sorted(held)}; statistics are `mu` [D] and `sigma` [D, D]")
+        held = read_npz(path)
+        stamp = json.loads(str(held["stamp"])) if "stamp" in held else {}
+        count = int(held["count"]) if "count" in held else None
+    except (ValueError, TypeError) as error:
+        raise UserError(f"no statistics in {path}: {error}") from error
+    if not any(names <= held.keys() for names in ({"mu", "sigma"}, {"spatial_mu", "spatial_sigma"}, {"features"})):
+        raise UserError(
+            f"{path} holds {sorted(held)}; statistics are `mu` [D] and `sigma` [D, D], as `jaxgan features` writes them"
+        )
+    for mu, sigma in (("mu", "sigma"), ("spatial_mu", "spatial_sigma")):
+        shapes = [held[name].shape if name in held else None for name in (mu, sigma)]
+        if shapes[0] is not None and (len(shapes[0]) != 1 or shapes[1] != shapes[0] * 2):
+            raise UserError(f"{path}: {mu} must be [D] and {sigma} [D, D], got {shapes[0]} and {shapes[1]}")
     names = set(Statistics._fields) - {"scores", "stamp", "count"}
-    stamp = json.loads(str(held["stamp"])) if "stamp" in held else {}
     arrays: dict[str, Any] = {name: held[name] for name in names & held.keys()}
-    return Statistics(int(held["count"]) if "count" in held else None, **arrays, stamp=stamp)
+    return Statistics(count, **arrays, stamp=stamp)
 
 
 def is_statistics(path: str | os.PathLike[str]) -> bool:
-    """Whether an .npz holds statistics rather than images."""
-    if Path(path).suffix != ".npz" or not Path(path).is_file():
-        return False
-    with np.load(path, allow_pickle=False) as file:
-        return "images" not in file.files and ("mu" in file.files or "features" in file.files)
+    """Whether a file is an .npz that holds statistics rather than images; a damaged one holds neither."""
+    held = npz_names(path) if Path(path).suffix == ".npz" else []
+    return "images" not in held and not {"mu", "spatial_mu", "features"}.isdisjoint(held)
 
 
 def statistics_key(stamp: Mapping[str, Any]) -> str:
-    """Sixteen digits of the SHA-256 of ``KEY_FIELDS``: the name in the cache, and the reference in stamps."""
+    """Sixteen digits of the SHA-256 of ``KEY_FIELDS``: the name in the cache, and the reference in stamps.
+
+    Raises:
+      UserError: where the stamp lacks one.
+    """
+    lacking = [name for name in KEY_FIELDS if name not in stamp]
+    if lacking:
+        raise UserError(
+            f"a stamp of statistics must say {', '.join(KEY_FIELDS)}; this one lacks {', '.join(lacking)}: make them "
+            "again with `jaxgan features`"
+        )
     text = json.dumps({name: stamp[name] for name in KEY_FIELDS}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -120,6 +131,15 @@ def statistics_key(stamp: Mapping[str, Any]) -> str:
 def statistics_dir() -> Path:
     """The cache: $XDG_CACHE_HOME/jaxgan/statistics, or ~/.cache/jaxgan/statistics."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxgan" / "statistics"
+
+
+def _over_processes(flags: np.ndarray) -> np.ndarray:
+    """Bools [N] of each process -> [processes, N], the same on all."""
+    if jax.process_count() == 1:
+        return flags[None]
+    from jax.experimental import multihost_utils
+
+    return np.asarray(multihost_utils.process_allgather(flags))
 
 
 def cached_statistics(
@@ -131,6 +151,8 @@ def cached_statistics(
 ) -> Statistics:
     """The statistics of a reference set: from the cache where it has all that is wanted, else computed and put there.
 
+    Of several processes either all take the cache's or all compute, whichever file systems they see.
+
     Args:
       stamp: ``KEY_FIELDS`` of what is wanted.
       wants: which parts.
@@ -138,16 +160,19 @@ def cached_statistics(
       folder: the cache; ``statistics_dir()`` where None.
     """
     path = (folder or statistics_dir()) / f"{statistics_key(stamp)}.npz"
-    if path.is_file():
-        kept = load_statistics(path)
-        if not missing(kept, wants):
-            return kept
-        wants = wants._replace(
-            pool=wants.pool or kept.mu is not None,
-            spatial=wants.spatial or kept.spatial_mu is not None,
-            bank=wants.bank or kept.features is not None,
-        )
-    made = compute(wants)
+    there = path.is_file()
+    kept = Statistics(None)
+    if there:
+        try:
+            kept = load_statistics(path)
+        except UserError as error:
+            raise UserError(f"{error}; the file is a cache: delete it, and it is made again") from error
+    parts = np.array([kept.mu is not None, kept.spatial_mu is not None, kept.features is not None])
+    everywhere = _over_processes(np.array([there and not missing(kept, wants), *parts]))
+    if everywhere[:, 0].all():
+        return kept
+    pool, spatial, bank = (bool(everywhere[:, 1 + part].any()) for part in range(3))
+    made = compute(wants._replace(pool=wants.pool or pool, spatial=wants.spatial or spatial, bank=wants.bank or bank))
     if jax.process_index() == 0:
         save_statistics(path, made)
     return made

@@ -20,7 +20,9 @@ DEFAULT_RESIZER = {"inception": "tf1", "efficientnet_lite0": "clean"}
 
 
 @functools.cache
-def _variables(name: str, path: Path) -> Any:
+def _variables(name: str, path: Path, digest: str) -> Any:
+    """The digest is there for the cache: a file may change under its name."""
+    del digest
     convert = inception_variables if name == "inception" else efficientnet_lite0_variables
     try:
         return jax.tree.map(jnp.asarray, convert(read_weights(path)))
@@ -57,10 +59,12 @@ def open_features(
             path = find_weights(FID_INCEPTION, weights, download=download)
         else:
             path = find_efficientnet_lite0() if weights is None else Path(weights).expanduser()
-        digest = sha256_of(path)
     except FileNotFoundError as error:
         raise UserError(str(error)) from error
-    variables = _variables(name, path.resolve())
+    if not path.is_file():
+        raise UserError(f"{path} is no file; give the path of a file with the weights of {name}")
+    digest = sha256_of(path)
+    variables = _variables(name, path.resolve(), digest)
     if name == "inception":
         known = digest == FID_INCEPTION.sha256
         return FeatureNetwork(name, digest, resizer, variables, InceptionFeatures(resizer), published=known)
