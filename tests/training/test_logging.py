@@ -8,6 +8,7 @@ from PIL import Image
 
 from jaxgan.training.errors import UserError
 from jaxgan.training.logging import MetricsFile, Writer, parameter_table, read_metrics
+from jaxgan.training.method import Score
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (6, 4, 3), np.uint8)
 
@@ -128,3 +129,25 @@ def test_the_parameter_table_names_every_array(toy):
     table = parameter_table(toy.experiment().shapes())
     for name in ("g:", "d:", "first/kernel", "norm/scale", "last/bias"):
         assert name in table
+
+
+def test_scores_are_metrics_that_keep_their_stamps(tmp_path):
+    writer = Writer(tmp_path, step=0)
+    writer.write(3, {"eval/fd": Score(2.5, None, {"num_images": 7}), "eval/kid": Score(0.5, 0.1, {}), "g/loss": 1.0})
+    writer.close()
+    assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 3, "eval/fd": 2.5, "eval/kid": 0.5, "g/loss": 1.0}]
+    assert read_metrics(tmp_path / "scores.jsonl") == [
+        {"step": 3, "metric": "fd", "value": 2.5, "stamp": {"num_images": 7}},
+        {"step": 3, "metric": "kid", "value": 0.5, "stderr": 0.1, "stamp": {}},
+    ]
+    # A run that goes on from an earlier step scores again.
+    Writer(tmp_path, step=2).close()
+    assert read_metrics(tmp_path / "scores.jsonl") == []
+
+
+def test_a_score_that_is_not_finite_ends_the_run(tmp_path):
+    writer = Writer(tmp_path, step=0)
+    writer.write(3, {"eval/fd": Score(float("nan"), None, {})})
+    writer.close()
+    with pytest.raises(UserError, match=r"eval/fd not finite at step 3"):
+        writer.check()
