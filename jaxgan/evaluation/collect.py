@@ -79,13 +79,16 @@ def images_of_samples(
 
 
 class Wants(NamedTuple):
-    """What a pass keeps: moments of pooled and of spatial features, score sums over ``splits``, the features."""
+    """What a pass keeps: moments of pooled and of spatial features, score sums over ``splits`` that ``split_seed``
+    shuffles the images into, the features.
+    """
 
     pool: bool = False
     spatial: bool = False
     scores: bool = False
     bank: bool = False
     splits: int = 10
+    split_seed: int = 2020
 
 
 class Collected(NamedTuple):
@@ -176,7 +179,9 @@ def collect(
     with jax.enable_x64(True):
         sums = jax.device_put(sums, whole)
     operand, variables = _on_mesh(images.operand, whole), _on_mesh(network.variables, whole)
-    split_of_image = split_of(images.length, wants.splits) if wants.scores else np.zeros(images.length, np.int32)
+    split_of_image = np.zeros(images.length, np.int32)
+    if wants.scores:
+        split_of_image = split_of(images.length, wants.splits, seed=wants.split_seed)
 
     bank: list[np.ndarray] = []
     waiting: tuple[Array | None, Array, int, int] | None = None

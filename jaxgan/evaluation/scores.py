@@ -187,7 +187,7 @@ def check_metrics(names: Sequence[str]) -> None:
 def wants_of(names: Sequence[str], settings: Settings) -> Wants:
     """What one pass over the images must keep for all of ``names``."""
     needs = {need for name in names for need in METRICS[name].wants}
-    return Wants(**dict.fromkeys(needs, True), splits=settings.is_splits)
+    return Wants(**dict.fromkeys(needs, True), splits=settings.is_splits, split_seed=settings.seed)
 
 
 def reference_wants(names: Sequence[str]) -> Wants:
