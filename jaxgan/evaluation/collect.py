@@ -216,8 +216,13 @@ def _on_mesh(tree: Any, sharding: NamedSharding) -> Any:
     """Arrays that live on the mesh already stay as they are sharded."""
 
     def one(x: Any) -> Any:
-        placed = isinstance(x, jax.Array) and x.sharding.device_set == sharding.device_set
-        return x if placed else jax.device_put(x, sharding)
+        if isinstance(x, jax.Array) and x.sharding.device_set == sharding.device_set:
+            return x
+        if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            # Over several processes device_put takes numbers, but no keys.
+            data = jax.device_put(jax.random.key_data(x), sharding)
+            return jax.random.wrap_key_data(data, impl=jax.random.key_impl(x))
+        return jax.device_put(x, sharding)
 
     return jax.tree.map(one, tree)
 

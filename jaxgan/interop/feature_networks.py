@@ -25,7 +25,11 @@ def _variables(name: str, path: Path, digest: str) -> Any:
     del digest
     convert = inception_variables if name == "inception" else efficientnet_lite0_variables
     try:
-        return jax.tree.map(jnp.asarray, convert(read_weights(path)))
+        tensors = read_weights(path)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    try:
+        return jax.tree.map(jnp.asarray, convert(tensors))
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
 

@@ -1,0 +1,89 @@
+"""Scores of pixels: pairs in order, whatever the batch; what does not fit is named."""
+
+import numpy as np
+import pytest
+
+from jaxgan.evaluation.image_scores import IMAGE_METRICS, image_scores
+from jaxgan.metrics.psnr import psnr
+from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein_pyramid
+from jaxgan.metrics.ssim import ms_ssim, ssim
+from jaxgan.training.errors import UserError
+
+
+def pictures(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
+
+
+def blurred(images, share=0.7):
+    return (share * images + (1 - share) * np.roll(images, 1, 0)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    images = pictures(7, 16, 32, 3)
+    return images, blurred(images)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_values_are_those_of_the_plain_metrics(pair, batch_size):
+    found = image_scores(["ssim", "psnr"], *pair, stamp={"images": "x"}, batch_size=batch_size)
+    assert list(found) == ["ssim", "psnr"]
+    for name, metric in (("ssim", ssim), ("psnr", psnr)):
+        each = np.asarray(metric(*(x.astype(np.float32) for x in pair), data_range=255.0), np.float64)
+        np.testing.assert_allclose(found[name].value, each.mean(), rtol=1e-6)
+        np.testing.assert_allclose(found[name].stderr, each.std(ddof=1) / 7**0.5, rtol=1e-5)
+        assert found[name].stamp == {"images": "x"}
+
+
+def test_multi_scale_similarity():
+    images = np.repeat(np.repeat(pictures(2, 22, 22, 1), 8, 1), 8, 2)
+    pair = images, blurred(images)
+    found = image_scores(["ms_ssim"], *pair, stamp={})["ms_ssim"]
+    expected = np.asarray(ms_ssim(*(x.astype(np.float32) for x in pair), data_range=255.0))
+    np.testing.assert_allclose(found.value, expected.mean(), rtol=1e-5)
+    assert 0 < found.value < 1
+
+
+def test_sliced_wasserstein_of_each_resolution(pair):
+    found = image_scores(["swd"], *pair, stamp={"images": "x"})
+    assert list(found) == ["swd_16"]
+    wide = [np.repeat(np.repeat(x, 2, 1), 2, 2) for x in pair]
+    found = image_scores(["swd"], *wide, stamp={"images": "x"})
+    expected = sliced_wasserstein_pyramid(*wide, seed=2020)
+    assert {name: score.value for name, score in found.items()} == {f"swd_{k}": v for k, v in expected.items()}
+    assert list(found) == ["swd_32", "swd_16"]
+    assert found["swd_16"].stamp == {"images": "x", "settings": {"patch_seed": 2020}}
+
+
+def test_equal_images(pair):
+    images = pair[0]
+    found = image_scores(["psnr", "ssim", "swd"], images, images.copy(), stamp={})
+    assert (found["psnr"].value, found["psnr"].stderr) == (np.inf, None)
+    np.testing.assert_allclose(found["ssim"].value, 1, atol=1e-6)
+    assert found["swd_16"].value == 0
+    # One pair of many is enough for an infinite mean.
+    other = images.copy()
+    other[1:] ^= 1
+    found = image_scores(["psnr"], images, other, stamp={}, batch_size=2)["psnr"]
+    assert (found.value, found.stderr) == (np.inf, None)
+    assert image_scores(["psnr"], images[1:2], other[1:2], stamp={})["psnr"].stderr is None
+
+
+def test_what_does_not_fit_is_named(pair):
+    images, _ = pair
+    with pytest.raises(UserError, match=r"need one shape: \[16, 32, 3\] against \[16, 32, 1\]; pass --image_size=H,W"):
+        image_scores(["psnr"], images, images[..., :1], stamp={})
+    with pytest.raises(UserError, match="psnr compares pairs in order: got 7 images and 6"):
+        image_scores(["psnr"], images, images[1:], stamp={})
+    with pytest.raises(UserError, match=r"swd: both sets must be of one shape.*take as many images from both"):
+        image_scores(["swd"], images, images[1:], stamp={})
+    small = pictures(3, 8, 8, 3)
+    messages = {
+        "ssim": "ssim: SSIM needs height and width of at least 11, got 8x8",
+        "ms_ssim": r"ms_ssim: .*at least 176.*8x8",
+        "swd": r"swd: images must be .* of at least 16 pixels a side, got \(3, 8, 8, 3\)",
+    }
+    assert {*messages, "psnr"} == IMAGE_METRICS.keys()
+    for name, message in messages.items():
+        with pytest.raises(UserError, match=message):
+            image_scores([name], small, small, stamp={})
