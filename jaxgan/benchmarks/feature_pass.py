@@ -134,6 +134,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m jaxgan.benchmarks.feature_pass", description=__doc__)
     parser.add_argument("--batch_sizes", default="32,64", help="comma-separated (default 32,64)")
     parser.add_argument("--batches", type=int, default=2, help="batches a timing (default 2)")
+    parser.add_argument("--compile", action="store_true", help="torch-fidelity's option feature_extractor_compile")
     parser.add_argument("--pairs", type=int, default=5, help="timings of each side, in turn (default 5)")
     parser.add_argument(
         "--memory", default="500,2000", help="images of the passes whose memory is sampled; '' for none"
