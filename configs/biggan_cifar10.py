@@ -50,6 +50,7 @@ def get_config(arg: str = "") -> ConfigDict:
                 metrics="fd,kid,precision,recall",
                 features="efficientnet_lite0",
                 num_images=2_000,
+                reference_images=5_000,
                 best="eval/fd_efficientnet_lite0",
                 tstr=True,
                 tstr_images=5_000,

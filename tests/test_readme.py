@@ -19,6 +19,14 @@ def test_the_python_example_runs():
     assert np.isfinite(float(scope["metrics"]["g/loss"]))
 
 
+def test_the_scores_example_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "scores.md").read_text(), re.S)
+    exec(compile(code, "docs/scores.md", "exec"), {})
+    value, count = capsys.readouterr().out.split()
+    assert float(value) > 0 and int(count) == 1438
+
+
 def test_every_config_named_exists_and_every_config_is_named():
     named = set(re.findall(r"`(biggan_\w+)", TEXT))
     stem = "biggan_imagenet"

@@ -86,6 +86,7 @@ def _print(scores: Mapping[str, Any], as_json: bool) -> None:
 
     for name, score in scores.items():
         if as_json:
-            print(json.dumps({"metric": name, **score.fields()}), flush=True)
+            step = {"step": score.stamp["step"]} if "step" in score.stamp else {}
+            print(json.dumps({**step, "metric": name, **score.fields()}), flush=True)
         else:
             print(line(name, score.value, score.stderr, score.stamp), flush=True)

@@ -56,15 +56,17 @@ def saved_config(folder: epath.Path) -> ConfigDict:
     return config
 
 
-def open_run(workdir: str, *, step: int | None = None, raw: bool = False) -> Run:
+def open_run(workdir: str, *, step: int | None = None, raw: bool = False, like: Run | None = None) -> Run:
     """Restores the networks of ``step``, or of the newest sound checkpoint, onto the devices present.
+
+    With ``like``, an earlier opening of the same run, its experiment is used again, and what was compiled for it.
 
     Raises:
       UserError: where there is no run, or no checkpoint.
     """
     folder = absolute(workdir)
     config = saved_config(folder)
-    experiment = recipes.build(config)
+    experiment = recipes.build(config) if like is None else like.experiment
     mesh = make_mesh()
     target = experiment.shapes()
     where = shardings(target, experiment.rules, mesh)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +36,7 @@ from jaxgan.recipes.scores import (
 )
 from jaxgan.training.errors import UserError
 from jaxgan.training.logging import images_bar
-from jaxgan.training.method import Score
+from jaxgan.training.method import Evaluator, Score
 
 log = logging.getLogger("jaxgan")
 
@@ -181,24 +181,30 @@ def _score(
 class _Opened(NamedTuple):
     """What serves every checkpoint of a run."""
 
+    run: Run
     protocol: _Protocol
     reference: Subject | Statistics | None
+    own: Sequence[Evaluator]
 
 
 def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores, _Opened]:
     """The scores of one checkpoint; the protocol and the reference are opened once."""
-    run = open_run(parsed.workdir, step=step, raw=parsed.raw)
+    # The same experiment throughout, so that what is compiled for one checkpoint serves the next.
+    run = open_run(parsed.workdir, step=step, raw=parsed.raw, like=None if opened is None else opened.run)
     truncation = _truncation(parsed)
     found: Scores = {}
     if opened is None:
         protocol = _protocol(parsed, run)
         needed = protocol.names or parsed.neighbours
-        opened = _Opened(protocol, _reference_of_run(parsed, run) if needed else None)
-    protocol, reference = opened
+        own = _own(run) if parsed.metrics is None and parsed.truncation is None else ()
+        opened = _Opened(run, protocol, _reference_of_run(parsed, run) if needed else None, own)
+    protocol, reference = opened.protocol, opened.reference
     if protocol.names and reference is not None:
         found |= _score(parsed, run, protocol, reference, truncation)
-    if parsed.metrics is None and not parsed.truncation:
-        found |= _own(run, raw=parsed.raw)
+    for evaluator in opened.own:
+        for name, value in evaluator.run(run.nets, run.step).items():
+            if isinstance(value, Score):
+                found[name.removeprefix("eval/")] = value._replace(stamp={**value.stamp, "ema": not parsed.raw})
     if parsed.neighbours:
         nets = prepared_nets(
             run.method, run.nets, run.config.evaluation, seed=run.config.seed + STANDING_SEED, mesh=run.mesh
@@ -215,16 +221,11 @@ def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores,
     return found, opened
 
 
-def _own(run: Run, *, raw: bool) -> Scores:
-    """The scores of the config's own evaluators that are not of features: TSTR and its kin."""
-    found: Scores = {}
+def _own(run: Run) -> Sequence[Evaluator]:
+    """The config's own evaluators that are not of features: TSTR and its kin."""
     config = run.config.copy_and_resolve_references()
     config.evaluation.metrics = ""
-    for evaluator in recipes.build(config).evaluators(run.mesh):
-        for name, value in evaluator.run(run.nets, run.step).items():
-            if isinstance(value, Score):
-                found[name.removeprefix("eval/")] = value._replace(stamp={**value.stamp, "ema": not raw})
-    return found
+    return recipes.build(config).evaluators(run.mesh)
 
 
 def score_run(parsed: Any) -> Iterator[Scores]:

@@ -76,6 +76,7 @@ def folder_source(path: str | os.PathLike[str], image_size: tuple[int, int], cha
         image_shape=(image_size[0], image_size[1], channels),
         fetch=functools.partial(_fetch, tuple(map(str, good)), labels, (image_size[0], image_size[1]), channels),
         in_memory=False,
+        labels=labels.__getitem__,
         rejected=tuple(rejected),
     )
 

@@ -177,6 +177,7 @@ def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
         image_shape=(*shape, channels),
         fetch=functools.partial(_fetch, tuple(files), labels, image_size, channels),
         in_memory=False,
+        labels=labels.__getitem__,
     )
     crop = _crop(image_size, _common_size(headers))
     return ImageSet(_folder_name(path), folder_version(path, files), "all", crop, source, labeled)

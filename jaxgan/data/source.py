@@ -27,6 +27,7 @@ class Source:
       fetch: indices int [N], each in [0, length) -> {'image': uint8 [N, H, W, C], 'label': int32 [N]}, in arrays that
         the caller may write to. It can be pickled, so that worker processes can have it.
       in_memory: whether ``fetch`` is a gather from arrays, cheap enough to be called once for a whole batch.
+      labels: indices int [N] -> int32 [N], where labels can be read without the images; None where they cannot.
       rejected: names of the files (and of the classes, ending in '/') that were left out.
     """
 
@@ -37,6 +38,7 @@ class Source:
     image_shape: tuple[int, int, int]
     fetch: Callable[[np.ndarray], Batch]
     in_memory: bool
+    labels: Callable[[np.ndarray], np.ndarray] | None = None
     rejected: tuple[str, ...] = ()
 
     @property
@@ -80,6 +82,7 @@ def in_memory(
         image_shape=(images.shape[1], images.shape[2], images.shape[3]),
         fetch=functools.partial(_gather, images, labels.astype(np.int32)),
         in_memory=True,
+        labels=labels.astype(np.int32).__getitem__,
         rejected=rejected,
     )
 

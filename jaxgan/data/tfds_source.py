@@ -74,6 +74,7 @@ def tfds_source(
     others = [k for k, f in features.items() if isinstance(f, tfds.features.Image) and k != image_key]
     try:
         records = builder.as_data_source(split, decoders={key: tfds.decode.SkipDecoding() for key in others})
+        bare = builder.as_data_source(split, decoders={k: tfds.decode.SkipDecoding() for k in (*others, image_key)})
     except NotImplementedError as error:
         raise ValueError(
             f"tfds:{name} is prepared {where} as {builder.info.file_format.value}, which has no random access; "
@@ -92,6 +93,7 @@ def tfds_source(
         image_shape=(image_size[0], image_size[1], channels),
         fetch=functools.partial(_fetch, records, image_key, label_key, (image_size[0], image_size[1]), channels),
         in_memory=False,
+        labels=None if label_key is None else functools.partial(_fetch_labels, bare, label_key),
     )
 
 
@@ -158,6 +160,10 @@ def _builder(name: str, data_dir: str | os.PathLike[str] | None, where: str) -> 
     # An unknown config or version, which TFDS explains over many lines.
     except (ValueError, AssertionError) as error:
         raise ValueError(f"tfds:{name}: {str(error).strip().splitlines()[0]}") from error
+
+
+def _fetch_labels(records: Any, label_key: str, indices: np.ndarray) -> np.ndarray:
+    return np.array([record[label_key] for record in records.__getitems__([int(i) for i in indices])], np.int32)
 
 
 def _fetch(

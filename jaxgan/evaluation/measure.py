@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.sharding import Mesh
 
+from jaxgan.data import Source
 from jaxgan.data.image_set import ImageSet
 from jaxgan.evaluation.collect import Images, Wants, all_images, collect, images_of_source
 from jaxgan.evaluation.image_scores import IMAGE_METRICS, image_scores
@@ -46,7 +47,7 @@ def subject_of_set(image_set: ImageSet, num_images: int | None = None) -> Subjec
     labels = None
     if image_set.labeled:
         chosen = np.arange(length) if indices is None else indices
-        labels = image_set.source.fetch(chosen)["label"] if image_set.source.in_memory else _labels(image_set, chosen)
+        labels = _labels(image_set.source, chosen)
     stamp = {
         "data": image_set.name,
         "version": image_set.version,
@@ -58,8 +59,10 @@ def subject_of_set(image_set: ImageSet, num_images: int | None = None) -> Subjec
     return Subject(images_of_source(image_set.source, indices, labels=labels), stamp)
 
 
-def _labels(image_set: ImageSet, indices: np.ndarray) -> np.ndarray:
-    parts = [image_set.source.fetch(rows)["label"] for rows in np.array_split(indices, -(-len(indices) // 512))]
+def _labels(source: Source, indices: np.ndarray) -> np.ndarray:
+    if source.labels is not None:
+        return source.labels(indices)
+    parts = [source.fetch(rows)["label"] for rows in np.array_split(indices, -(-len(indices) // 512))]
     return np.concatenate(parts)
 
 

@@ -24,25 +24,30 @@ class Truncation(NamedTuple):
     value: float = 1.0
 
 
+def check_truncation(truncation: Truncation) -> None:
+    """Raises ValueError on an unknown mode or a value that is not positive; a traced value cannot be checked."""
+    draw_latents(jax.random.key(0), (), mode=truncation.mode, truncation=float(truncation.value))
+
+
 @dataclasses.dataclass(frozen=True)
 class SampleImages:
-    """Draws images from networks: a value, so that a program compiled with it serves again."""
+    """Draws images from networks: a value, so that a program compiled with it serves again, at any truncation."""
 
     method: Method
-    truncation: Truncation
+    mode: str
 
-    def __call__(self, operand: tuple[Any, Array], rows: dict[str, Array]) -> Array:
-        """uint8 images [B, H, W, C] of (networks, key) for 'label' [B] or [B, classes] and 'index' [B]: image i from
-        the key folded with its own index.
+    def __call__(self, operand: tuple[Any, Array, Array], rows: dict[str, Array]) -> Array:
+        """Images uint8 [B, H, W, C] of (networks, key, truncation) for 'label' [B] or [B, classes] and 'index' [B]: the
+        i-th from the key folded with its own index.
         """
-        nets, rng = operand
+        nets, rng, truncation = operand
         batch = {"label": shard_batch(rows["label"])}
         if self.method.latent_shape is not None:
-            shape, truncation = self.method.latent_shape, self.truncation
+            shape = self.method.latent_shape
 
             def latent(index: Array) -> Array:
                 key = jax.random.fold_in(rng, index)
-                return draw_latents(key, shape, mode=truncation.mode, truncation=truncation.value)
+                return draw_latents(key, shape, mode=self.mode, truncation=truncation)
 
             batch["z"] = shard_batch(jax.vmap(latent)(rows["index"]))
         return to_uint8(self.method.sample(nets, batch, rng)["image"])
@@ -76,14 +81,15 @@ def sample_batches(
       uint8 [<= batch_size, H, W, C], N images in all.
     """
     batch_size = -(-batch_size // mesh.size) * mesh.size
-    draw = SampleImages(method, truncation)
+    check_truncation(truncation)
+    draw = SampleImages(method, truncation.mode)
     with jax.set_mesh(mesh):
         pending: tuple[Array, int] | None = None
         for start in range(0, len(labels), batch_size):
             rows = labels[start : start + batch_size]
             padded = np.resize(rows, (batch_size, *rows.shape[1:]))
             rows_of = {"label": padded, "index": jnp.arange(start, start + batch_size)}
-            images = _draw(draw, (nets, rng), rows_of)
+            images = _draw(draw, (nets, rng, jnp.float32(truncation.value)), rows_of)
             # The next batch is dispatched before this one is fetched.
             if pending is not None:
                 yield to_host(pending[0])[: pending[1]]

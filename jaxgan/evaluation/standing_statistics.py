@@ -8,21 +8,21 @@ import jax.numpy as jnp
 from jax import Array
 from jax.sharding import Mesh
 
-from jaxgan.evaluation.sampling import Truncation
+from jaxgan.evaluation.sampling import Truncation, check_truncation
 from jaxgan.latent import draw_latents
 from jaxgan.parallel import shard_batch
 from jaxgan.training.method import Method
 from jaxgan.training.state import Variables
 
 
-@functools.partial(jax.jit, static_argnames=("method", "truncation", "batch_size"))
-def _moments(method: Method, truncation: Truncation, batch_size: int, nets: Any, rng: Array) -> Any:
+@functools.partial(jax.jit, static_argnames=("method", "mode", "batch_size"))
+def _moments(method: Method, mode: str, batch_size: int, nets: Any, rng: Array, truncation: Array) -> Any:
     label_rng, latent_rng, rng = jax.random.split(rng, 3)
     labels = jax.random.randint(label_rng, (batch_size,), 0, max(method.num_classes, 1), jnp.int32)
     batch = {"label": shard_batch(labels)}
     if method.latent_shape is not None:
         shape = (batch_size, *method.latent_shape)
-        z = draw_latents(latent_rng, shape, mode=truncation.mode, truncation=truncation.value)
+        z = draw_latents(latent_rng, shape, mode=mode, truncation=truncation)
         batch["z"] = shard_batch(z)
     return method.moments(nets, batch, rng)
 
@@ -51,11 +51,12 @@ def standing_statistics(
       batch_size: images a draw, rounded up to a multiple of the devices.
       truncation: of the latents.
     """
+    check_truncation(truncation)
     batch_size = -(-batch_size // mesh.size) * mesh.size
     with jax.set_mesh(mesh):
         total = None
         for key in jax.random.split(rng, passes):
-            moments = _moments(method, truncation, batch_size, nets, key)
+            moments = _moments(method, truncation.mode, batch_size, nets, key, jnp.float32(truncation.value))
             total = moments if total is None else jax.tree.map(jnp.add, total, moments)
     mean = jax.tree.map(lambda x: x / passes, total or {})
     return nets | {name: {**nets[name], "batch_stats": statistics} for name, statistics in mean.items()}

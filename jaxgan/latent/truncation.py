@@ -11,7 +11,7 @@ from jax import Array
 TRUNCATION_MODES = ("none", "scale", "truncated_normal", "scaled_truncated_normal", "clamp")
 
 
-def draw_latents(rng: Array, shape: tuple[int, ...], *, mode: str = "none", truncation: float = 1.0) -> Array:
+def draw_latents(rng: Array, shape: tuple[int, ...], *, mode: str = "none", truncation: float | Array = 1.0) -> Array:
     """Draws latents.
 
     Args:
@@ -23,7 +23,7 @@ def draw_latents(rng: Array, shape: tuple[int, ...], *, mode: str = "none", trun
         'truncated_normal': a normal redrawn until it lies within [-t, t] (StudioGAN);
         'scaled_truncated_normal': t times a normal redrawn until within [-2, 2] (TF Hub's release and its PyTorch
         port); 'clamp': z clipped to [-t, t] (MMGeneration).
-      truncation: t, above 0.
+      truncation: t, above 0; checked where it is a number, and not where it is traced.
 
     Returns:
       ``shape`` float32.
@@ -33,7 +33,7 @@ def draw_latents(rng: Array, shape: tuple[int, ...], *, mode: str = "none", trun
     """
     if mode not in TRUNCATION_MODES:
         raise ValueError(f"unknown truncation mode {mode!r}; choose from {list(TRUNCATION_MODES)}")
-    if truncation <= 0:
+    if isinstance(truncation, int | float) and truncation <= 0:
         raise ValueError(f"truncation must be above 0, got {truncation}")
     if mode == "truncated_normal":
         return jax.random.truncated_normal(rng, -truncation, truncation, shape, jnp.float32)

@@ -4,11 +4,15 @@ import json
 import logging
 import os
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan.cli import scoring
 from jaxgan.cli.main import main
+from jaxgan.interop import feature_networks
+from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.training.logging import read_metrics
 
 
@@ -91,8 +95,148 @@ def test_samples_as_arrays_pictures_and_folders(workdir, tmp_path, capsys):
 def test_scores_are_json_and_nothing_else(workdir, capsys):
     assert main(["evaluate", f"--workdir={workdir}", "--json"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {r["metric"] for r in records} >= {"tstr", "tstr_real", "classes_hit"}
+    assert {r["metric"] for r in records} >= {"tstr", "tstr_real", "trts", "classes_hit", "modes"}
     trained = read_metrics(workdir / "metrics.jsonl")[-1]
     for record in records:
-        assert record["step"] == 3
+        assert record["step"] == record["stamp"]["step"] == 3 and record["stamp"]["ema"]
         np.testing.assert_allclose(record["value"], trained[f"eval/{record['metric']}"], rtol=1e-6)
+    # What training wrote bears the same stamps.
+    written = {r["metric"]: r["stamp"] for r in read_metrics(workdir / "scores.jsonl")}
+    assert {r["metric"]: r["stamp"] for r in records} == written
+
+
+def records_of(capsys):
+    return {r["metric"]: r for r in map(json.loads, capsys.readouterr().out.splitlines())}
+
+
+offline = pytest.mark.filterwarnings("ignore::jaxgan.metrics.FewSamplesWarning")
+FEATURES = "--features=tiny"
+DIM = 12
+
+
+def tiny_features(variables, images):
+    flat = images.reshape(len(images), -1).astype(jnp.float32) / 255
+    hidden = jnp.tanh(jnp.dot(flat, variables, precision="highest"))
+    return {"pool": hidden, "logits": 4 * hidden[:, :5]}
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    """A small feature network under the name 'tiny'; others are opened as ever."""
+    weights = jnp.asarray(np.random.default_rng(0).normal(size=(8 * 4, DIM)), jnp.float32)
+
+    def opened(name, *, weights_of=feature_networks.open_features, **options):
+        if name != "tiny":
+            return weights_of(name, **options)
+        return FeatureNetwork(name, "ab" * 32, options.get("resizer") or "clean", weights, tiny_features)
+
+    monkeypatch.setattr(feature_networks, "open_features", opened)
+    monkeypatch.setattr(scoring, "open_features", opened)
+
+
+@pytest.fixture(scope="module")
+def drawn(workdir, tmp_path_factory):
+    path = tmp_path_factory.mktemp("drawn") / "samples.npz"
+    assert main(["sample", f"--workdir={workdir}", "--num_images=30", f"--out={path}"]) == 0
+    return path
+
+
+@offline
+def test_a_run_by_metrics_of_features(workdir, tmp_path, capsys):
+    flags = [f"--workdir={workdir}", FEATURES, "--num_images=30", "--json", "--no_progress"]
+    assert main(["evaluate", *flags, "--metrics=fd,is,precision", "--is_splits=3", "--step=all"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    steps = sorted({r["stamp"]["step"] for r in lines})
+    assert steps == [2, 3] and len(lines) == 6
+    fd = next(r for r in lines if r["metric"] == "fd_tiny")
+    stamp = fd["stamp"]
+    assert stamp["num_images"] == 30 and stamp["reference"] == "digits" and stamp["reference_count"] == 1438
+    assert (
+        stamp["batch_norm"] == "standing" and stamp["truncation_mode"] == "none" and len(stamp["reference_key"]) == 16
+    )
+    raw = ["--raw", "--metrics=fd", "--truncation=0.5", "--truncation_mode=clamp"]
+    assert main(["evaluate", *flags, *raw]) == 0
+    (other,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert other["stamp"]["ema"] is False and other["stamp"]["truncation"] == 0.5
+
+    (tmp_path / "a.jsonl").write_text(json.dumps(fd))
+    (tmp_path / "b.jsonl").write_text(json.dumps(other))
+    assert main(["compare", str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl")]) == 1
+    error = capsys.readouterr().err
+    assert (
+        "unlike protocols" in error and "ema: True" in error and "truncation: 1.0" in error and "precision" not in error
+    )
+    allowed = "--allow=ema,truncation,truncation_mode"
+    assert main(["compare", str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl"), allowed, "--json"]) == 0
+    np.testing.assert_allclose(json.loads(capsys.readouterr().out)["difference"], other["value"] - fd["value"])
+
+
+@offline
+def test_images_against_images_and_against_features(drawn, tmp_path, capsys):
+    out = tmp_path / "f.npz"
+    assert main(["features", f"--images={drawn}", FEATURES, f"--out={out}", "--no_progress"]) == 0
+    features = arrays(out)
+    assert features["features"].shape == (30, DIM) and features["features"].dtype == np.float32
+    assert features["mu"].shape == (DIM,) and features["sigma"].shape == (DIM, DIM)
+    capsys.readouterr()
+
+    sizes = ["--kid_block_size=20", "--json", "--no_progress", FEATURES]
+    metrics = "--metrics=fd,kid,precision,recall,density,coverage,intra_fd"
+    assert main(["evaluate", f"--images={drawn}", f"--against={drawn}", metrics, *sizes]) == 0
+    itself = records_of(capsys)
+    assert abs(itself["fd_tiny"]["value"]) < 1e-6 * np.trace(features["sigma"])
+    assert abs(itself["intra_fd_tiny"]["value"]) < 1e-6 * np.trace(features["sigma"])
+    assert itself["precision"]["value"] == itself["recall"]["value"] == itself["coverage"]["value"] == 1
+    assert itself["kid_tiny"]["stderr"] > 0
+    assert main(["evaluate", f"--images={drawn}", f"--against={out}", "--metrics=fd,kid", *sizes]) == 0
+    for name, record in records_of(capsys).items():
+        np.testing.assert_allclose(record["value"], itself[name]["value"], atol=1e-6)
+
+    assert main(["evaluate", f"--images={drawn}", f"--against={out}", "--metrics=fd", "--resizer=tf1", *sizes]) == 1
+    assert "resizer: 'clean' there, 'tf1' here" in capsys.readouterr().err
+    picture = tmp_path / "n.png"
+    flags = [f"--images={drawn}", f"--against={drawn}", f"--neighbours={picture}", "--metrics=fd", *sizes]
+    assert main(["evaluate", *flags]) == 0
+    assert size(picture) == (6 * 5 - 1, 10 * 9 - 1)
+
+
+@offline
+def test_a_sweep_draws_a_curve(workdir, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="pip install jaxgan[plots]")
+    out = tmp_path / "curve.png"
+    flags = ["--sweep=truncation", "--values=0.5,1", "--metrics=fd,is", FEATURES, "--num_images=20", "--is_splits=2"]
+    assert main(["evaluate", f"--workdir={workdir}", *flags, f"--out={out}", "--json", "--no_progress"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [r["stamp"]["truncation"] for r in lines] == [0.5, 0.5, 1.0, 1.0]
+    assert {r["stamp"]["truncation_mode"] for r in lines} == {"scaled_truncated_normal"}
+    assert size(out)[0] > 100
+
+
+@offline
+def test_watching_ends_with_the_run(workdir, capsys):
+    flags = ["--metrics=fd", FEATURES, "--num_images=20", "--json", "--no_progress"]
+    assert main(["evaluate", f"--workdir={workdir}", "--watch", *flags]) == 0
+    assert [json.loads(line)["stamp"]["step"] for line in capsys.readouterr().out.splitlines()] == [2, 3]
+
+
+def test_inception_offline_is_one_screen(drawn, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("JAXGAN_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    assert main(["evaluate", f"--images={drawn}", f"--against={drawn}", "--metrics=fd"]) == 1
+    error = capsys.readouterr().err
+    assert "6726825d0af5f729" in error and str(tmp_path) in error and len(error.splitlines()) < 24
+
+
+def test_pairs_of_pixels(tmp_path, capsys):
+    draw = np.random.default_rng(0)
+    images = draw.integers(30, 220, (5, 24, 24, 3)).astype(np.uint8)
+    np.savez(tmp_path / "a.npz", images=images)
+    np.savez(tmp_path / "b.npz", images=images + np.uint8(10))
+    flags = [f"--images={tmp_path / 'a.npz'}", f"--against={tmp_path / 'b.npz'}", "--json"]
+    assert main(["evaluate", *flags, "--metrics=psnr,ssim,swd"]) == 0
+    found = records_of(capsys)
+    np.testing.assert_allclose(found["psnr"]["value"], 20 * np.log10(255 / 10), rtol=1e-5)
+    assert found["ssim"]["value"] > 0.9 and found["swd_24"]["value"] >= 0

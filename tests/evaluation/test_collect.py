@@ -84,6 +84,7 @@ def test_samples_are_drawn_in_the_same_program(network, method, nets):
         np.testing.assert_allclose(got.bank, expected.bank, atol=1e-6)
         np.testing.assert_allclose(inception_score(got.scores), inception_score(expected.scores), rtol=1e-6)
     before = _pass._cache_size()
+    options["truncation"] = Truncation("truncated_normal", 0.3)
     collect(network, images_of_samples(method, nets, labels[:9], **options), EVERYTHING, mesh=make_mesh(), batch_size=8)
     assert _pass._cache_size() == before
 
