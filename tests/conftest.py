@@ -13,7 +13,6 @@ os.environ["XLA_FLAGS"] = (
 os.environ["NPROC"] = "16"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -41,29 +40,9 @@ def inception_reference() -> dict:
         return dict(file)
 
 
-def _random_tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    draw = np.random.default_rng(zlib.crc32(name.encode()))
-    if name.endswith("conv.weight"):
-        value = draw.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
-    elif name.endswith("bn.weight"):
-        value = draw.uniform(0.8, 1.2, shape)
-    elif name.endswith("running_var"):
-        value = draw.uniform(0.5, 1.5, shape)
-    elif name.endswith(("bn.bias", "running_mean")):
-        value = draw.standard_normal(shape) * 0.1
-    else:
-        value = draw.standard_normal(shape) * 0.02
-    return np.float32(value)
-
-
 @pytest.fixture(scope="session")
 def inception_state() -> dict:
     """The random weights of those activations, made from the tensors' names alone."""
-    from jaxgan.interop.inception import convolution_shapes
+    from jaxgan.benchmarks.random_inception import random_state
 
-    shapes: dict[str, tuple[int, ...]] = {"fc.weight": (1008, 2048), "fc.bias": (1008,)}
-    for path, (height, width, inputs, outputs) in convolution_shapes().items():
-        name = ".".join(path[:-2])
-        shapes[f"{name}.conv.weight"] = (outputs, inputs, height, width)
-        shapes |= {f"{name}.bn.{part}": (outputs,) for part in ("weight", "bias", "running_mean", "running_var")}
-    return {name: _random_tensor(name, shape) for name, shape in shapes.items()}
+    return random_state()

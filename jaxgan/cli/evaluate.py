@@ -68,12 +68,12 @@ def run(arguments: Sequence[str]) -> int:
     if parsed.truncation_mode not in (None, "none") and parsed.truncation is None and not parsed.sweep:
         raise UserError(f"--truncation_mode={parsed.truncation_mode} needs --truncation=VALUE")
 
-    from jaxgan.cli import scoring
+    from jaxgan.cli import scoring, sweep
 
     if parsed.images:
         _print(scoring.score_sets(parsed), parsed.json)
     elif parsed.sweep:
-        for scores in scoring.sweep(parsed):
+        for scores in sweep.sweep(parsed):
             _print(scores, parsed.json)
     else:
         for scores in scoring.score_run(parsed):

@@ -63,13 +63,13 @@ def run(arguments: Sequence[str]) -> int:
 
     from jaxgan.cli.run import open_run
     from jaxgan.evaluation import Truncation, balanced_labels, interpolation_grid, sample_batches, tile
-    from jaxgan.latent import draw_latents
+    from jaxgan.evaluation.sampling import check_truncation
     from jaxgan.recipes.scores import prepared_nets
 
     truncation = Truncation()
     if parsed.truncation is not None:
         truncation = Truncation(parsed.truncation_mode or "scaled_truncated_normal", parsed.truncation)
-        draw_latents(jax.random.key(0), (1,), mode=truncation.mode, truncation=truncation.value)
+        check_truncation(truncation)
     out = Path(os.path.expanduser(parsed.out))
     opened = open_run(parsed.workdir, step=parsed.step, raw=parsed.raw)
     classes = _classes(parsed.classes, opened.method.num_classes)

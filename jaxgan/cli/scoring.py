@@ -19,10 +19,10 @@ from jaxgan.evaluation import Truncation, balanced_labels
 from jaxgan.evaluation.collect import Wants, images_of_samples
 from jaxgan.evaluation.measure import Advance, Subject, measure, reference_statistics, subject_of_set
 from jaxgan.evaluation.neighbours import neighbour_grid
+from jaxgan.evaluation.sampling import check_truncation
 from jaxgan.evaluation.scores import METRICS, Settings
 from jaxgan.evaluation.statistics import Statistics, is_statistics, load_statistics
 from jaxgan.interop.feature_networks import open_features
-from jaxgan.latent import draw_latents
 from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.parallel import is_main, make_mesh
 from jaxgan.recipes.scores import (
@@ -45,7 +45,9 @@ DEFAULT_METRICS = "fd,kid,precision,recall"
 NEIGHBOUR_ROWS = 10
 
 
-class _Protocol(NamedTuple):
+class Protocol(NamedTuple):
+    """What is measured, and by what."""
+
     names: list[str]
     network: FeatureNetwork | None
     settings: Settings
@@ -117,7 +119,8 @@ def score_sets(parsed: Any) -> Scores:
     return found
 
 
-def _protocol(parsed: Any, run: Run) -> _Protocol:
+def protocol_of(parsed: Any, run: Run) -> Protocol:
+    """The run's own protocol, but for what the command line says otherwise."""
     evaluation = run.config.evaluation
     text = parsed.metrics if parsed.metrics is not None else evaluation.metrics
     names = metric_names(text)
@@ -130,10 +133,11 @@ def _protocol(parsed: Any, run: Run) -> _Protocol:
         kid_block_size=parsed.kid_block_size or evaluation.kid_block_size,
         is_splits=parsed.is_splits or evaluation.is_splits,
     )
-    return _Protocol(names, network, settings)
+    return Protocol(names, network, settings)
 
 
-def _reference_of_run(parsed: Any, run: Run) -> Subject | Statistics:
+def reference_of_run(parsed: Any, run: Run) -> Subject | Statistics:
+    """``--against``, or the run's own data."""
     data, evaluation = run.config.data, run.config.evaluation
     data_dir = parsed.data_dir or data.data_dir
     if parsed.against:
@@ -150,13 +154,14 @@ def _truncation(parsed: Any) -> Truncation:
     if parsed.truncation is None:
         return Truncation()
     truncation = Truncation(parsed.truncation_mode or "scaled_truncated_normal", parsed.truncation)
-    draw_latents(jax.random.key(0), (1,), mode=truncation.mode, truncation=truncation.value)
+    check_truncation(truncation)
     return truncation
 
 
-def _score(
-    parsed: Any, run: Run, protocol: _Protocol, reference: Subject | Statistics, truncation: Truncation
+def score_checkpoint(
+    parsed: Any, run: Run, protocol: Protocol, reference: Subject | Statistics, truncation: Truncation
 ) -> Scores:
+    """Scores of one checkpoint's samples."""
     count = parsed.num_images or run.config.evaluation.num_images
     if parsed.batch_size:
         run.config.evaluation.batch_size = parsed.batch_size
@@ -182,7 +187,7 @@ class _Opened(NamedTuple):
     """What serves every checkpoint of a run."""
 
     run: Run
-    protocol: _Protocol
+    protocol: Protocol
     reference: Subject | Statistics | None
     own: Sequence[Evaluator]
 
@@ -194,13 +199,13 @@ def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores,
     truncation = _truncation(parsed)
     found: Scores = {}
     if opened is None:
-        protocol = _protocol(parsed, run)
+        protocol = protocol_of(parsed, run)
         needed = protocol.names or parsed.neighbours
         own = _own(run) if parsed.metrics is None and parsed.truncation is None else ()
-        opened = _Opened(run, protocol, _reference_of_run(parsed, run) if needed else None, own)
+        opened = _Opened(run, protocol, reference_of_run(parsed, run) if needed else None, own)
     protocol, reference = opened.protocol, opened.reference
     if protocol.names and reference is not None:
-        found |= _score(parsed, run, protocol, reference, truncation)
+        found |= score_checkpoint(parsed, run, protocol, reference, truncation)
     for evaluator in opened.own:
         for name, value in evaluator.run(run.nets, run.step).items():
             if isinstance(value, Score):
@@ -269,58 +274,6 @@ def _watch(parsed: Any) -> Iterator[Scores]:
             return
         if not steps:
             time.sleep(parsed.watch_every_seconds)
-
-
-def sweep(parsed: Any) -> Iterator[Scores]:
-    """Scores at each of ``--values``, then the curve as a plot."""
-    try:
-        values = [float(v) for v in parsed.values.split(",")]
-    except ValueError:
-        raise UserError(f"--values={parsed.values}: give numbers, such as 0.2,0.5,1.0") from None
-    run = open_run(parsed.workdir, step=None if parsed.step is None else int(parsed.step), raw=parsed.raw)
-    protocol = _protocol(parsed, run)
-    if parsed.out and len(protocol.names) < 2:
-        raise UserError("--out draws one score against another: name two or more --metrics")
-    reference = _reference_of_run(parsed, run)
-    mode = parsed.truncation_mode or "scaled_truncated_normal"
-    curve: list[Scores] = []
-    for value in values:
-        draw_latents(jax.random.key(0), (1,), mode=mode, truncation=value)
-        curve.append(_score(parsed, run, protocol, reference, Truncation(mode, value)))
-        yield curve[-1]
-    if parsed.out:
-        _plot(parsed.out, mode, values, curve)
-        log.info("curve %s", parsed.out)
-
-
-def _plot(out: str, mode: str, values: list[float], curve: list[Scores]) -> None:
-    try:
-        import matplotlib
-    except ImportError:
-        raise UserError("--out needs matplotlib: pip install jaxgan[plots]") from None
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    x, *others = curve[0]
-    figure, axes = pyplot.subplots(1, len(others), figsize=(5 * len(others), 4), squeeze=False)
-    for axis, y in zip(axes[0], others):
-        points = [(scores[x], scores[y]) for scores in curve]
-        axis.errorbar(
-            [a.value for a, _ in points],
-            [b.value for _, b in points],
-            xerr=[a.stderr or 0 for a, _ in points],
-            yerr=[b.stderr or 0 for _, b in points],
-            marker="o",
-        )
-        for value, (a, b) in zip(values, points):
-            axis.annotate(f"{value:g}", (a.value, b.value), textcoords="offset points", xytext=(4, 4))
-        axis.set_xlabel(x)
-        axis.set_ylabel(y)
-        axis.set_title(f"truncation ({mode})")
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    figure.tight_layout()
-    figure.savefig(out, dpi=120)
-    pyplot.close(figure)
 
 
 def _neighbours(parsed: Any, subject: Subject, reference: Any, network: FeatureNetwork | None, mesh: Mesh) -> None:
