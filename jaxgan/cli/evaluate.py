@@ -42,7 +42,9 @@ def _parser() -> Any:
     flags.add_features(how, required=False)
     how.add_argument("--num_images", type=int, help="images to draw, or to take from --images")
     how.add_argument("--reference_images", type=int, help="images to take from the reference (default: all)")
-    how.add_argument("--kid_block_size", type=int, help="images in a block of kid (default 1000)")
+    how.add_argument(
+        "--kid_block_size", type=int, help="images in a block of kid (default 1000, or as many as there are)"
+    )
     how.add_argument("--is_splits", type=int, help="splits of is (default 10)")
     how.add_argument("--seed", type=int, help="of the latents (default: the config's own for evaluation)")
     how.add_argument("--truncation", type=float, help="of the latents; needs --truncation_mode")
@@ -51,6 +53,7 @@ def _parser() -> Any:
     how.add_argument("--values", default="0.04,0.1,0.2,0.4,0.6,0.8,1.0,1.5,2.0", help="truncations of a sweep")
     how.add_argument("--out", help="the sweep's plot, X.png")
     how.add_argument("--neighbours", metavar="X.png", help="also draw samples beside their nearest reference images")
+    flags.add_processes(made)
     made.add_argument("--json", action="store_true", help="a JSON object a score, a line each, and nothing else")
     made.add_argument("--no_progress", action="store_true", help="no progress bars")
     return made
@@ -69,6 +72,9 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError(f"--truncation_mode={parsed.truncation_mode} needs --truncation=VALUE")
 
     from jaxgan.cli import scoring, sweep
+    from jaxgan.parallel import initialize
+
+    initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
 
     if parsed.images:
         _print(scoring.score_sets(parsed), parsed.json)
@@ -83,7 +89,10 @@ def run(arguments: Sequence[str]) -> int:
 
 def _print(scores: Mapping[str, Any], as_json: bool) -> None:
     from jaxgan.evaluation.protocol import line
+    from jaxgan.parallel import is_main
 
+    if not is_main():
+        return
     for name, score in scores.items():
         if as_json:
             step = {"step": score.stamp["step"]} if "step" in score.stamp else {}

@@ -10,6 +10,7 @@ from jaxgan.cli.run import open_run
 from jaxgan.cli.scoring import Scores, protocol_of, reference_of_run, score_checkpoint
 from jaxgan.evaluation import Truncation
 from jaxgan.evaluation.sampling import check_truncation
+from jaxgan.parallel import is_main
 from jaxgan.training.errors import UserError
 
 log = logging.getLogger("jaxgan")
@@ -38,7 +39,7 @@ def sweep(parsed: Any) -> Iterator[Scores]:
     for truncation in truncations:
         curve.append(score_checkpoint(parsed, run, protocol, reference, truncation))
         yield curve[-1]
-    if parsed.out:
+    if parsed.out and is_main():
         _plot(parsed.out, mode, values, curve)
         log.info("curve %s", parsed.out)
 

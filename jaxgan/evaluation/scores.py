@@ -25,7 +25,8 @@ class Settings:
 
     Attributes:
       is_splits: of the Inception Score.
-      kid_blocks, kid_block_size: of the kernel distance.
+      kid_blocks, kid_block_size: of the kernel distance; where either set has fewer images than a block, blocks are as
+        large as the smaller set, and the stamp says so.
       precision_recall_k, density_coverage_k: neighbours.
       seed: of shuffles and blocks.
     """
@@ -219,6 +220,8 @@ def scores_of(
       ValueError: where the numbers of images do not suffice.
     """
     check_metrics(names)
+    sizes = [len(side.features) for side in (images, reference) if side is not None and side.features is not None]
+    settings = dataclasses.replace(settings, kid_block_size=min([settings.kid_block_size, *sizes]))
     found = {}
     for name in names:
         spec = METRICS[name]

@@ -192,6 +192,10 @@ def test_images_against_images_and_against_features(drawn, tmp_path, capsys):
     for name, record in records_of(capsys).items():
         np.testing.assert_allclose(record["value"], itself[name]["value"], atol=1e-6)
 
+    small = [f"--images={drawn}", f"--against={out}", "--metrics=kid", FEATURES, "--json", "--no_progress"]
+    assert main(["evaluate", *small]) == 0
+    assert records_of(capsys)["kid_tiny"]["stamp"]["settings"]["block_size"] == 30
+
     assert main(["evaluate", f"--images={drawn}", f"--against={out}", "--metrics=fd", "--resizer=tf1", *sizes]) == 1
     assert "resizer: 'clean' there, 'tf1' here" in capsys.readouterr().err
     picture = tmp_path / "n.png"
