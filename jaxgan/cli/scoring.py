@@ -262,10 +262,11 @@ def _watch(parsed: Any) -> Iterator[Scores]:
         if steps:
             try:
                 found, opened = _one(parsed, steps[0], opened)
-            except UserError:
+            except Exception:
                 if steps[0] in checkpoint_steps(parsed.workdir):
                     raise
-                # The training run removed it between the look and the opening; the next one is there.
+                # The training run removed it between the look and the reading, which fails in many ways; the next one
+                # is there.
                 log.info("step %d was removed before it could be scored", steps[0])
             else:
                 yield found
