@@ -147,7 +147,7 @@ def reference_of_run(parsed: Any, run: Run) -> Subject | Statistics:
         data.name, split=split, data_dir=data_dir, image_size=tuple(data.image_size), channels=data.channels
     )
     count = parsed.reference_images or evaluation.reference_images
-    return data_subject(run.config, source, split, count)
+    return data_subject(run.config, source, split, count, data_dir=data_dir)
 
 
 def _truncation(parsed: Any) -> Truncation:

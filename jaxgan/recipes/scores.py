@@ -98,10 +98,16 @@ def prepared_nets(
     )
 
 
-def data_subject(config: ConfigDict, source: Source, split: str, num_images: int | None = None) -> Subject:
-    """A split of a config's data as a reference."""
+def data_subject(
+    config: ConfigDict, source: Source, split: str, num_images: int | None = None, *, data_dir: str | None = None
+) -> Subject:
+    """A split of a config's data as a reference; ``data_dir`` says where it lies now, if not where the config says."""
     described: ImageSet = describe_source(
-        config.data.name, source, split, image_size=tuple(config.data.image_size), data_dir=config.data.data_dir
+        config.data.name,
+        source,
+        split,
+        image_size=tuple(config.data.image_size),
+        data_dir=data_dir or config.data.data_dir,
     )
     return subject_of_set(described, num_images)
 
