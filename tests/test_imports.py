@@ -14,8 +14,8 @@ ROWS = [
     {"networks", "latent", "training"},
     {"methods", "evaluation", "interop"},
     {"recipes"},
+    {"studies", "benchmarks"},
     {"cli"},
-    {"benchmarks"},
 ]
 ROW = {package: number for number, packages in enumerate(ROWS) for package in packages}
 # Third party -> the places that may import it.

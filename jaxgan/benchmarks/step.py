@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from jaxgan import recipes
-from jaxgan.cli.config import load, split_overrides
+from jaxgan.recipes.config_file import load, split_overrides
 from jaxgan.parallel import host_to_global, make_mesh
 from jaxgan.training.step import compile_step, init_state, make_step
 

@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     parsed, overrides = flags.parse(made, arguments)
 
     from jaxgan import recipes
-    from jaxgan.cli.config import load
+    from jaxgan.recipes.config_file import load
     from jaxgan.training.logging import parameter_table
     from jaxgan.training.state import count_parameters
 

@@ -36,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
 
     # Imported late: --help and mistyped flags answer at once.
     from jaxgan import recipes
-    from jaxgan.cli.config import load
+    from jaxgan.recipes.config_file import load
     from jaxgan.cli.run import absolute
     from jaxgan.parallel import initialize, is_main, make_mesh
     from jaxgan.recipes.scores import best_is

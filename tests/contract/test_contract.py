@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from jaxgan import recipes
-from jaxgan.cli.config import load
+from jaxgan.recipes.config_file import load
 from jaxgan.evaluation import balanced_labels, sample_images
 from jaxgan.parallel import FSDP, host_to_global, make_mesh, shardings
 from jaxgan.training.checkpoint import Checkpoints

@@ -6,7 +6,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from jaxgan import recipes
-from jaxgan.cli.config import load
+from jaxgan.recipes.config_file import load
 from jaxgan.methods.adversarial import Adversarial
 from jaxgan.networks.biggan import Discriminator
 from jaxgan.recipes.sections import construct, defaults

@@ -87,16 +87,18 @@ def test_frozen_nets_are_the_targets_own(checkpoints, workdir):
     assert meta["digest"] and not any(name.startswith("frozen") for name in meta["digest"])
 
 
-def largest_file(directory):
-    return max((f for f in (directory / "state").rglob("*") if f.is_file()), key=lambda f: f.stat().st_size)
+def data_files(directory):
+    """The files that hold arrays, of which the storage makes one or several."""
+    found = [f for f in (directory / "state").rglob("*") if f.is_file() and f.stat().st_size > 4_000]
+    assert sum(f.stat().st_size for f in found) > 10_000
+    return found
 
 
 def flip_a_byte(directory):
-    largest = largest_file(directory)
-    content = bytearray(largest.read_bytes())
-    assert len(content) > 10_000
-    content[len(content) // 2] ^= 4
-    largest.write_bytes(content)
+    for file in data_files(directory):
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 4
+        file.write_bytes(content)
 
 
 def empty(directory):
@@ -128,12 +130,12 @@ def test_damage_is_named_moved_away_and_the_one_before_taken(workdir, caplog, sp
 
 def test_flips_anywhere_in_the_weights_are_found(workdir):
     """Storage restores them without an error: the digest must not."""
-    data_file = largest_file(workdir / "checkpoints" / "5")
-    whole = data_file.read_bytes()
+    whole = {file: file.read_bytes() for file in data_files(workdir / "checkpoints" / "5")}
     for position in np.linspace(0.2, 0.8, 5):
-        spoiled = bytearray(whole)
-        spoiled[int(position * len(whole))] ^= 1
-        data_file.write_bytes(spoiled)
+        for file, content in whole.items():
+            spoiled = bytearray(content)
+            spoiled[int(position * len(content))] ^= 1
+            file.write_bytes(spoiled)
         opened = Checkpoints(workdir)
         with pytest.raises(Exception):  # noqa: B017 (the digest's error, or the storage's own)
             opened.restore(blank(), step=5)

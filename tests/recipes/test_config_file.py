@@ -5,7 +5,7 @@ import jax
 import pytest
 
 from jaxgan import recipes
-from jaxgan.cli.config import find, from_json, load, names, split_overrides
+from jaxgan.recipes.config_file import find, from_json, load, names, split_overrides
 from jaxgan.training.errors import UserError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
