@@ -18,10 +18,11 @@ def _compiled(experiment: Any, config: Any) -> dict[str, Any]:
     """FLOPs and memory of the step, compiled for the devices present."""
     import jax
 
-    from jaxgan.parallel import make_mesh, shardings
+    from jaxgan.parallel import shardings
+    from jaxgan.recipes.mesh import experiment_mesh
     from jaxgan.training.step import compile_step, make_step
 
-    mesh = make_mesh(data=config.parallel.data, fsdp=config.parallel.fsdp)
+    mesh = experiment_mesh(config)
     stage, shapes = experiment.stages[0], experiment.shapes()
     step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, shardings(shapes, experiment.rules, mesh))
     key = jax.eval_shape(lambda: jax.random.key(0))

@@ -36,9 +36,10 @@ def run(arguments: Sequence[str]) -> int:
 
     # Imported late: --help and mistyped flags answer at once.
     from jaxgan import recipes
-    from jaxgan.recipes.config_file import load
     from jaxgan.cli.run import absolute
-    from jaxgan.parallel import initialize, is_main, make_mesh
+    from jaxgan.parallel import initialize, is_main
+    from jaxgan.recipes.config_file import load
+    from jaxgan.recipes.mesh import experiment_mesh
     from jaxgan.recipes.scores import best_is
     from jaxgan.training.loop import LoopOptions, train
     from jaxgan.training.workdir import claim_config, lock, write_environment
@@ -48,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     experiment = recipes.build(config)
     record = json.loads(config.to_json())
     workdir = absolute(parsed.workdir)
-    mesh = make_mesh(data=config.parallel.data, fsdp=config.parallel.fsdp)
+    mesh = experiment_mesh(config)
     with lock(workdir):
         claim_config(workdir, record, accept_change=parsed.accept_config_change)
         if is_main():

@@ -30,9 +30,11 @@ def orthogonal_penalty(params: Any, *, exclude: str | None = None, paper: bool =
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         if weight.ndim < 2 or (exclude is not None and re.fullmatch(exclude, name)):
             continue
-        # An embedding's rows are its outputs; a kernel's outputs come last.
-        rows = weight if name.endswith("embedding") else weight.reshape(-1, weight.shape[-1]).T
-        gram = jnp.matmul(rows, rows.T, precision=jax.lax.Precision.HIGHEST).astype(jnp.float32)
+        # An embedding's rows are its outputs; a kernel's outputs come last. No weight is reshaped: one that is split
+        # over a mesh is multiplied where it lies.
+        others = (1,) if name.endswith("embedding") else tuple(range(weight.ndim - 1))
+        gram = jnp.tensordot(weight, weight, axes=(others, others), precision=jax.lax.Precision.HIGHEST)
+        gram = gram.astype(jnp.float32)
         off_diagonal = gram * (1.0 - jnp.eye(gram.shape[0], dtype=gram.dtype))
         total += jnp.square(off_diagonal).sum()
     return total if paper else 0.5 * total

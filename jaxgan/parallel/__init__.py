@@ -1,8 +1,18 @@
 """Mesh, partition rules, batch layouts and processes."""
 
-from jaxgan.parallel.batch import BATCH, inside_mesh, join_interleaved, shard_batch, split_interleaved
-from jaxgan.parallel.mesh import AXES, make_mesh
-from jaxgan.parallel.partition import FSDP, REPLICATED, Rules, fsdp_largest, gather, path_name, shardings
+from jaxgan.parallel.batch import BATCH, ROWS, inside_mesh, join_interleaved, shard_batch, split_interleaved
+from jaxgan.parallel.mesh import AXES, make_mesh, platform
+from jaxgan.parallel.partition import (
+    FSDP,
+    REPLICATED,
+    ZERO1,
+    Rules,
+    gather,
+    path_name,
+    shardings,
+    split_over,
+    split_over_fsdp,
+)
 from jaxgan.parallel.processes import host_to_global, initialize, is_main, to_host
 
 __all__ = [
@@ -10,8 +20,9 @@ __all__ = [
     "BATCH",
     "FSDP",
     "REPLICATED",
+    "ROWS",
+    "ZERO1",
     "Rules",
-    "fsdp_largest",
     "gather",
     "host_to_global",
     "initialize",
@@ -20,8 +31,11 @@ __all__ = [
     "join_interleaved",
     "make_mesh",
     "path_name",
+    "platform",
     "shard_batch",
     "shardings",
     "split_interleaved",
+    "split_over",
+    "split_over_fsdp",
     "to_host",
 ]

@@ -11,18 +11,35 @@ from jax.sharding import PartitionSpec as P
 
 from jaxgan.parallel.mesh import AXES
 
-BATCH = P(AXES)
+ROWS = ("data", "fsdp")
+BATCH = P(ROWS)
+
+# Fewer rows of an image on a device than this, and a convolution's borders are most of what it holds.
+_LEAST_ROWS = 4
 
 
 def inside_mesh() -> bool:
-    """Whether a (data, fsdp) mesh is set around the code being traced (``jax.set_mesh``)."""
+    """Whether a (data, fsdp, spatial) mesh is set around the code being traced (``jax.set_mesh``)."""
     mesh = jax.sharding.get_abstract_mesh()
     return set(AXES) <= set(mesh.axis_names)
 
 
+def _layout(shape: tuple[int, ...], lead: tuple[None, ...] = ()) -> P:
+    spatial = jax.sharding.get_abstract_mesh().shape["spatial"]
+    image = len(shape) == len(lead) + 4
+    height = shape[len(lead) + 1] if image else 0
+    if spatial > 1 and height % spatial == 0 and height >= _LEAST_ROWS * spatial:
+        return P(*lead, ROWS, "spatial")
+    return P(*lead, ROWS)
+
+
 def shard_batch(x: Array) -> Array:
-    """Constrains the leading axis of ``x`` [B, ...] to be split over the mesh; the identity where no mesh is set."""
-    return jax.lax.with_sharding_constraint(x, BATCH) if inside_mesh() else x
+    """Constrains the leading axis of ``x`` [B, ...] to be split over the mesh; the identity where no mesh is set.
+
+    Where the mesh has a ``spatial`` axis, the height of [B, H, W, C] is split over it too, unless that leaves a device
+    fewer than four rows.
+    """
+    return jax.lax.with_sharding_constraint(x, _layout(x.shape)) if inside_mesh() else x
 
 
 def split_interleaved(x: Array, parts: int) -> Array:
@@ -35,7 +52,7 @@ def split_interleaved(x: Array, parts: int) -> Array:
         raise ValueError(f"cannot split a batch of {x.shape[0]} rows into {parts} equal parts")
     rows = x.shape[0] // parts
     split = jnp.moveaxis(x.reshape(rows, parts, *x.shape[1:]), 1, 0)
-    return jax.lax.with_sharding_constraint(split, P(None, AXES)) if inside_mesh() else split
+    return jax.lax.with_sharding_constraint(split, _layout(split.shape, (None,))) if inside_mesh() else split
 
 
 def join_interleaved(*parts: Array) -> Array:

@@ -1,14 +1,15 @@
 """Partition rules: which leaf of a state is split over which axis of the mesh, by the leaf's path."""
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxgan.parallel.batch import inside_mesh
+from jaxgan.parallel.batch import ROWS, inside_mesh
 
 Spec = P | Callable[[tuple[int, ...], Mesh], P]
 Rules = Sequence[tuple[str, Spec]]
@@ -16,23 +17,54 @@ Rules = Sequence[tuple[str, Spec]]
 REPLICATED: Rules = ((".*", P()),)
 
 
-def fsdp_largest(shape: tuple[int, ...], mesh: Mesh, *, min_size: int = 2**10) -> P:
-    """Splits the largest dimension that the ``fsdp`` axis divides; leaves under ``min_size`` elements stay whole."""
-    ways = mesh.shape["fsdp"]
-    size = 1
-    for dim in shape:
-        size *= dim
-    if ways == 1 or size < min_size:
+def split_over(axes: tuple[str, ...], shape: tuple[int, ...], sizes: Mapping[str, int], *, min_size: int = 2**10) -> P:
+    """Splits one dimension over the axes of a mesh, or as many of them as divide it.
+
+    The last but one is tried first (a kernel's inputs: its power iteration and its Gram matrix then sum over devices
+    what is small, and a TPU's tiles are padded the least), then the last, then the others from the largest; with all
+    the axes, then without the first of them, and so on. Leaves under ``min_size`` elements, and those that nothing
+    divides, stay whole.
+
+    Args:
+      axes: names, outermost first.
+      shape: of the leaf.
+      sizes: devices along each axis of the mesh.
+      min_size: elements.
+    """
+    if math.prod(shape) < min_size:
         return P()
-    for axis in sorted(range(len(shape)), key=lambda a: -shape[a]):
-        if shape[axis] % ways == 0:
-            return P(*(["fsdp" if a == axis else None for a in range(axis + 1)]))
+    dims = list(range(len(shape)))
+    order = [*dims[-2:], *sorted(dims[:-2], key=lambda dim: -shape[dim])]
+    for first in range(len(axes)):
+        names = tuple(name for name in axes[first:] if sizes[name] > 1)
+        ways = math.prod(sizes[name] for name in names)
+        if ways == 1:
+            continue
+        for dim in order:
+            if shape[dim] % ways == 0:
+                return P(*[None] * dim, names if len(names) > 1 else names[0])
     return P()
 
 
-# Parameters, their optimiser moments and their averages; statistics and power-iteration vectors are small and stay
-# whole.
-FSDP: Rules = ((r"(^|.*/)(params|mu|nu|trace)/.*", fsdp_largest), (".*", P()))
+def split_over_fsdp(shape: tuple[int, ...], mesh: Mesh, *, min_size: int = 2**10) -> P:
+    """:func:`split_over` the ``fsdp`` axis."""
+    return split_over(("fsdp",), shape, mesh.shape, min_size=min_size)
+
+
+def _over_rows(shape: tuple[int, ...], mesh: Mesh) -> P:
+    return split_over(ROWS, shape, mesh.shape)
+
+
+_MOMENTS = r"opt/.*/(mu|nu|trace)/.*"
+_AVERAGES = r"ema/.*/params/.*"
+
+# Parameters, their optimiser moments and their averages over fsdp; statistics and power-iteration vectors are small and
+# stay whole.
+FSDP: Rules = ((r"(^|.*/)(params|mu|nu|trace)/.*", split_over_fsdp), (".*", P()))
+
+# Parameters whole, moments and averages over all that split the batch (ZeRO stage 1, Rajbhandari et al. 2019,
+# arXiv:1910.02054, section 5.1).
+ZERO1: Rules = ((f"{_MOMENTS}|{_AVERAGES}", _over_rows), (".*", P()))
 
 
 def path_name(path: tuple[Any, ...]) -> str:

@@ -7,21 +7,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from jaxgan.data import Source, batches, open_source
 from jaxgan.methods.adversarial import Adversarial
 from jaxgan.objectives import adversarial_loss
-from jaxgan.parallel import FSDP, REPLICATED
+from jaxgan.parallel import FSDP, REPLICATED, ROWS, ZERO1
 from jaxgan.recipes.evaluators import class_evaluators
 from jaxgan.recipes.sections import construct, defaults
 from jaxgan.training.ema import Ema, decay_for_half_life
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment, Stage
-from jaxgan.training.optim import adam
+from jaxgan.training.optim import adam, split_update
 
-_RULES = {"replicated": REPLICATED, "fsdp": FSDP}
+_RULES = {"replicated": REPLICATED, "fsdp": FSDP, "zero1": ZERO1}
 
 
 def default_config(recipe: str, generator: Any, discriminator: Any) -> ConfigDict:
@@ -78,7 +79,7 @@ def default_config(recipe: str, generator: Any, discriminator: Any) -> ConfigDic
                 "tstr_images": 10_000,
                 "tstr_steps": 500,
             },
-            "parallel": {"data": -1, "fsdp": 1, "rules": "replicated"},
+            "parallel": {"data": -1, "fsdp": 1, "spatial": 1, "rules": "replicated"},
         },
         # None stands for a choice of its own in several keys; constructors check what they are given.
         type_safe=False,
@@ -91,6 +92,11 @@ def _ema(config: ConfigDict, images_per_step: int) -> Ema:
     if config.ema.half_life_images is not None:
         decay = decay_for_half_life(config.ema.half_life_images, images_per_step)
     return Ema(nets=("g",), decay=decay, start_step=config.ema.start_step)
+
+
+def _optimizer(config: ConfigDict, player: str) -> optax.GradientTransformation:
+    made = adam(**config.optimizer[player])
+    return split_update(made, ROWS) if config.parallel.rules == "zero1" else made
 
 
 def open_data(config: ConfigDict, split: str) -> Source:
@@ -138,7 +144,7 @@ def build_experiment(config: ConfigDict, generator_cls: Any, discriminator_cls: 
         settings,
         generator=construct(generator_cls, "generator", config.generator),
         discriminator=construct(discriminator_cls, "discriminator", config.discriminator),
-        optimizers={player: adam(**config.optimizer[player]) for player in ("g", "d")},
+        optimizers={player: _optimizer(config, player) for player in ("g", "d")},
         loss=loss,
         num_classes=config.generator.num_classes,
         z_dim=config.generator.z_dim,

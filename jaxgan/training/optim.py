@@ -1,6 +1,11 @@
 """Optimisers by the numbers that configs hold."""
 
+from typing import Any
+
+import jax
 import optax
+
+from jaxgan.parallel import inside_mesh, split_over
 
 
 def adam(
@@ -16,3 +21,28 @@ def adam(
     """
     schedule = optax.linear_schedule(0.0, learning_rate, warmup_steps) if warmup_steps else learning_rate
     return optax.adam(schedule, b1=b1, b2=b2, eps=eps)
+
+
+def split_update(optimizer: optax.GradientTransformation, axes: tuple[str, ...]) -> optax.GradientTransformation:
+    """``optimizer``, whose work is split over axes of the mesh where one is set (ZeRO stage 1, arXiv:1910.02054,
+    section 5.1).
+
+    A device sums and updates its own part of every parameter, and the updated parts are gathered. The optimiser's state
+    must lie split alike: :data:`jaxgan.parallel.ZERO1` says so.
+
+    Args:
+      optimizer: one that treats every element by itself, such as Adam.
+      axes: of the mesh.
+    """
+
+    def split(tree: Any) -> Any:
+        if not inside_mesh():
+            return tree
+        sizes = jax.sharding.get_abstract_mesh().shape
+        return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, split_over(axes, x.shape, sizes)), tree)
+
+    def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        updates, state = optimizer.update(split(grads), state, None if params is None else split(params))
+        return split(updates), state
+
+    return optax.GradientTransformation(optimizer.init, update)

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
+from jaxgan.parallel import platform
+
 Carry = TypeVar("Carry")
 
 
@@ -21,13 +23,13 @@ def repeat(
       body: (carry, x) -> (carry, y), as for ``lax.scan``.
       carry: the state.
       xs: a tree of arrays with a leading axis of iterations.
-      unroll: True or False to choose; None decides by the default backend.
+      unroll: True or False to choose; None decides by the platform that the program is for.
 
     Returns:
       ``(carry, ys)``, ys stacked along a new leading axis.
     """
     if unroll is None:
-        unroll = jax.default_backend() == "cpu"
+        unroll = platform() == "cpu"
     if not unroll:
         return jax.lax.scan(body, carry, xs)
     count = jax.tree.leaves(xs)[0].shape[0]

@@ -8,7 +8,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from jaxgan.parallel import gather
+from jaxgan.parallel import gather, path_name
 from jaxgan.training.state import Metrics, TrainState, Variables
 
 if TYPE_CHECKING:
@@ -21,13 +21,28 @@ Module = nn.Module
 LossFn = Callable[[dict[str, Variables]], tuple[Array, tuple[dict[str, Variables], Metrics]]]
 
 
+def _gathered(variables: Variables) -> Variables:
+    """``variables`` whole on every device, but for weights that spectral normalisation divides on each device's part
+    and then gathers itself.
+    """
+    spectral = {path_name(path[:-1]) for path, _ in jax.tree_util.tree_leaves_with_path(variables.get("spectral", {}))}
+
+    def one(path: tuple[Any, ...], leaf: Array) -> Array:
+        return leaf if leaf.ndim > 1 and path_name(path[:-1]) in spectral else gather(leaf)
+
+    return {
+        **gather({k: v for k, v in variables.items() if k != "params"}),
+        "params": jax.tree_util.tree_map_with_path(one, variables["params"]),
+    }
+
+
 def apply(
     module: nn.Module, variables: Variables, *args: Any, train: bool, collect: tuple[str, ...] = (), **kwargs: Any
 ) -> tuple[Any, Variables]:
     """Runs a network.
 
     In train mode every collection but the parameters may move; in evaluation none does. Parameters that rules split
-    over the mesh are gathered here, before use.
+    over the mesh are gathered before use: here, or, where a layer normalises its weight, there, once that is done.
 
     Args:
       module: a Linen module that takes ``train``.
@@ -40,7 +55,7 @@ def apply(
       ``(output, mutated collections)``, the second empty in evaluation.
     """
     mutable = [name for name in variables if name != "params"] if train else []
-    output, mutated = module.apply(gather(variables), *args, train=train, mutable=[*mutable, *collect], **kwargs)
+    output, mutated = module.apply(_gathered(variables), *args, train=train, mutable=[*mutable, *collect], **kwargs)
     return output, dict(mutated)
 
 

@@ -4,7 +4,7 @@ import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxgan.parallel import fsdp_largest, host_to_global, initialize, make_mesh, to_host
+from jaxgan.parallel import host_to_global, initialize, make_mesh, split_over_fsdp, to_host
 
 
 def test_host_arrays_are_split_over_the_mesh_and_come_back():
@@ -28,8 +28,8 @@ def test_stacked_batches_keep_their_leading_axis_whole():
 def test_to_host_joins_shards_of_a_parameter():
     mesh = make_mesh(data=2, fsdp=4)
     x = np.random.default_rng(0).normal(size=(32, 64)).astype(np.float32)
-    placed = jax.device_put(x, NamedSharding(mesh, fsdp_largest(x.shape, mesh)))
-    assert placed.sharding.spec == P(None, "fsdp")
+    placed = jax.device_put(x, NamedSharding(mesh, split_over_fsdp(x.shape, mesh)))
+    assert placed.sharding.spec == P("fsdp")
     back = to_host({"kernel": placed})["kernel"]
     assert isinstance(back, np.ndarray)
     np.testing.assert_array_equal(back, x)

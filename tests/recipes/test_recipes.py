@@ -56,7 +56,7 @@ def test_every_config_refuses_an_argument_it_does_not_know(path):
     ("overrides", "message"),
     [
         ([("generator.num_classes", "9")], "generator.num_classes=9 and discriminator.num_classes=10 must be equal"),
-        ([("parallel.rules", "zero")], r"config.parallel.rules='zero'; choose from \['fsdp', 'replicated'\]"),
+        ([("parallel.rules", "zero")], r"config.parallel.rules='zero'; choose from \['fsdp', 'replicated', 'zero1'\]"),
     ],
 )
 def test_settings_that_contradict_each_other(overrides, message):

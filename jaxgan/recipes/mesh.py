@@ -1,0 +1,32 @@
+"""The mesh that a config asks for."""
+
+from collections.abc import Sequence
+
+import jax
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from jaxgan.parallel import make_mesh
+from jaxgan.training.errors import UserError
+
+
+def experiment_mesh(config: ConfigDict, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """``config.parallel`` laid over ``devices`` (all of them where None).
+
+    Raises:
+      UserError: where the sizes do not cover the devices, or the devices do not divide the batch of one play (of one
+        micro-batch of it, where ``method.accumulate`` cuts it).
+    """
+    sizes = config.parallel
+    try:
+        mesh = make_mesh(data=sizes.data, fsdp=sizes.fsdp, spatial=sizes.spatial, devices=devices)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    ways, parts = mesh.shape["data"] * mesh.shape["fsdp"], config.method.get("accumulate", 1)
+    if config.data.batch_size % (ways * parts):
+        raise UserError(
+            f"config.data.batch_size={config.data.batch_size} cannot be split over parallel.data x parallel.fsdp = "
+            f"{mesh.shape['data']} x {mesh.shape['fsdp']} devices and method.accumulate={parts} micro-batches: choose "
+            f"a multiple of {ways * parts}"
+        )
+    return mesh
