@@ -14,6 +14,7 @@ VERBS = {
     "evaluate": "score a trained run, or images against images",
     "features": "write the features of images",
     "compare": "put two results side by side, if their protocols are alike",
+    "plan": "say what a step would do on a TPU slice or GPUs: memory, time, cost",
     "describe": "print an experiment's config and sizes, without data or training",
 }
 
