@@ -1,6 +1,5 @@
 """``jaxgan train``."""
 
-import json
 import logging
 import signal
 import sys
@@ -35,31 +34,15 @@ def run(arguments: Sequence[str]) -> int:
     parsed, overrides = flags.parse(made, arguments)
 
     # Imported late: --help and mistyped flags answer at once.
-    from jaxgan import recipes
     from jaxgan.cli.run import absolute
     from jaxgan.parallel import initialize, is_main
     from jaxgan.recipes.config_file import load
-    from jaxgan.recipes.mesh import experiment_mesh
-    from jaxgan.recipes.scores import best_is
-    from jaxgan.training.loop import LoopOptions, train
-    from jaxgan.training.workdir import claim_config, lock, write_environment
+    from jaxgan.recipes.run import train_config
 
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     config = load(parsed.config, overrides)
-    experiment = recipes.build(config)
-    record = json.loads(config.to_json())
     workdir = absolute(parsed.workdir)
-    mesh = experiment_mesh(config)
-    with lock(workdir):
-        claim_config(workdir, record, accept_change=parsed.accept_config_change)
-        if is_main():
-            write_environment(workdir)
-        driving = {key: value for key, value in config.training.items() if key != "steps"}
-        best = config.evaluation.best
-        if best is not None:
-            driving |= {"best": best, "best_is": best_is(best)}
-        options = LoopOptions(**driving, progress=not parsed.no_progress)
-        outcome = train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
+    outcome = train_config(config, workdir, progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
     if outcome.stopped_by is not None:
         name = signal.Signals(outcome.stopped_by).name
         log.info("stopped by %s after saving step %d; the same command goes on", name, int(outcome.state.step))
