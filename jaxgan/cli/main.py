@@ -3,10 +3,11 @@
 import importlib
 import importlib.metadata
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Sequence
+
+from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 VERBS = {
     "train": "train an experiment, or go on with one",
@@ -37,20 +38,6 @@ def _usage() -> str:
     return _USAGE.format(verbs="\n".join(f"  {name:<10} {text}" for name, text in VERBS.items()))
 
 
-def _fast_cpu_convolutions() -> str | None:
-    """Turns off an XLA:CPU fusion that makes convolutions slow in jaxlib 0.10; must run before jax starts.
-
-    The flag is unknown to other versions, which abort on unknown flags. Setting any value of it in XLA_FLAGS oneself
-    takes precedence.
-    """
-    flag = "--xla_cpu_experimental_ynn_fusion_type"
-    present = os.environ.get("XLA_FLAGS", "")
-    if not importlib.metadata.version("jaxlib").startswith("0.10.") or flag in present:
-        return None
-    os.environ["XLA_FLAGS"] = f"{present} {flag}=".strip()
-    return f"{flag}= (faster convolutions on CPU; set the flag in XLA_FLAGS to choose otherwise)"
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb; returns 0 on success, 1 on a user's mistake, 42 where a scheduler should start it again."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -69,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("absl").setLevel(logging.ERROR)  # orbax's remarks on how it was opened
     warnings.formatwarning = lambda message, *where, **more: f"warning: {message}\n"
     traceback = "--traceback" in rest
-    if "--help" not in rest and "-h" not in rest and (note := _fast_cpu_convolutions()):
+    if "--help" not in rest and "-h" not in rest and (note := fast_cpu_convolutions()):
         logging.getLogger("jaxgan").info("XLA: %s", note)
     try:
         return importlib.import_module(f"jaxgan.cli.{verb}").run(rest)

@@ -1,0 +1,114 @@
+"""A config's training step and sampler, compiled and ready to be timed."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh
+
+from jaxgan import recipes
+from jaxgan.evaluation.sampling import SampleImages
+from jaxgan.parallel import host_to_global, make_mesh
+from jaxgan.training.method import Experiment
+from jaxgan.training.state import TrainState
+from jaxgan.training.step import compile_step, init_state, make_step
+
+
+class Training(NamedTuple):
+    """A compiled step and what it is called with.
+
+    Attributes:
+      experiment, mesh: what is trained, and where.
+      run: (state, batch, key) -> (state, metrics), compiled; donates the state unless asked not to.
+      state, batch, key: its arguments; the batch is random.
+      compile_seconds: of lowering and compiling.
+      images_per_step: as the trainer counts them: of one play.
+    """
+
+    experiment: Experiment
+    mesh: Mesh
+    run: Any
+    state: TrainState
+    batch: dict[str, Array]
+    key: Array
+    compile_seconds: float
+    images_per_step: int
+
+
+def quick_weights(config: Any) -> Any:
+    """``config`` with weights drawn from N(0, 0.02): orthogonal ones take minutes to make at ImageNet's widths, and run
+    no slower or faster.
+    """
+    config = config.copy_and_resolve_references()
+    config.generator.weight_init = config.discriminator.weight_init = "normal_02"
+    return config
+
+
+def random_batch(experiment: Experiment, num_classes: int) -> dict[str, np.ndarray]:
+    """A batch of the first stage's shapes: uint8 noise and uniform labels."""
+    rng = np.random.default_rng(0)
+    shapes = experiment.stages[0].batch
+    return {
+        "image": rng.integers(0, 256, shapes["image"].shape, np.uint8),
+        "label": rng.integers(0, num_classes, shapes["label"].shape, np.int32),
+    }
+
+
+def compile_training(config: Any, *, devices: Sequence[Any] | None = None, donate: bool = True) -> Training:
+    """Builds a config's first stage with fresh weights, and compiles its step over ``devices`` (default: all)."""
+    config = quick_weights(config)
+    experiment = recipes.build(config)
+    stage = experiment.stages[0]
+    mesh = make_mesh(data=config.parallel.data, fsdp=config.parallel.fsdp, devices=devices)
+    state, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
+    batch, key = host_to_global(random_batch(experiment, config.generator.num_classes), mesh), jax.random.key(0)
+    with jax.set_mesh(mesh):
+        step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where, donate=donate)
+        began = time.perf_counter()
+        compiled = step.lower(state, batch, key).compile()
+        seconds = time.perf_counter() - began
+    return Training(experiment, mesh, compiled, state, batch, key, seconds, stage.images_per_step)
+
+
+class Sampling(NamedTuple):
+    """A compiled sampler.
+
+    Attributes:
+      draw: (first) -> uint8 images [B, H, W, C] of the numbers first, first + 1, ..., latents drawn inside.
+      run: what ``draw`` calls, compiled.
+      compile_seconds: of lowering and compiling.
+    """
+
+    draw: Callable[[int], Array]
+    run: Any
+    compile_seconds: float
+
+
+def fresh_nets(experiment: Experiment) -> dict[str, Any]:
+    """Networks alone, with fresh weights: no optimiser is built."""
+    return jax.jit(lambda key: {"g": experiment.fresh_state(key).nets["g"]})(jax.random.key(0))
+
+
+def compile_sampling(method: Any, nets: dict[str, Any], *, batch_size: int, mesh: Mesh | None = None) -> Sampling:
+    """Compiles what ``jaxgan sample`` draws a batch with."""
+    mesh = make_mesh() if mesh is None else mesh
+    labels = jnp.arange(batch_size, dtype=jnp.int32) % max(method.num_classes, 1)
+    operand = (nets, jax.random.key(0), jnp.float32(1.0))
+
+    def rows(first: int) -> dict[str, Array]:
+        return {"label": labels, "index": jnp.arange(first, first + batch_size)}
+
+    with jax.set_mesh(mesh):
+        function = jax.jit(SampleImages(method, "none").__call__)
+        began = time.perf_counter()
+        compiled = function.lower(operand, rows(0)).compile()
+        seconds = time.perf_counter() - began
+
+    def draw(first: int) -> Array:
+        return compiled(operand, rows(first))
+
+    return Sampling(draw, compiled, seconds)
