@@ -1,28 +1,48 @@
 """What a program would do on machines that are not here: memory, arithmetic, traffic, and the least time."""
 
 from jaxgan.planner import hlo, report
-from jaxgan.planner.arguments import list_arguments
+from jaxgan.planner.arguments import Argument, list_arguments
+from jaxgan.planner.calibrate import local_topology
 from jaxgan.planner.compile import Compiled, compile_program
+from jaxgan.planner.estimate import Estimate, estimate
 from jaxgan.planner.flops import products
 from jaxgan.planner.hardware import HARDWARE, Hardware, hardware
-from jaxgan.planner.plan import KEYS, Work, plan_compiled
-from jaxgan.planner.topology import Topology, parse_topology, prepare_environment, topology_devices
+from jaxgan.planner.plan import KEYS, Work, plan_analytic, plan_compiled, plan_without_room
+from jaxgan.planner.roofline import Exchange, roofline
+from jaxgan.planner.topology import (
+    Topology,
+    abstract_mesh,
+    mesh_sizes,
+    parse_topology,
+    prepare_environment,
+    topology_devices,
+)
 
 __all__ = [
     "HARDWARE",
     "KEYS",
+    "Argument",
     "Compiled",
+    "Estimate",
+    "Exchange",
     "Hardware",
     "Topology",
     "Work",
+    "abstract_mesh",
     "compile_program",
+    "estimate",
     "hardware",
     "hlo",
     "list_arguments",
+    "local_topology",
+    "mesh_sizes",
     "parse_topology",
+    "plan_analytic",
     "plan_compiled",
+    "plan_without_room",
     "prepare_environment",
     "products",
     "report",
+    "roofline",
     "topology_devices",
 ]

@@ -14,7 +14,11 @@ import jax
 from jax.sharding import Mesh
 
 _UNIT = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-_OUT_OF_MEMORY = re.compile(r"Used ([\d.]+)([KMGT]?)i?B? of ([\d.]+)([KMGT]?)i?B? (?:of )?hbm", re.IGNORECASE)
+# libtpu 0.0.52 says the first; older ones say the second.
+_OUT_OF_MEMORY = (
+    re.compile(r"HLO temporaries \(([\d.]+)([KMGT]?)\) exceeds? available HBM \(([\d.]+)([KMGT]?)\)"),
+    re.compile(r"Used ([\d.]+)([KMGT]?) of ([\d.]+)([KMGT]?) hbm"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Compiled:
     Attributes:
       text: the optimised program, empty where it does not fit.
       fits: whether the compiler placed it in memory.
-      peak_bytes: most memory in use at once; where it does not fit, what it would need.
+      peak_bytes: most memory in use at once; where it does not fit, what it would need: of temporaries alone, where
+        ``temporary_bytes`` is the same.
       limit_bytes: what the compiler allows, known where it does not fit; 0 elsewhere.
       argument_bytes: of the arguments.
       temporary_bytes: of everything between arguments and results.
@@ -53,8 +58,8 @@ def compile_program(lowered: Any, mesh: Mesh, *, name: str, cache_dir: str | Non
       lowered: the traced program.
       mesh: whose devices it is for.
       name: of the topology, for the key of the copy on disk.
-      cache_dir: where results are kept, by a digest of the program, topology and compiler; None for nowhere. JAX's own
-        compilation cache is not used: it holds executables, and none can be loaded without the hardware.
+      cache_dir: where results are kept, by a digest of the program, topology and compiler; None for nowhere. Figures
+        are kept, not executables.
 
     Raises:
       ValueError: where compilation fails for another reason than memory.
@@ -107,8 +112,9 @@ def _report(compiled: Any, seconds: float) -> Compiled:
 
 
 def _out_of_memory(message: str, seconds: float) -> Compiled:
-    found = _OUT_OF_MEMORY.search(message)
-    if not found:
-        raise ValueError(f"compilation failed: {message.strip().splitlines()[0][:500]}")
-    used, limit = (int(float(found.group(k)) * _UNIT[found.group(k + 1).upper()]) for k in (1, 3))
-    return Compiled("", False, used, limit, 0, 0, 0.0, 0.0, seconds)
+    for place, pattern in enumerate(_OUT_OF_MEMORY):
+        if found := pattern.search(message):
+            used, limit = (round(float(found.group(k)) * _UNIT[found.group(k + 1)]) for k in (1, 3))
+            temporaries = used if place == 0 else 0
+            return Compiled("", False, used, limit, 0, temporaries, 0.0, 0.0, seconds)
+    raise ValueError(f"compilation failed: {message.strip().splitlines()[0][:500]}")

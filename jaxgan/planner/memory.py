@@ -18,6 +18,8 @@ KINDS: Sequence[tuple[str, str]] = (
 OTHER = "batch and other arguments"
 ACTIVATIONS = "activations"
 TEMPORARIES = "temporaries"
+# Where they cannot be told apart.
+BOTH = "activations and temporaries"
 
 
 def kind_of_leaf(path: str) -> str:
@@ -47,5 +49,5 @@ def laid_out_argument_bytes(module: Module, arguments: Sequence[Argument]) -> di
 
 def in_order(sums: Mapping[str, int]) -> dict[str, int]:
     """The kinds in the order of a report, those without bytes left out."""
-    names = [*(kind for kind, _ in KINDS), OTHER, ACTIVATIONS, TEMPORARIES]
+    names = [*(kind for kind, _ in KINDS), OTHER, ACTIVATIONS, TEMPORARIES, BOTH]
     return {name: sums[name] for name in dict.fromkeys([*names, *sums]) if sums.get(name)}

@@ -6,14 +6,19 @@ from typing import Any, NamedTuple
 from jaxgan.planner import flops as analytic
 from jaxgan.planner.arguments import Argument, match
 from jaxgan.planner.compile import Compiled
+from jaxgan.planner.estimate import Estimate
 from jaxgan.planner.groups import device_groups
 from jaxgan.planner.hardware import Hardware
 from jaxgan.planner.hlo import Cost, Program, analyse
 from jaxgan.planner.live import live_at_peak
-from jaxgan.planner.memory import ACTIVATIONS, TEMPORARIES, argument_bytes, in_order, laid_out_argument_bytes
+from jaxgan.planner.memory import ACTIVATIONS, BOTH, TEMPORARIES, argument_bytes, in_order, laid_out_argument_bytes
 from jaxgan.planner.names import cause_of, kind_of, layer_of, pass_of
 from jaxgan.planner.replicated import redundant, replicated_share, varying_costs
 from jaxgan.planner.roofline import Exchange, Roofline, cost, mfu, roofline
+
+# What XLA leaves to programs: of a v5e's 16 GiB libtpu offers 15.75; on GPU JAX takes 75 % unless told otherwise
+# (XLA_PYTHON_CLIENT_MEM_FRACTION).
+USABLE = {"tpu": 15.75 / 16, "gpu": 0.75, "cpu": 1.0}
 
 
 class Work(NamedTuple):
@@ -44,6 +49,11 @@ class Work(NamedTuple):
         """JAX devices."""
         return self.chips * self.chip.devices_per_chip
 
+    @property
+    def usable_bytes(self) -> float:
+        """Memory of a device that a program may fill."""
+        return self.chip.per_device().hbm_bytes * USABLE[self.chip.family]
+
 
 # What ``--json`` promises, in this order; further keys follow.
 KEYS = (
@@ -65,7 +75,7 @@ KEYS = (
 def plan_compiled(
     work: Work, compiled: Compiled, arguments: Sequence[Argument], products: Sequence[analytic.Product]
 ) -> dict[str, Any]:
-    """The record of a compiled program; where it does not fit, of what is known without one.
+    """The record of a program that was compiled.
 
     Args:
       work: what is planned.
@@ -74,8 +84,6 @@ def plan_compiled(
       products: its convolutions and products, from the trace.
     """
     chip = work.chip.per_device()
-    if not compiled.fits:
-        return does_not_fit(work, compiled, arguments, products)
     program = analyse(compiled.text)
     costs = varying_costs(program, [argument.axes for argument in match(program.module, arguments)], work.mesh)
     exchanges = list_exchanges(program, work.devices)
@@ -108,6 +116,7 @@ def plan_compiled(
             "compile_seconds": compiled.seconds,
             "reused": compiled.reused,
         },
+        "kernels": sum(c.times for c in program.costs),
         "loops": dict(program.loops),
         "conditionals": list(program.conditionals),
         "bytes_by_kind": program.grouped("hbm_bytes", lambda c: kind_of(c.op_name)),
@@ -127,30 +136,74 @@ def plan_compiled(
     return record
 
 
-def does_not_fit(
-    work: Work, compiled: Compiled, arguments: Sequence[Argument], products: Sequence[analytic.Product]
+def plan_analytic(
+    work: Work,
+    arguments: Sequence[Argument],
+    *,
+    products: Sequence[analytic.Product],
+    of_device: Sequence[analytic.Product],
+    guess: Estimate,
+    exchanges: Sequence[tuple[str, Exchange]],
 ) -> dict[str, Any]:
-    """The record of a program that the compiler could not place: arithmetic from the trace, traffic unknown."""
-    chip = work.chip.per_device()
-    per_device = {dtype: count / work.devices for dtype, count in analytic.by_type(list(products)).items()}
-    bound = roofline(chip, flops=per_device, hbm_bytes=0, devices=work.devices)
+    """The record of a program that cannot be compiled here, by the rules of :mod:`jaxgan.planner.estimate`.
+
+    Args:
+      work: what is planned.
+      arguments: the state's, split over the whole mesh.
+      products: of the program over the whole batch.
+      of_device: of the program over one device's part of the batch.
+      guess: the same program's traffic and memory.
+      exchanges: by name, those of weights and their gradients.
+    """
+    per_device = analytic.by_type(list(of_device))
+    bound = roofline(
+        work.chip.per_device(),
+        flops=per_device,
+        hbm_bytes=guess.bytes,
+        exchanges=[exchange for _, exchange in exchanges],
+        devices=work.devices,
+    )
+    held = argument_bytes(arguments)
+    peak = sum(held.values()) + guess.peak_bytes
     record = outcome(
         work,
         bound,
-        fits=False,
-        peak=compiled.peak_bytes,
+        fits=peak <= work.usable_bytes,
+        peak=peak,
         flops=sum(per_device.values()),
-        moved=0,
-        collectives={},
+        moved=guess.bytes,
+        collectives=collectives_table(exchanges),
         products=products,
     )
-    held = argument_bytes(arguments)
-    rest = max(compiled.peak_bytes - sum(held.values()), 0)
+    whole, done = analytic.total(list(products)), sum(per_device.values()) * work.devices
     return record | {
-        "method": "compiled",
-        "note": "the compiler stopped for lack of memory: bytes and collectives are unknown, times are of arithmetic",
+        "method": "analytic",
+        "note": "not compiled: traffic and memory are estimated from the program's trace (docs/planning.md has the "
+        "rules and their error), exchanges are those of gradients alone",
+        "hbm_bytes": in_order({**held, BOTH: guess.peak_bytes}),
+        "replicated_flops": max(1 - whole / done, 0.0) if done else 0.0,
+    }
+
+
+def plan_without_room(estimated: Mapping[str, Any], compiled: Compiled) -> dict[str, Any]:
+    """The record of a program that the compiler could not place: its memory from the compiler, the rest estimated.
+
+    Args:
+      estimated: what :func:`plan_analytic` says of the program.
+      compiled: the compiler's result.
+    """
+    held = {kind: size for kind, size in estimated["hbm_bytes"].items() if kind != BOTH}
+    # One message tells what temporaries alone would need, another all of it.
+    only_temporaries = compiled.temporary_bytes == compiled.peak_bytes
+    rest = max(compiled.peak_bytes - (0 if only_temporaries else sum(held.values())), 0)
+    return {
+        **estimated,
+        "fits": False,
+        "peak_hbm_bytes": sum(held.values()) + rest,
+        "method": "compiled, does not fit",
+        "note": "the compiler stopped for lack of memory: memory is its figure, the rest is estimated as for GPUs",
         "hbm_limit_bytes": compiled.limit_bytes,
-        "hbm_bytes": in_order({**held, "activations and temporaries": rest}),
+        "hbm_bytes": in_order({**held, BOTH: rest}),
     }
 
 
@@ -191,7 +244,21 @@ def outcome(
         "flops_by_layer": analytic.by_layer(found),
         "run": cost(work.steps, bound.step, work.chips, work.price),
         "hbm_per_device": work.chip.per_device().hbm_bytes,
-        "hardware_source": work.chip.source,
+        "usable_hbm_per_device": work.usable_bytes,
+        "hardware": hardware_record(work.chip.per_device()),
+    }
+
+
+def hardware_record(chip: Hardware) -> dict[str, Any]:
+    """What the plan takes a device to be."""
+    return {
+        "chip": chip.name,
+        "peak_flops": dict(chip.peak_flops),
+        "hbm_bytes": chip.hbm_bytes,
+        "hbm_bandwidth": chip.hbm_bandwidth,
+        "link_bandwidth": chip.link_bandwidth,
+        "links": chip.links,
+        "source": chip.source,
     }
 
 

@@ -144,6 +144,19 @@ def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
     return "\n".join(parts)
 
 
+def scaling(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Weak scaling: figures of a device by number of devices, with their ratio to the first row's."""
+    keys = {"FLOP/device": "flops_per_device", "bytes/device": "bytes_per_device", "HBM/device": "peak_hbm_bytes"}
+    lines = [["topology", "devices", "batch", *(part for head in keys for part in (head, "ratio"))]]
+    for row in rows:
+        cells = [row["topology"], str(row["devices"]), str(row["batch"])]
+        for key in keys.values():
+            ratio = row[f"{key}_ratio"]
+            cells += [quantity(row[key], digits=4), "-" if ratio is None else f"{ratio:.4f}"]
+        lines.append(cells)
+    return "Weak scaling, a fixed number of images a chip\n" + _indent(table(lines))
+
+
 def _pairs(mesh: Mapping[str, int]) -> str:
     return " x ".join(f"{name} {size}" for name, size in mesh.items())
 

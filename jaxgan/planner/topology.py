@@ -5,15 +5,24 @@ import importlib.util
 import math
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from jax.sharding import AbstractMesh, AxisType
+
+from jaxgan.parallel import AXES
 from jaxgan.planner.hardware import HARDWARE, Hardware, hardware
 
 # Largest slice by generation and number of axes: cloud.google.com/tpu/docs, the pages of hardware.py.
 _POD_CHIPS = {"v3": 1024, "v4": 4096, "v5e": 256, "v5p": 8960, "v6e": 256}
 _AXES = {"v3": 2, "v4": 3, "v5e": 2, "v5p": 3, "v6e": 2}
-# What libtpu asks of the machine it runs on, which here is no TPU: no metadata server, no lock on chips.
-AHEAD_OF_TIME = {"TPU_SKIP_MDS_QUERY": "1", "ALLOW_MULTIPLE_LIBTPU_LOAD": "1"}
+# What libtpu asks of the machine it runs on, which here is no TPU: no metadata server, no lock on chips, no peers.
+AHEAD_OF_TIME = {
+    "TPU_SKIP_MDS_QUERY": "1",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "TPU_ACCELERATOR_TYPE": "v5litepod-4",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,14 +81,45 @@ def parse_topology(name: str) -> Topology:
     return Topology(name.strip().lower(), chip, math.prod(shape), shape)
 
 
-def prepare_environment() -> None:
-    """Sets what ahead-of-time compilation needs; call it before JAX starts. Variables that are set already stay.
+def axes_of(chip: str) -> int:
+    """Axes of a TPU generation's network.
 
-    JAX itself runs on CPU: the plan needs no accelerator, and must not take one.
+    Raises:
+      ValueError: where it is no TPU.
     """
+    if chip not in _AXES:
+        raise ValueError(f"{chip!r} is no TPU generation; there are {', '.join(_AXES)}")
+    return _AXES[chip]
+
+
+def mesh_sizes(parallel: Mapping[str, Any], devices: int) -> dict[str, int]:
+    """Axis -> size of ``jaxgan.parallel.make_mesh`` over a number of devices that are not there.
+
+    Args:
+      parallel: sizes by axis; ``data`` may be -1, all that the others leave.
+      devices: in all.
+
+    Raises:
+      ValueError: where the sizes do not multiply to ``devices``.
+    """
+    sizes = {axis: int(parallel.get(axis, 1)) for axis in AXES}
+    rest = math.prod(size for axis, size in sizes.items() if axis != "data")
+    if sizes["data"] == -1:
+        sizes["data"] = devices // rest
+    if math.prod(sizes.values()) != devices:
+        raise ValueError(f"config.parallel's sizes {sizes} do not multiply to the {devices} devices of the topology")
+    return sizes
+
+
+def abstract_mesh(sizes: Mapping[str, int]) -> AbstractMesh:
+    """A mesh without devices, for shardings of shapes."""
+    return AbstractMesh(tuple(sizes.values()), tuple(sizes), axis_types=(AxisType.Auto,) * len(sizes))
+
+
+def prepare_environment() -> None:
+    """Sets what ahead-of-time compilation needs; call it before JAX starts. Variables that are set already stay."""
     for key, value in AHEAD_OF_TIME.items():
         os.environ.setdefault(key, value)
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 
 def topology_devices(topology: Topology) -> list[Any]:
@@ -96,7 +136,9 @@ def topology_devices(topology: Topology) -> list[Any]:
     from jax.experimental import topologies
 
     try:
-        found = topologies.get_topology_desc(platform="tpu", topology_name=topology.name)
+        # A v4 chip's two cores are one device, as on Cloud TPU.
+        options = {"chip_config_name": "megacore"} if topology.chip.name == "v4" else {}
+        found = topologies.get_topology_desc(platform="tpu", topology_name=topology.name, **options)
     except Exception as error:
         raise ValueError(
             f"--topology={topology.name}: libtpu refuses it: {str(error).strip().splitlines()[0]}. Slices that exist "
