@@ -1,0 +1,152 @@
+#!/bin/bash
+# Trains on all workers of a Cloud TPU VM, asked for as a queued resource:
+#
+#   launch/tpu_vm.sh create                                             # wait for the TPU, install this clone's commit
+#   launch/tpu_vm.sh train --config=NAME --workdir=gs://BUCKET/RUN      # start on all workers, and return
+#   launch/tpu_vm.sh resume --config=NAME --workdir=gs://BUCKET/RUN     # stay, and create and train again, to the end
+#   launch/tpu_vm.sh status | logs [WORKER] | stop | delete
+#
+# Variables, and what they are where unset: TPU_NAME, ZONE, ACCELERATOR_TYPE (such as v5litepod-16), RUNTIME_VERSION (all
+# four required), PROJECT (gcloud's own), SPOT (true), EXTRAS (tpu,features), SETUP (a command for every worker after the
+# installation, such as a mount), CREATE_FLAGS (more flags of `queued-resources create`), POLL_SECONDS (60).
+#
+# On each worker launch/one_node.py keeps the training going, and files in the home folder say how: run.log, run.exit
+# (the final exit code), run.lock (held while it runs), run.pid.
+set -euo pipefail
+
+fail() {
+    echo "tpu_vm.sh: $1" >&2
+    exit 1
+}
+
+verb=${1:-}
+[ $# -eq 0 ] || shift
+: "${TPU_NAME:?set it to a name for the TPU}" "${ZONE:?set it to the zone}"
+here=(--zone="$ZONE")
+[ -z "${PROJECT:-}" ] || here+=(--project="$PROJECT")
+poll=${POLL_SECONDS:-60}
+
+tpus() {
+    gcloud compute tpus "$@" "${here[@]}" --quiet
+}
+
+on() { # on WORKERS COMMAND
+    tpus tpu-vm ssh "$TPU_NAME" --worker="$1" --command="$2"
+}
+
+state() { # empty where there is none
+    tpus queued-resources list --filter="name ~ /$TPU_NAME\$" --format='value(state.state)'
+}
+
+ask_for_it() {
+    : "${ACCELERATOR_TYPE:?set it, such as v5litepod-16}" "${RUNTIME_VERSION:?set it, such as v2-alpha-tpuv5-lite}"
+    local spot=()
+    [ "${SPOT:-true}" != true ] || spot=(--spot)
+    # CREATE_FLAGS is a list of words.
+    # shellcheck disable=SC2086
+    tpus queued-resources create "$TPU_NAME" --node-id="$TPU_NAME" --accelerator-type="$ACCELERATOR_TYPE" \
+        --runtime-version="$RUNTIME_VERSION" "${spot[@]}" ${CREATE_FLAGS:-}
+}
+
+wait_for_it() {
+    local now
+    while now=$(state) && [ "$now" != ACTIVE ]; do
+        case $now in
+            FAILED | SUSPENDED | SUSPENDING | DELETING | '') return 1 ;;
+        esac
+        echo "tpu_vm.sh: $TPU_NAME is $now" >&2
+        sleep "$poll"
+    done
+}
+
+install() {
+    local archive
+    archive=$(mktemp -d)/jaxgan.tar.gz
+    git -C "$(dirname "$0")/.." archive --format=tar.gz --output="$archive" HEAD
+    tpus tpu-vm scp "$archive" "$TPU_NAME:jaxgan.tar.gz" --worker=all
+    rm -r "$(dirname "$archive")"
+    # The images' own Python is older than jaxgan needs; uv brings one.
+    on all "set -e; rm -rf jaxgan; mkdir jaxgan; tar xzf jaxgan.tar.gz -C jaxgan; \
+python3 -m pip install --quiet --user uv; \
+python3 -m uv venv --quiet --clear --python 3.12 venv; \
+python3 -m uv pip install --quiet --python venv/bin/python './jaxgan[${EXTRAS:-tpu,features}]' gcsfs; \
+${SETUP:-true}"
+}
+
+create() {
+    [ -n "$(state)" ] || ask_for_it
+    wait_for_it || fail "$TPU_NAME is $(state); \`tpu_vm.sh delete\`, and create it again"
+    install
+}
+
+# On every worker that is not at it already.
+train() {
+    [ $# -gt 0 ] || fail "give the flags of jaxgan train"
+    local flags
+    printf -v flags '%q ' "$@" --coordinator=auto
+    on all "flock --nonblock run.lock true || { echo it is running already; exit 0; }; rm -f run.exit; \
+nohup flock --nonblock run.lock sh -c 'venv/bin/python jaxgan/launch/one_node.py -- \"\$@\" & \
+echo \$! >run.pid; wait \$!; echo \$? >run.exit' one_node $flags >>run.log 2>&1 </dev/null &"
+}
+
+# A line a worker: running, its final exit code, or idle, where there is none: never started, or cut off.
+status() {
+    # shellcheck disable=SC2016 # for the workers to expand
+    on all 'if flock --nonblock run.lock true; then echo "worker: $(cat run.exit 2>/dev/null || echo idle)"; else
+echo "worker: running"; fi' | grep '^worker: '
+}
+
+# SIGTERM to the supervisors: the training saves, and the exit code is 42.
+stop() {
+    # shellcheck disable=SC2016 # for the workers to expand
+    on all 'flock --nonblock run.lock true || kill "$(cat run.pid)"'
+}
+
+resume() {
+    [ $# -gt 0 ] || fail "give the flags of jaxgan train"
+    local now words word
+    while true; do
+        now=$(state) || now=unknown
+        case $now in
+            ACTIVE) ;;
+            '' | FAILED | SUSPENDED)
+                [ -z "$now" ] || tpus queued-resources delete "$TPU_NAME" --force
+                ask_for_it
+                if wait_for_it; then install; fi
+                continue
+                ;;
+            *)
+                sleep "$poll"
+                continue
+                ;;
+        esac
+        # Where ssh fails, the TPU may have been taken: ask for its state again.
+        if words=$(status | sort -u); then
+            words=$(echo "$words" | sed 's/^worker: //' | tr '\n' ' ')
+            echo "tpu_vm.sh: workers are: $words" >&2
+            [ "$words" != '0 ' ] || return 0
+            for word in $words; do
+                case $word in
+                    0 | running) ;;
+                    idle | 42 | 134 | 137 | 143)
+                        train "$@" || true
+                        break
+                        ;;
+                    *) fail "exit code $word: a restart won't help; see \`tpu_vm.sh logs\`" ;;
+                esac
+            done
+        fi
+        sleep "$poll"
+    done
+}
+
+case $verb in
+    create) create ;;
+    train) train "$@" ;;
+    resume) resume "$@" ;;
+    status) status ;;
+    logs) on "${1:-0}" 'tail -n 100 -F run.log' ;;
+    stop) stop ;;
+    delete) tpus queued-resources delete "$TPU_NAME" --force ;;
+    *) fail "the first argument is create, train, resume, status, logs, stop or delete, not '$verb'" ;;
+esac
