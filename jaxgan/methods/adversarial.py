@@ -13,6 +13,7 @@ from jaxgan.nn import from_uint8
 from jaxgan.objectives import AdversarialLoss, orthogonal_penalty, r1_penalty
 from jaxgan.parallel import join_interleaved, shard_batch, split_interleaved
 from jaxgan.training.method import Batch
+from jaxgan.training.parts import mean_over_parts
 from jaxgan.training.state import Metrics, TrainState, Variables, create_state
 from jaxgan.training.unroll import repeat
 from jaxgan.training.update import Module, apply, every, play
@@ -51,7 +52,13 @@ class Adversarial:
       r1_every: apply it on every n-th step, n times as strong (lazy regularisation, arXiv:1912.04958).
       orthogonal_weight: beta of orthogonal regularisation on G, 0 for none (the paper: 1e-4).
       orthogonal_exclude: regex of G's parameters to leave out of it.
-      unroll: of the D plays, see :func:`jaxgan.training.unroll.repeat`.
+      accumulate: micro-batches that a play's batch is cut in, so that D's intermediate values are of one at a time. The
+        step equals that of the whole batch: G, whose norms see the whole batch, runs whole (``Generator.remat`` is what
+        saves memory there), D's gradients are summed over micro-batches, and each player and vector moves once.
+      noise_scale: log ``noise_scale``, ``gradient_square`` and ``gradient_noise`` of either player (see
+        :func:`jaxgan.training.noise_scale.noise_scale`): from D's micro-batches, two where it has one, and from the
+        halves of G's batch, which takes a second backward pass through G.
+      unroll: of the D plays and micro-batches, see :func:`jaxgan.training.unroll.repeat`.
     """
 
     generator: Module
@@ -67,7 +74,13 @@ class Adversarial:
     r1_every: int = 1
     orthogonal_weight: float = 0.0
     orthogonal_exclude: str | None = "g/shared/embedding"
+    accumulate: int = 1
+    noise_scale: bool = False
     unroll: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.accumulate < 1:
+            raise ValueError(f"accumulate={self.accumulate}: give the number of micro-batches, at least 1")
 
     @property
     def players(self) -> Mapping[str, tuple[str, ...]]:
@@ -103,6 +116,11 @@ class Adversarial:
         nets = {"g": {**g}, "d": {**d}}
         for net in nets.values():
             net.pop("moments", None)
+        if "batch_stats" in d and (self.accumulate > 1 or self.noise_scale):
+            raise ValueError(
+                f"accumulate={self.accumulate}, noise_scale={self.noise_scale} take D's batch in parts, but D "
+                "normalises over the batch: set accumulate=1 and noise_scale=False; the networks' remat saves memory too"
+            )
         return create_state(nets, self.players, self.optimizers)
 
     def _d_play(self, state: TrainState, real: Batch, rng: Array) -> tuple[TrainState, Metrics]:
@@ -112,8 +130,8 @@ class Adversarial:
         fakes = jax.lax.stop_gradient(fakes)
         g_moved = _without(moved, "spectral") if self.move_statistics_in_d else {}
 
-        def loss_fn(nets: dict[str, Variables]) -> tuple[Array, tuple[dict[str, Variables], Metrics]]:
-            d = nets["d"]
+        def loss_fn(nets: dict[str, Variables], part: Any) -> tuple[Array, tuple[dict[str, Variables], Metrics]]:
+            d, (images, real_labels, fakes, fake_labels) = nets["d"], part
             if self.split_d:
                 real_logits, d_moved = apply(self.discriminator, d, images, real_labels, train=True)
                 # Batch statistics see one pass after the other; power iteration starts both from the same vector.
@@ -129,32 +147,52 @@ class Adversarial:
             metrics = {"real": real_logits.mean(), "fake": fake_logits.mean()}
             return loss, ({"d": d_moved, "g": g_moved}, metrics)
 
-        return play(self, state, "d", loss_fn)
+        batch = (images, real_labels, fakes, fake_labels)
+        count = max(self.accumulate, 2) if self.noise_scale else self.accumulate
+        if count == 1:
+            return play(self, state, "d", lambda nets: loss_fn(nets, batch))
+        parts = jax.tree.map(lambda x: split_interleaved(x, count), batch)
+        noise_of = images.shape[0] if self.noise_scale else None
+        return play(self, state, "d", loss_fn, parts=parts, noise_of=noise_of, unroll=self.unroll)
 
     def _r1_play(self, state: TrainState, real: Batch) -> TrainState:
-        images = from_uint8(real["image"])
+        def loss_fn(nets: dict[str, Variables], part: Any) -> tuple[Array, tuple[dict[str, Variables], Metrics]]:
+            images, labels = part
 
-        def loss_fn(nets: dict[str, Variables]) -> tuple[Array, tuple[dict[str, Variables], Metrics]]:
             def critic(x: Array) -> Array:
-                return apply(self.discriminator, nets["d"], x, real["label"], train=True)[0]
+                return apply(self.discriminator, nets["d"], x, labels, train=True)[0]
 
             return self.r1_weight * self.r1_every * r1_penalty(critic, images), ({}, {})
 
-        return play(self, state, "d", loss_fn)[0]
+        batch = (from_uint8(real["image"]), real["label"])
+        if self.accumulate == 1:
+            return play(self, state, "d", lambda nets: loss_fn(nets, batch))[0]
+        parts = jax.tree.map(lambda x: split_interleaved(x, self.accumulate), batch)
+        return play(self, state, "d", loss_fn, parts=parts, unroll=self.unroll)[0]
 
     def _g_play(self, state: TrainState, size: int, rng: Array) -> tuple[TrainState, Metrics]:
         z, labels = self._draw(rng, size)
 
-        def loss_fn(nets: dict[str, Variables]) -> tuple[Array, tuple[dict[str, Variables], Metrics]]:
+        def loss_fn(nets: dict[str, Variables], half: Array | None = None) -> Any:
             fakes, moved = apply(self.generator, nets["g"], z, labels, train=True)
-            logits, _ = apply(self.discriminator, nets["d"], fakes, labels, train=True)
-            loss = self.loss.generator(logits)
+            judged, parts = (fakes, labels), self.accumulate
+            if half is not None:
+                # G runs whole in either half of the loss: its norms see the whole batch.
+                judged = jax.tree.map(lambda x: split_interleaved(x, 2)[half], judged)
+                parts = max(1, parts // 2)
+
+            def judge(fakes: Array, labels: Array) -> Array:
+                return self.loss.generator(apply(self.discriminator, nets["d"], fakes, labels, train=True)[0])
+
+            loss = mean_over_parts(judge, *judged, parts, unroll=self.unroll)
             if not self.orthogonal_weight:
                 return loss, ({"g": moved}, {})
             penalty = orthogonal_penalty({"g": nets["g"]["params"]}, exclude=self.orthogonal_exclude)
             return loss + self.orthogonal_weight * penalty, ({"g": moved}, {"orthogonal": penalty})
 
-        return play(self, state, "g", loss_fn)
+        if not self.noise_scale:
+            return play(self, state, "g", loss_fn)
+        return play(self, state, "g", loss_fn, parts=jnp.arange(2), noise_of=size, unroll=self.unroll)
 
     def step(self, state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
         """``d_steps`` D plays on interleaved parts of ``batch`` (image uint8 [d_steps * B, H, W, C], label [d_steps *

@@ -13,6 +13,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
+from jaxgan.parallel import shard_batch
 
 # Multiples of ch: the seed's channels first, then the output of each block, which doubles the resolution.
 GENERATOR_WIDTHS: dict[int, tuple[int, ...]] = {
@@ -72,6 +73,7 @@ class Generator(nn.Module):
         care.
       weight_init: see :func:`jaxgan.nn.initializers.initializer`.
       bn_eps, bn_groups, sn_eps: of the norms; ``bn_groups`` as ``groups`` in :class:`jaxgan.nn.BatchNorm`.
+      remat: what the backward pass computes again, see :func:`jaxgan.nn.rematerialized`.
       dtype, param_dtype: of the computation and of the parameters.
     """
 
@@ -90,6 +92,7 @@ class Generator(nn.Module):
     bn_eps: float = 1e-5
     bn_groups: int | None = None
     sn_eps: float = 1e-6
+    remat: str = "none"
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -124,6 +127,7 @@ class Generator(nn.Module):
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
         conv = functools.partial(layers.Conv, **spectral)
+        run = functools.partial(layers.rematerialized, remat=self.remat)
         norm = functools.partial(
             layers.ConditionalBatchNorm,
             num_classes=self.num_classes if self.shared_dim is None else None,
@@ -152,9 +156,10 @@ class Generator(nn.Module):
         h = layers.Dense(height * width * widths[0] * self.ch, name="seed", **spectral)(chunks[0])
         h = h.reshape(-1, height, width, widths[0] * self.ch)
         for index, multiple in enumerate(widths[1:]):
-            h = layers.UpBlock(multiple * self.ch, conv, norm, name=f"block_{index}")(h, conditions[index], train=train)
+            block = layers.UpBlock(multiple * self.ch, conv, norm, name=f"block_{index}")
+            h = shard_batch(run(block, h, conditions[index], train=train))
             if 4 * 2 ** (index + 1) in self.attention:
-                h = layers.SelfAttention(name=f"attention_{index}", **spectral)(h)
+                h = run(layers.SelfAttention(name=f"attention_{index}", **spectral), h)
         h = layers.BatchNorm(eps=self.bn_eps, groups=self.bn_groups, name="norm", **dtypes)(h, train=train)
         h = conv(self.image_channels, (3, 3), name="to_image")(nn.relu(h))
         return jnp.tanh(h.astype(jnp.float32))
@@ -164,7 +169,7 @@ class Discriminator(nn.Module):
     """Images and labels to logits, by projection (Miyato & Koyama 2018, arXiv:1802.05637).
 
     Attributes:
-      num_classes, resolution, ch, attention, weight_init, sn_eps, dtype, param_dtype: as in :class:`Generator`.
+      num_classes, resolution, ch, attention, weight_init, sn_eps, remat, dtype, param_dtype: as in :class:`Generator`.
       widths: another row of multiples of ch, see ``DISCRIMINATOR_WIDTHS``.
     """
 
@@ -175,6 +180,7 @@ class Discriminator(nn.Module):
     widths: tuple[int, ...] | None = None
     weight_init: str = "orthogonal"
     sn_eps: float = 1e-6
+    remat: str = "none"
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -196,15 +202,17 @@ class Discriminator(nn.Module):
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
         conv = functools.partial(layers.Conv, **spectral)
+        run = functools.partial(layers.rematerialized, remat=self.remat)
         halvings = 2 if self.resolution <= 32 else len(widths) - 1
 
-        h = images.astype(self.dtype)
+        h = shard_batch(images.astype(self.dtype))
         for index, multiple in enumerate(widths):
-            h = layers.DownBlock(
+            block = layers.DownBlock(
                 multiple * self.ch, conv, downsample=index < halvings, preactivation=index > 0, name=f"block_{index}"
-            )(h)
+            )
+            h = shard_batch(run(block, h))
             if index < halvings and self.resolution // 2 ** (index + 1) in self.attention:
-                h = layers.SelfAttention(name=f"attention_{index}", **spectral)(h)
+                h = run(layers.SelfAttention(name=f"attention_{index}", **spectral), h)
         return layers.ProjectionHead(
             self.num_classes, spectral_eps=self.sn_eps, kernel_init=init, param_dtype=self.param_dtype, name="head"
         )(h, labels)

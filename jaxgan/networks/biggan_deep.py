@@ -16,6 +16,7 @@ from jax import Array
 
 from jaxgan import nn as layers
 from jaxgan.networks.biggan import widths_for
+from jaxgan.parallel import shard_batch
 
 # Multiples of ch: the seed's channels first, then those after each resolution's blocks, which double it.
 GENERATOR_WIDTHS: dict[int, tuple[int, ...]] = {
@@ -62,6 +63,7 @@ class Generator(nn.Module):
     bn_eps: float = 1e-4
     bn_groups: int | None = None
     sn_eps: float = 1e-6
+    remat: str = "none"
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -77,6 +79,7 @@ class Generator(nn.Module):
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
         conv = functools.partial(layers.Conv, **spectral)
+        run = functools.partial(layers.rematerialized, remat=self.remat)
         norm = functools.partial(layers.ConditionalBatchNorm, eps=self.bn_eps, groups=self.bn_groups, **spectral)
 
         shared = layers.Embed(
@@ -93,9 +96,9 @@ class Generator(nn.Module):
                 last = index == self.depth - 1
                 features = multiple * self.ch if last else h.shape[-1]
                 block = layers.UpBottleneck(features, conv, norm, upsample=last, name=f"block_{stage}_{index}")
-                h = block(h, condition, train=train)
+                h = shard_batch(run(block, h, condition, train=train))
             if 4 * 2 ** (stage + 1) in self.attention:
-                h = layers.SelfAttention(name=f"attention_{stage}", **spectral)(h)
+                h = run(layers.SelfAttention(name=f"attention_{stage}", **spectral), h)
         h = layers.BatchNorm(eps=self.bn_eps, groups=self.bn_groups, name="norm", **dtypes)(h, train=train)
         h = conv(self.image_channels, (3, 3), name="to_image")(nn.relu(h))
         return jnp.tanh(h.astype(jnp.float32))
@@ -117,6 +120,7 @@ class Discriminator(nn.Module):
     widths: tuple[int, ...] | None = None
     weight_init: str = "orthogonal"
     sn_eps: float = 1e-6
+    remat: str = "none"
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -131,18 +135,19 @@ class Discriminator(nn.Module):
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
         conv = functools.partial(layers.Conv, **spectral)
+        run = functools.partial(layers.rematerialized, remat=self.remat)
         halvings = 2 if self.resolution <= 32 else len(widths) - 1
 
-        h = conv(widths[0] * self.ch, (3, 3), name="from_image")(images.astype(self.dtype))
+        h = conv(widths[0] * self.ch, (3, 3), name="from_image")(shard_batch(images.astype(self.dtype)))
         for stage, multiple in enumerate(widths[1:]):
             for index in range(self.depth):
                 downsample = index == 0 and stage < halvings
                 block = layers.DownBottleneck(
                     multiple * self.ch, conv, downsample=downsample, name=f"block_{stage}_{index}"
                 )
-                h = block(h)
+                h = shard_batch(run(block, h))
             if stage < halvings and self.resolution // 2 ** (stage + 1) in self.attention:
-                h = layers.SelfAttention(name=f"attention_{stage}", **spectral)(h)
+                h = run(layers.SelfAttention(name=f"attention_{stage}", **spectral), h)
         return layers.ProjectionHead(
             self.num_classes, spectral_eps=self.sn_eps, kernel_init=init, param_dtype=self.param_dtype, name="head"
         )(h, labels)

@@ -6,11 +6,13 @@ from jaxgan.nn.bottleneck import DownBottleneck, UpBottleneck
 from jaxgan.nn.initializers import initializer
 from jaxgan.nn.pixels import from_uint8, to_uint8
 from jaxgan.nn.projection import ProjectionHead
+from jaxgan.nn.remat import REMAT, rematerialized
 from jaxgan.nn.resample import average_pool, max_pool, upsample_nearest
 from jaxgan.nn.residual import DownBlock, UpBlock
 from jaxgan.nn.spectral_norm import Conv, Dense, Embed, power_iteration
 
 __all__ = [
+    "REMAT",
     "BatchNorm",
     "ConditionalBatchNorm",
     "Conv",
@@ -27,6 +29,7 @@ __all__ = [
     "initializer",
     "max_pool",
     "power_iteration",
+    "rematerialized",
     "to_uint8",
     "upsample_nearest",
 ]

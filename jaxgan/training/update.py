@@ -4,12 +4,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import linen as nn
 from jax import Array
 
 from jaxgan.parallel import gather, path_name
+from jaxgan.training.noise_scale import noise_scale, squared_norm
 from jaxgan.training.state import Metrics, TrainState, Variables
+from jaxgan.training.unroll import repeat
 
 if TYPE_CHECKING:
     from jaxgan.training.method import Method
@@ -69,7 +72,36 @@ def merge(nets: dict[str, Variables], mutated: dict[str, Variables]) -> dict[str
     return nets | {name: {**nets[name], **collections} for name, collections in mutated.items()}
 
 
-def play(method: "Method", state: TrainState, player: str, loss_fn: LossFn) -> tuple[TrainState, Metrics]:
+def _in_parts(
+    loss_and_grads: Callable[[Any], tuple[Any, Any]], params: Any, parts: Any, unroll: bool | None
+) -> tuple[Any, Any, Array]:
+    """Means over parts of losses, metrics and gradients, the last part's collections, and the mean squared norm of a
+    part's gradient.
+    """
+    count = jax.tree.leaves(parts)[0].shape[0]
+
+    def body(total: Any, part: Any) -> tuple[Any, Any]:
+        (loss, (mutated, metrics)), grads = loss_and_grads(part)
+        return jax.tree.map(jnp.add, total, grads), (loss, mutated, metrics, squared_norm(grads))
+
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    total, (losses, mutated, metrics, squares) = repeat(body, zeros, parts, unroll=unroll)
+    # Power iteration starts every part from the same vector, so that all of them move it alike: once.
+    last = jax.tree.map(lambda x: x[-1], mutated)
+    means = jax.tree.map(lambda x: x.mean(0), (losses, metrics))
+    return (means[0], (last, means[1])), jax.tree.map(lambda x: x / count, total), squares.mean()
+
+
+def play(
+    method: "Method",
+    state: TrainState,
+    player: str,
+    loss_fn: Callable[..., Any],
+    *,
+    parts: Any = None,
+    noise_of: int | None = None,
+    unroll: bool | None = None,
+) -> tuple[TrainState, Metrics]:
     """One optimiser step of one player: only its own nets' parameters move.
 
     Args:
@@ -77,7 +109,13 @@ def play(method: "Method", state: TrainState, player: str, loss_fn: LossFn) -> t
       state: the state before.
       player: a key of ``method.players``.
       loss_fn: takes all nets; returns the loss and ``(mutated, metrics)``: collections to keep, by net, and scalars to
-        log.
+        log. See :data:`LossFn`.
+      parts: a tree of arrays [K, ...]: ``loss_fn`` is then called with each of K parts as its second argument, one
+        after another, and the player moves once, by the mean of their gradients. Collections are those of the last
+        part.
+      noise_of: examples that the parts make up together: log the gradient noise scale, see
+        :func:`jaxgan.training.noise_scale.noise_scale`. Needs two parts or more.
+      unroll: of the parts, see :func:`jaxgan.training.unroll.repeat`.
 
     Returns:
       The state after (``step`` as before), and ``player/loss``, ``player/grad_norm`` and ``player/<metric>`` for each
@@ -85,13 +123,20 @@ def play(method: "Method", state: TrainState, player: str, loss_fn: LossFn) -> t
     """
     params = {name: state.nets[name]["params"] for name in method.players[player]}
 
-    def objective(params: dict[str, Any]) -> tuple[Array, tuple[dict[str, Variables], Metrics]]:
-        return loss_fn(override(state.nets, params))
+    def loss_and_grads(*part: Any) -> Any:
+        return jax.value_and_grad(lambda p: loss_fn(override(state.nets, p), *part), has_aux=True)(params)
 
-    (loss, (mutated, metrics)), grads = jax.value_and_grad(objective, has_aux=True)(params)
+    noise: Metrics = {}
+    if parts is None:
+        (loss, (mutated, metrics)), grads = loss_and_grads()
+    else:
+        (loss, (mutated, metrics)), grads, small = _in_parts(loss_and_grads, params, parts, unroll)
+        if noise_of is not None:
+            count = jax.tree.leaves(parts)[0].shape[0]
+            noise = noise_scale(small, squared_norm(grads), batch_size=noise_of, parts=count)
     updates, opt = method.optimizers[player].update(grads, state.opt[player], params)
     nets = override(merge(state.nets, mutated), optax.apply_updates(params, updates))
-    logged = {"loss": loss, "grad_norm": optax.tree.norm(grads), **metrics}
+    logged = {"loss": loss, "grad_norm": optax.tree.norm(grads), **metrics, **noise}
     return (
         state.replace(nets=nets, opt=state.opt | {player: opt}),
         {f"{player}/{name}": value for name, value in logged.items()},

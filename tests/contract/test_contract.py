@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from jaxgan import recipes
-from jaxgan.recipes.config_file import load
 from jaxgan.evaluation import balanced_labels, sample_images
 from jaxgan.parallel import FSDP, host_to_global, make_mesh, shardings
+from jaxgan.recipes.config_file import load
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.step import compile_step, make_step
 from jaxgan.training.update import play

@@ -6,9 +6,9 @@ import pytest
 from ml_collections import ConfigDict
 
 from jaxgan import recipes
-from jaxgan.recipes.config_file import load
 from jaxgan.methods.adversarial import Adversarial
 from jaxgan.networks.biggan import Discriminator
+from jaxgan.recipes.config_file import load
 from jaxgan.recipes.sections import construct, defaults
 from jaxgan.training.errors import UserError
 from jaxgan.training.state import count_parameters
