@@ -20,8 +20,8 @@ from jaxgan.training.logging import read_metrics
 
 SCRIPT = Path(__file__).parents[2] / "launch" / "slurm.sh"
 NODES = ("n1", "n2")
-STEPS = 40
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+STEPS = 30
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def free_port() -> int:
@@ -66,11 +66,11 @@ class Cluster:
         path = self.folder / f"slurm-{job}.log"
         return path.read_text() if path.exists() else ""
 
-    def wait(self, job: str, *states: str, seconds: int = 240) -> None:
+    def wait(self, job: str, *states: str, seconds: int = 600) -> None:
         deadline = time.monotonic() + seconds
         while (state := self.field(job, "JobState")) not in states:
             assert time.monotonic() < deadline, f"job {job} is {state}:\n{self.log(job)[-3000:]}"
-            assert state != "FAILED", self.log(job)[-3000:]
+            assert state not in ("COMPLETED", "FAILED"), f"job {job} is {state}:\n{self.log(job)[-3000:]}"
             time.sleep(0.5)
 
 
@@ -88,8 +88,8 @@ def cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slurm")
     (folder / "munge.key").write_bytes(os.urandom(128))
     (folder / "munge.key").chmod(0o400)
-    for name in ("gpu0", "gpu1"):
-        (folder / name).touch()
+    for name, device in (("gpu0", "/dev/null"), ("gpu1", "/dev/zero")):
+        (folder / name).symlink_to(device)
     sockets = {name: free_port() for name in ("ctld", *NODES)}
     (folder / "gres.conf").write_text(f"Name=gpu File={folder}/gpu[0-1]\n")
     (folder / "cgroup.conf").write_text("")
@@ -148,7 +148,11 @@ PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
     finally:
         for process in reversed(started):
             process.terminate()
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +169,75 @@ exec {sys.executable} -m jaxgan "$@"
     return path
 
 
+@pytest.fixture
+def stand_in(cluster, tmp_path):
+    """Makes a program that tells what it was given, and then does as told."""
+
+    def make(then: str) -> Path:
+        path = tmp_path / "stand_in"
+        path.write_text(
+            '#!/bin/sh\necho "task $SLURM_PROCID: JAX_LOCAL_DEVICE_IDS=${JAX_LOCAL_DEVICE_IDS:-unset} '
+            f'CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES $*"\n{then}\n'
+        )
+        path.chmod(0o755)
+        return path
+
+    return make
+
+
+def test_a_process_a_node_takes_all_gpus_and_a_process_a_gpu_its_own(cluster, stand_in):
+    flags = ("--config=x", f"--workdir={cluster.folder}/none")
+    job = cluster.submit("--gpus-per-node=2", jaxgan=stand_in("exit 0"), flags=flags)
+    cluster.wait(job, "COMPLETED", seconds=60)
+    told = sorted(line for line in cluster.log(job).splitlines() if line.startswith("task "))
+    given = f"CUDA_VISIBLE_DEVICES=0,1 train {' '.join(flags)} --coordinator=auto"
+    assert told == [f"task {index}: JAX_LOCAL_DEVICE_IDS=0,1 {given}" for index in range(2)]
+
+    # JAX itself gives process SLURM_LOCALID the GPU of that number, so that each must see both.
+    job = cluster.submit("--gpus-per-node=2", "--ntasks-per-node=2", jaxgan=stand_in("exit 0"), flags=flags)
+    cluster.wait(job, "COMPLETED", seconds=60)
+    told = sorted(line for line in cluster.log(job).splitlines() if line.startswith("task "))
+    assert told == [f"task {index}: JAX_LOCAL_DEVICE_IDS=unset {given}" for index in range(4)]
+
+
+def test_other_layouts_of_gpus_are_refused(cluster, stand_in):
+    program, flags = stand_in("exit 0"), ("--config=x", "--workdir=none")
+    for options, said in (
+        (("--gpus-per-node=2", "--ntasks-per-node=2", "--gpus-per-task=1"), "--gpus-per-node"),
+        (("--gpus-per-node=1", "--ntasks-per-node=2"), "2 tasks and 1 GPUs a node"),
+    ):
+        job = cluster.submit(*options, jaxgan=program, flags=flags)
+        cluster.wait(job, "FAILED", seconds=60)
+        assert said in cluster.log(job)
+
+
+def test_a_users_error_is_not_requeued(cluster, stand_in):
+    flags = ("--config=x", f"--workdir={cluster.folder}/none")
+    job = cluster.submit(jaxgan=stand_in("exit 1"), flags=flags)
+    cluster.wait(job, "FAILED", seconds=60)
+    assert (cluster.field(job, "ExitCode"), cluster.field(job, "Restarts")) == ("1:0", "0")
+
+
+def test_crashes_are_requeued_and_without_a_checkpoint_only_so_often(cluster, stand_in):
+    flags, limit = ("--config=x", f"--workdir={cluster.folder}/none"), "--export=ALL,CRASHES=1,JAXGAN="
+    # One of two tasks dies; the other one's code is lower.
+    program = stand_in("[ $SLURM_PROCID = 0 ] || kill -KILL $$; sleep 1; exit 1")
+    job = cluster.submit(f"{limit}{program}", jaxgan=program, flags=flags)
+    cluster.wait(job, "FAILED", seconds=120)
+    assert cluster.field(job, "Restarts") == "1"
+    assert "exit code 137, and 1 restarts brought no checkpoint" in cluster.log(job)
+
+
+def test_a_cancelled_job_stays_cancelled(cluster, stand_in):
+    program = stand_in("trap 'exit 42' TERM; while :; do sleep 0.1; done")
+    job = cluster.submit(jaxgan=program, flags=("--config=x", f"--workdir={cluster.folder}/none"))
+    until(lambda: "task 1" in cluster.log(job), "not started", seconds=60)
+    cluster.run("scancel", job)
+    cluster.wait(job, "CANCELLED", seconds=60)
+    time.sleep(8)
+    assert cluster.field(job, "JobState") == "CANCELLED"
+
+
 def training(workdir: Path) -> tuple[str, ...]:
     settings = {"training.steps": STEPS, "training.save_every": 1, "evaluation.tstr": "false"}
     return (
@@ -176,7 +249,7 @@ def training(workdir: Path) -> tuple[str, ...]:
 
 
 def wait_for_step(cluster: Cluster, job: str, workdir: Path, step: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400
     while not any(record["step"] >= step for record in read_metrics(workdir / "metrics.jsonl")):
         assert time.monotonic() < deadline, cluster.log(job)[-3000:]
         time.sleep(0.1)
