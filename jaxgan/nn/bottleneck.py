@@ -1,11 +1,14 @@
 """The bottleneck residual blocks of BigGAN-deep (arXiv:1809.11096, figure 16 b and c)."""
 
+import functools
+
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
 from jaxgan.nn.resample import average_pool, upsample_nearest
-from jaxgan.nn.residual import Layer
+from jaxgan.nn.resample_conv import choose_form
+from jaxgan.nn.residual import Layer, conv_after_upsampling
 
 
 class UpBottleneck(nn.Module):
@@ -19,6 +22,7 @@ class UpBottleneck(nn.Module):
       conv, norm: makers, as in :class:`jaxgan.nn.residual.UpBlock`.
       upsample: double the height and width.
       ratio: input channels over hidden channels.
+      resample: as in :class:`jaxgan.nn.residual.UpBlock`.
     """
 
     features: int
@@ -26,6 +30,7 @@ class UpBottleneck(nn.Module):
     norm: Layer
     upsample: bool = False
     ratio: int = 4
+    resample: str = "auto"
 
     @nn.compact
     def __call__(self, x: Array, condition: Array, *, train: bool) -> Array:
@@ -39,10 +44,12 @@ class UpBottleneck(nn.Module):
 
         shortcut = x[..., : self.features]
         h = self.conv(hidden, (1, 1), name="conv_0")(norm_relu(x, 0))
+        first = functools.partial(self.conv, hidden, (3, 3), name="conv_1")
         h = norm_relu(h, 1)
         if self.upsample:
-            h, shortcut = upsample_nearest(h), upsample_nearest(shortcut)
-        h = self.conv(hidden, (3, 3), name="conv_1")(h)
+            h, shortcut = conv_after_upsampling(first, choose_form(self.resample))(h), upsample_nearest(shortcut)
+        else:
+            h = first()(h)
         h = self.conv(hidden, (3, 3), name="conv_2")(norm_relu(h, 2))
         h = self.conv(self.features, (1, 1), name="conv_3")(norm_relu(h, 3))
         return h + shortcut
@@ -50,6 +57,9 @@ class UpBottleneck(nn.Module):
 
 class DownBottleneck(nn.Module):
     """ReLU-1x1, ReLU-3x3, ReLU-3x3, ReLU(-average pool)-1x1; beside it x(, pooled) with any new channels from a 1x1.
+
+    A ReLU stands between the last 3x3 and the pool, and both 1x1 see pooled inputs, so there is nothing for
+    :mod:`jaxgan.nn.resample_conv` to fuse.
 
     Attributes:
       features: output channels, at least those of the input.
