@@ -8,11 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxgan import recipes
 from jaxgan.evaluation.sampling import SampleImages
-from jaxgan.parallel import host_to_global, make_mesh
+from jaxgan.parallel import BATCH, host_to_global, make_mesh, shardings
+from jaxgan.recipes.mesh import experiment_mesh
 from jaxgan.training.method import Experiment
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import compile_step, init_state, make_step
@@ -63,7 +65,7 @@ def compile_training(config: Any, *, devices: Sequence[Any] | None = None, donat
     config = quick_weights(config)
     experiment = recipes.build(config)
     stage = experiment.stages[0]
-    mesh = make_mesh(data=config.parallel.data, fsdp=config.parallel.fsdp, devices=devices)
+    mesh = experiment_mesh(config, devices)
     state, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
     batch, key = host_to_global(random_batch(experiment, config.generator.num_classes), mesh), jax.random.key(0)
     with jax.set_mesh(mesh):
@@ -74,17 +76,29 @@ def compile_training(config: Any, *, devices: Sequence[Any] | None = None, donat
     return Training(experiment, mesh, compiled, state, batch, key, seconds, stage.images_per_step)
 
 
+def compile_shapes(config: Any, *, devices: Sequence[Any] | None = None) -> Any:
+    """A config's step compiled from shapes alone: no array is built, and nothing can be run."""
+    experiment = recipes.build(config)
+    stage, shapes = experiment.stages[0], experiment.shapes()
+    mesh = experiment_mesh(config, devices)
+    step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, shardings(shapes, experiment.rules, mesh))
+    with jax.set_mesh(mesh):
+        return step.lower(shapes, stage.batch, jax.eval_shape(lambda: jax.random.key(0))).compile()
+
+
 class Sampling(NamedTuple):
     """A compiled sampler.
 
     Attributes:
       draw: (first) -> uint8 images [B, H, W, C] of the numbers first, first + 1, ..., latents drawn inside.
       run: what ``draw`` calls, compiled.
+      trace: () -> the jaxpr of what is compiled.
       compile_seconds: of lowering and compiling.
     """
 
     draw: Callable[[int], Array]
     run: Any
+    trace: Callable[[], Any]
     compile_seconds: float
 
 
@@ -96,11 +110,13 @@ def fresh_nets(experiment: Experiment) -> dict[str, Any]:
 def compile_sampling(method: Any, nets: dict[str, Any], *, batch_size: int, mesh: Mesh | None = None) -> Sampling:
     """Compiles what ``jaxgan sample`` draws a batch with."""
     mesh = make_mesh() if mesh is None else mesh
-    labels = jnp.arange(batch_size, dtype=jnp.int32) % max(method.num_classes, 1)
-    operand = (nets, jax.random.key(0), jnp.float32(1.0))
+    whole, split = NamedSharding(mesh, P()), NamedSharding(mesh, BATCH)
+    labels = jax.device_put(np.arange(batch_size, dtype=np.int32) % max(method.num_classes, 1), split)
+    operand = jax.device_put((nets, jax.random.key(0), jnp.float32(1.0)), whole)
 
     def rows(first: int) -> dict[str, Array]:
-        return {"label": labels, "index": jnp.arange(first, first + batch_size)}
+        index = np.arange(first, first + batch_size, dtype=np.int32)
+        return {"label": labels, "index": jax.device_put(index, split)}
 
     with jax.set_mesh(mesh):
         function = jax.jit(SampleImages(method, "none").__call__)
@@ -111,4 +127,8 @@ def compile_sampling(method: Any, nets: dict[str, Any], *, batch_size: int, mesh
     def draw(first: int) -> Array:
         return compiled(operand, rows(first))
 
-    return Sampling(draw, compiled, seconds)
+    def trace() -> Any:
+        with jax.set_mesh(mesh):
+            return function.trace(operand, rows(0)).jaxpr
+
+    return Sampling(draw, compiled, trace, seconds)

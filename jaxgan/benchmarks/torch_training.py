@@ -133,6 +133,23 @@ class TorchRun:
         return draw
 
 
+def run_like(config: Any, method: Any, form: str, *, device: str) -> TorchRun:
+    """The run of a config in torch: its batch-independent numbers, in the dtype of its generator.
+
+    Args:
+      config: an experiment's.
+      method: built from it.
+      form: a key of ``FORMS``.
+      device: of torch.
+    """
+    adam = {}
+    for player in ("g", "d"):
+        numbers = config.optimizer[player]
+        adam[player] = dict(lr=numbers.learning_rate, betas=(numbers.b1, numbers.b2), eps=numbers.eps)
+    bfloat16 = str(config.generator.dtype) == "bfloat16"
+    return TorchRun(method, config.ema.decay, adam, form, bfloat16=bfloat16, device=device)
+
+
 def synchronize(device: str) -> None:
     """Waits for the device."""
     if device.startswith("cuda"):

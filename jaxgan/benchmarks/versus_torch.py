@@ -25,10 +25,10 @@ import torch
 
 from jaxgan import recipes
 from jaxgan.benchmarks.compiled import compile_sampling, compile_training, fresh_nets, quick_weights, random_batch
-from jaxgan.benchmarks.torch_training import FORMS, TorchRun, synchronize
-from jaxgan.training.xla_flags import fast_cpu_convolutions
+from jaxgan.benchmarks.torch_training import FORMS, run_like, synchronize
 from jaxgan.recipes.config_file import load, split_overrides
 from jaxgan.training.errors import UserError
+from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 QUIET_LOAD = 0.5
 _DTYPES = ("float32", "bfloat16")
@@ -89,14 +89,6 @@ def take_turns(ours: Side, theirs: dict[str, Side], *, rounds: int) -> dict[str,
     }
 
 
-def _torch_run(config: Any, method: Any, form: str, *, bfloat16: bool, device: str) -> TorchRun:
-    adam = {}
-    for player in ("g", "d"):
-        numbers = config.optimizer[player]
-        adam[player] = dict(lr=numbers.learning_rate, betas=(numbers.b1, numbers.b2), eps=numbers.eps)
-    return TorchRun(method, config.ema.decay, adam, form, bfloat16, device)
-
-
 def versus_train(config: Any, *, forms: Sequence[str], rounds: int, device: str = "cpu") -> dict[str, Any]:
     """Paired training steps; networks compute in ``config.generator.dtype`` on both sides."""
     training = compile_training(config)
@@ -110,7 +102,7 @@ def versus_train(config: Any, *, forms: Sequence[str], rounds: int, device: str 
             state, _ = jax.block_until_ready(training.run(state, training.batch, training.key))
 
     def theirs(form: str) -> Side:
-        run = _torch_run(config, method, form, bfloat16=config.generator.dtype == "bfloat16", device=device)
+        run = run_like(config, method, form, device=device)
         images, labels = run.place(host)
 
         def side() -> None:
@@ -136,7 +128,7 @@ def versus_sample(
         jax.block_until_ready(sampling.draw(0))
 
     def theirs(form: str) -> Side:
-        run = _torch_run(config, method, form, bfloat16=config.generator.dtype == "bfloat16", device=device)
+        run = run_like(config, method, form, device=device)
         draw = run.sampler()
         labels = torch.arange(batch_size, device=device) % method.num_classes
 

@@ -16,6 +16,7 @@ VERBS = {
     "features": "write the features of images",
     "compare": "put two results side by side, if their protocols are alike",
     "plan": "say what a step would do on a TPU slice or GPUs: memory, time, cost",
+    "bench": "measure the step, the sampler, the loader, or how work is shared over devices",
     "describe": "print an experiment's config and sizes, without data or training",
 }
 
