@@ -74,6 +74,8 @@ class Generator(nn.Module):
       weight_init: see :func:`jaxgan.nn.initializers.initializer`.
       bn_eps, bn_groups, sn_eps: of the norms; ``bn_groups`` as ``groups`` in :class:`jaxgan.nn.BatchNorm`.
       remat: what the backward pass computes again, see :func:`jaxgan.nn.rematerialized`.
+      resample: how the convolutions beside an upsampling or a pool are computed, equal up to rounding: 'auto' (by the
+        platform, docs/resampling.md) or a form of :mod:`jaxgan.nn.resample_conv`.
       dtype, param_dtype: of the computation and of the parameters.
     """
 
@@ -93,6 +95,7 @@ class Generator(nn.Module):
     bn_groups: int | None = None
     sn_eps: float = 1e-6
     remat: str = "none"
+    resample: str = "auto"
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -156,7 +159,7 @@ class Generator(nn.Module):
         h = layers.Dense(height * width * widths[0] * self.ch, name="seed", **spectral)(chunks[0])
         h = h.reshape(-1, height, width, widths[0] * self.ch)
         for index, multiple in enumerate(widths[1:]):
-            block = layers.UpBlock(multiple * self.ch, conv, norm, name=f"block_{index}")
+            block = layers.UpBlock(multiple * self.ch, conv, norm, resample=self.resample, name=f"block_{index}")
             h = shard_batch(run(block, h, conditions[index], train=train))
             if 4 * 2 ** (index + 1) in self.attention:
                 h = run(layers.SelfAttention(name=f"attention_{index}", **spectral), h)
@@ -169,7 +172,8 @@ class Discriminator(nn.Module):
     """Images and labels to logits, by projection (Miyato & Koyama 2018, arXiv:1802.05637).
 
     Attributes:
-      num_classes, resolution, ch, attention, weight_init, sn_eps, remat, dtype, param_dtype: as in :class:`Generator`.
+      num_classes, resolution, ch, attention, weight_init, sn_eps, remat, resample, dtype, param_dtype: as in
+        :class:`Generator`.
       widths: another row of multiples of ch, see ``DISCRIMINATOR_WIDTHS``.
     """
 
@@ -181,6 +185,7 @@ class Discriminator(nn.Module):
     weight_init: str = "orthogonal"
     sn_eps: float = 1e-6
     remat: str = "none"
+    resample: str = "auto"
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -208,7 +213,12 @@ class Discriminator(nn.Module):
         h = shard_batch(images.astype(self.dtype))
         for index, multiple in enumerate(widths):
             block = layers.DownBlock(
-                multiple * self.ch, conv, downsample=index < halvings, preactivation=index > 0, name=f"block_{index}"
+                multiple * self.ch,
+                conv,
+                downsample=index < halvings,
+                preactivation=index > 0,
+                resample=self.resample,
+                name=f"block_{index}",
             )
             h = shard_batch(run(block, h))
             if index < halvings and self.resolution // 2 ** (index + 1) in self.attention:

@@ -64,6 +64,7 @@ class Generator(nn.Module):
     bn_groups: int | None = None
     sn_eps: float = 1e-6
     remat: str = "none"
+    resample: str = "auto"
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -95,7 +96,9 @@ class Generator(nn.Module):
             for index in range(self.depth):
                 last = index == self.depth - 1
                 features = multiple * self.ch if last else h.shape[-1]
-                block = layers.UpBottleneck(features, conv, norm, upsample=last, name=f"block_{stage}_{index}")
+                block = layers.UpBottleneck(
+                    features, conv, norm, upsample=last, resample=self.resample, name=f"block_{stage}_{index}"
+                )
                 h = shard_batch(run(block, h, condition, train=train))
             if 4 * 2 ** (stage + 1) in self.attention:
                 h = run(layers.SelfAttention(name=f"attention_{stage}", **spectral), h)

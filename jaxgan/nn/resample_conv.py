@@ -172,7 +172,7 @@ def conv_downsample(x: Array, kernel: Array, *, form: str, precision: Any = None
       ValueError: on odd sizes, an unknown form or another kernel size.
     """
     _check(x, kernel, form)
-    b, h, w, c = x.shape
+    _, h, w, c = x.shape
     if h % 2 or w % 2:
         raise ValueError(f"pooling by 2 needs even height and width, got {h}x{w}")
     convolve = functools.partial(_convolve, precision=precision)
