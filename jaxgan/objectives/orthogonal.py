@@ -8,6 +8,20 @@ import jax.numpy as jnp
 from jax import Array
 
 
+def _off_diagonal(weight: Array, output: int, others: tuple[int, ...]) -> Array:
+    """[] float32: the squared entries off the diagonal of the Gram matrix of the outputs, summed."""
+    outputs, inputs = weight.shape[output], weight.size // weight.shape[output]
+    wide = outputs >= 2 * inputs
+    # |W^T W|^2 = |W W^T|^2: the smaller of the two is built, and the squares on the diagonal, which outputs that many
+    # more than the inputs cannot dominate, are taken off. BigGAN's seed has 24,576 outputs of 20 inputs.
+    axes = ((output,), (output,)) if wide else (others, others)
+    gram = jnp.tensordot(weight, weight, axes=axes, precision=jax.lax.Precision.HIGHEST).astype(jnp.float32)
+    if wide:
+        diagonal = jnp.square(weight.astype(jnp.float32)).sum(others)
+        return jnp.square(gram).sum() - jnp.square(diagonal).sum()
+    return jnp.square(gram * (1.0 - jnp.eye(outputs, dtype=gram.dtype))).sum()
+
+
 def orthogonal_penalty(params: Any, *, exclude: str | None = None, paper: bool = False) -> Array:
     """Sum over weights of |W^T W off the diagonal|^2, which asks filters to be orthogonal and leaves their norms free.
 
@@ -32,9 +46,7 @@ def orthogonal_penalty(params: Any, *, exclude: str | None = None, paper: bool =
             continue
         # An embedding's rows are its outputs; a kernel's outputs come last. No weight is reshaped: one that is split
         # over a mesh is multiplied where it lies.
-        others = (1,) if name.endswith("embedding") else tuple(range(weight.ndim - 1))
-        gram = jnp.tensordot(weight, weight, axes=(others, others), precision=jax.lax.Precision.HIGHEST)
-        gram = gram.astype(jnp.float32)
-        off_diagonal = gram * (1.0 - jnp.eye(gram.shape[0], dtype=gram.dtype))
-        total += jnp.square(off_diagonal).sum()
+        embedding = name.endswith("embedding")
+        output, others = (0, (1,)) if embedding else (weight.ndim - 1, tuple(range(weight.ndim - 1)))
+        total += _off_diagonal(weight, output, others)
     return total if paper else 0.5 * total

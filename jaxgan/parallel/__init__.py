@@ -1,6 +1,14 @@
 """Mesh, partition rules, batch layouts and processes."""
 
-from jaxgan.parallel.batch import BATCH, ROWS, inside_mesh, join_interleaved, shard_batch, split_interleaved
+from jaxgan.parallel.batch import (
+    BATCH,
+    ROWS,
+    inside_mesh,
+    join_interleaved,
+    rows_per_device,
+    shard_batch,
+    split_interleaved,
+)
 from jaxgan.parallel.mesh import AXES, make_mesh, platform
 from jaxgan.parallel.partition import (
     FSDP,
@@ -32,6 +40,7 @@ __all__ = [
     "make_mesh",
     "path_name",
     "platform",
+    "rows_per_device",
     "shard_batch",
     "shardings",
     "split_interleaved",

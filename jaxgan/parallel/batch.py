@@ -4,6 +4,8 @@ Latents drawn inside a jitted step have no sharding of their own, and a batch th
 to be moved. Constraining what is born inside the step, and splitting and joining interleaved, costs no communication.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -22,6 +24,14 @@ def inside_mesh() -> bool:
     """Whether a (data, fsdp, spatial) mesh is set around the code being traced (``jax.set_mesh``)."""
     mesh = jax.sharding.get_abstract_mesh()
     return set(AXES) <= set(mesh.axis_names)
+
+
+def rows_per_device(batch: int) -> int:
+    """How many of ``batch`` rows a device of the mesh that is set holds, rounded up; all of them where none is."""
+    if not inside_mesh():
+        return batch
+    sizes = jax.sharding.get_abstract_mesh().shape
+    return -(-batch // math.prod(sizes[axis] for axis in ROWS))
 
 
 def _layout(shape: tuple[int, ...], lead: tuple[None, ...] = ()) -> P:

@@ -2,8 +2,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AbstractDevice, AbstractMesh, AxisType
 
 from jaxgan.nn import SelfAttention
+from jaxgan.nn.attention import attend, attend_in_slices, attention_slices
+from jaxgan.parallel import AXES
 
 X = np.random.default_rng(0).normal(size=(2, 4, 6, 16)).astype(np.float32)
 
@@ -59,3 +62,32 @@ def test_a_single_position_attends_to_itself():
 def test_too_few_channels_raise():
     with pytest.raises(ValueError, match="at least 8, got 7"):
         SelfAttention().init(jax.random.key(0), X[..., :7])
+
+
+@pytest.mark.parametrize("slices", [1, 2, 8])
+def test_slices_of_the_queries_equal_the_whole_and_so_do_gradients(slices):
+    rng = np.random.default_rng(1)
+    theta, phi, g = (jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((2, 16, 3), (2, 4, 3), (2, 4, 5)))
+    ct = rng.normal(size=(2, 16, 5)).astype(np.float32)
+    whole, pull = jax.vjp(attend, theta, phi, g)
+    got, pull_slices = jax.vjp(lambda *x: attend_in_slices(*x, slices), theta, phi, g)
+    np.testing.assert_allclose(got, whole, atol=1e-6)
+    for a, b in zip(pull_slices(ct), pull(ct), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def test_slices_that_do_not_divide_raise():
+    x = jnp.zeros((1, 6, 2))
+    with pytest.raises(ValueError, match="4 slices do not divide 6 queries"):
+        attend_in_slices(x, x, x, 4)
+
+
+def test_scores_are_sliced_on_tpu_alone_to_what_its_vector_memory_holds():
+    device = AbstractDevice(device_kind="TPU v5 lite", num_cores=1, platform="tpu")
+    mesh = AbstractMesh((1, 1, 1), AXES, (AxisType.Auto,) * 3, abstract_device=device)
+    assert attention_slices(32, 4096, 1024) == 1
+    with jax.sharding.use_abstract_mesh(mesh):
+        assert attention_slices(32, 4096, 1024) == 16
+        assert attention_slices(16, 4096, 1024) == 8
+        assert attention_slices(512, 4096, 1024) == 16  # no slice has fewer than 256 queries
+        assert attention_slices(1, 256, 64) == 1

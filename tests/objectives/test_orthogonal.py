@@ -9,6 +9,8 @@ from jaxgan.objectives import orthogonal_penalty
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(3, 3, 2, 5)).astype(np.float32)
 TABLE = RNG.normal(size=(4, 6)).astype(np.float32)
+# Outputs that outnumber inputs: the other Gram matrix is the smaller.
+SEED = RNG.normal(size=(3, 40)).astype(np.float32)
 
 
 def off_diagonal(w):
@@ -32,7 +34,9 @@ def test_orthogonal_filters_of_any_norm_cost_nothing():
     [
         ("kernel", KERNEL, torch_conv),
         ("kernel", TABLE, lambda w: np.asarray(w, np.float64).T),  # a dense kernel is [in, out]
+        ("kernel", SEED, lambda w: np.asarray(w, np.float64).T),
         ("embedding", TABLE, lambda w: np.asarray(w, np.float64)),
+        ("embedding", SEED.T, lambda w: np.asarray(w, np.float64)),
     ],
 )
 def test_value_and_gradient_in_torchs_layout(name, weight, matrix):
