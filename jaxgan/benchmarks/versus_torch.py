@@ -18,7 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import torch
@@ -39,42 +39,57 @@ def conditions() -> dict[str, Any]:
     """Versions, threads, flags and how busy the machine is; warns where other work would bear on the figures."""
     load_average = os.getloadavg()[0]
     if load_average > QUIET_LOAD:
-        print(f"warning: load average {load_average:.2f} at the start; ratios of pairs still hold", file=sys.stderr)
+        # Torch's threads wait for each other at every operation: a thread that is put aside holds up all.
+        print(
+            f"warning: load average {load_average:.2f} at the start: other work slows the two sides unevenly; wait for "
+            "a quiet machine",
+            file=sys.stderr,
+        )
     return {
         "jax": jax.__version__,
         "torch": torch.__version__,
         "device": jax.devices()[0].device_kind,
-        "cores": os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)),
         "torch_threads": torch.get_num_threads(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "load_average": round(load_average, 2),
     }
 
 
-def _seconds(side: Side) -> float:
-    began = time.perf_counter()
+class Took(NamedTuple):
+    """Of one call: seconds by the clock, and of the cores' time, on which other work bears less."""
+
+    seconds: float
+    core_seconds: float
+
+
+def _time(side: Side) -> Took:
+    began, of_cores = time.perf_counter(), time.process_time()
     side()
-    return time.perf_counter() - began
+    return Took(time.perf_counter() - began, time.process_time() - of_cores)
 
 
 def take_turns(ours: Side, theirs: dict[str, Side], *, rounds: int) -> dict[str, Any]:
     """Times ours, a form, ours, the next form, ...: medians in milliseconds and the ratios of neighbours."""
-    first = {name: round(_seconds(side), 1) for name, side in {"jaxgan": ours, **theirs}.items()}
+    first = {name: round(_time(side).seconds, 1) for name, side in {"jaxgan": ours, **theirs}.items()}
     for side in theirs.values():  # torch.compile compiles anew for what changed after the first call
-        side()
-    a: dict[str, list[float]] = {name: [] for name in theirs}
-    b: dict[str, list[float]] = {name: [] for name in theirs}
+        _time(side)
+    a: dict[str, list[Took]] = {name: [] for name in theirs}
+    b: dict[str, list[Took]] = {name: [] for name in theirs}
     for _ in range(rounds):
         for name, side in theirs.items():
-            a[name].append(_seconds(ours))
-            b[name].append(_seconds(side))
+            a[name].append(_time(ours))
+            b[name].append(_time(side))
 
-    def milliseconds(seconds: list[float]) -> float:
-        return round(1e3 * statistics.median(seconds), 1)
+    def milliseconds(took: list[Took]) -> float:
+        return round(1e3 * statistics.median(t.seconds for t in took), 1)
 
-    ratios = {name: [y / x for x, y in zip(a[name], b[name])] for name in theirs}
-    medians = {name: round(statistics.median(ratios[name]), 3) for name in theirs}
-    fastest = min(theirs, key=lambda name: statistics.median(b[name]))
+    def ratios(name: str, kind: str) -> list[float]:
+        return [getattr(y, kind) / getattr(x, kind) for x, y in zip(a[name], b[name])]
+
+    medians = {name: round(statistics.median(ratios(name, "seconds")), 3) for name in theirs}
+    of_cores = {name: round(statistics.median(ratios(name, "core_seconds")), 3) for name in theirs}
+    fastest = min(theirs, key=lambda name: statistics.median(t.seconds for t in b[name]))
     return {
         "rounds": rounds,
         "first_call_seconds": first,
@@ -82,8 +97,9 @@ def take_turns(ours: Side, theirs: dict[str, Side], *, rounds: int) -> dict[str,
             "jaxgan": milliseconds([x for row in a.values() for x in row]),
             **{name: milliseconds(row) for name, row in b.items()},
         },
-        "ratios": {name: [round(r, 3) for r in row] for name, row in ratios.items()},
+        "ratios": {name: [round(r, 3) for r in ratios(name, "seconds")] for name in theirs},
         "median_ratio": medians,
+        "median_ratio_of_core_seconds": of_cores,
         "fastest_form": fastest,
         "ratio_to_fastest": medians[fastest],
     }
@@ -154,6 +170,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--dtype", choices=_DTYPES, default="float32", help="of both sides' networks")
     parser.add_argument("--rounds", type=int, default=5, help="timed pairs of each form (default 5)")
     parser.add_argument("--batch_size", type=int, default=None, help="default: the config's; to sample 8")
+    parser.add_argument("--cores", type=int, default=None, help="that both sides may use, Linux alone (default: all)")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     parsed = parser.parse_args(rest)
     forms = parsed.forms.split(",")
@@ -163,7 +180,12 @@ def main(arguments: Sequence[str]) -> int:
             f"--forms={parsed.forms} --rounds={parsed.rounds}: forms are {', '.join(FORMS)}, rounds positive"
         )
     fast_cpu_convolutions()
-    torch.set_num_threads(os.cpu_count() or 1)
+    present = sorted(os.sched_getaffinity(0))
+    if parsed.cores is not None:
+        if not 1 <= parsed.cores <= len(present):
+            raise UserError(f"--cores={parsed.cores}: there are {len(present)}")
+        os.sched_setaffinity(0, present[: parsed.cores])
+    torch.set_num_threads(parsed.cores or len(present))
     torch.manual_seed(0)
     name = parsed.config or {"train": "biggan_cifar10", "sample": "biggan_imagenet128"}[parsed.what]
     config = load(name, overrides)
@@ -187,7 +209,8 @@ def main(arguments: Sequence[str]) -> int:
     for form in forms:
         print(
             f"{form:<24}{record['milliseconds'][form]:>10.1f} ms, {record['median_ratio'][form]:.2f} times ours "
-            f"(pairs: {', '.join(f'{r:.2f}' for r in record['ratios'][form])})"
+            f"(pairs: {', '.join(f'{r:.2f}' for r in record['ratios'][form])}; of core-seconds "
+            f"{record['median_ratio_of_core_seconds'][form]:.2f})"
         )
     print(f"{'jaxgan':<24}{record['milliseconds']['jaxgan']:>10.1f} ms")
     print(json.dumps({key: record[key] for key in ("config", "overrides", "dtype", *conditions())}))
