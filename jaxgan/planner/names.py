@@ -38,10 +38,12 @@ class Name(NamedTuple):
 def parse_name(op_name: str) -> Name:
     """Takes a name stack apart; of several joined by ';' the first."""
     parts = op_name.split(";")[0].split("/")
-    layer, functions = [], []
+    layer: list[str] = []
+    functions: list[str] = []
     backward = recomputed = False
     for part in parts[:-1]:
         recomputed |= part == "rematted_computation"
+        wrapped = "(" in part
         while found := _WRAPPER.match(part):
             if found.group(1) in ("jit", "pjit"):
                 functions.append(found.group(2))
@@ -49,7 +51,9 @@ def parse_name(op_name: str) -> Name:
                 break
             backward |= found.group(1) == "transpose"
             part = found.group(2)
-        if part and not _FLOW.fullmatch(part):
+        # Rematerialised layers stand under transpose(jvp(Net))/jvp(Net).
+        again = wrapped and layer[-1:] == [part]
+        if part and not again and not _FLOW.fullmatch(part):
             layer.append(part)
     # The outermost function is the program itself.
     return Name("/".join(layer), parts[-1], tuple(functions[1:]), backward, recomputed)

@@ -5,13 +5,14 @@ from html import escape
 from typing import Any
 
 from jaxgan.planner.report import duration, memory, percent, quantity
-from jaxgan.planner.svg import Bar, Line, bars, log_plot
+from jaxgan.planner.svg import COLOURS, Bar, Line, bars, log_plot
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1040px; margin: 2em auto; padding: 0 1em; color: #222; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2em; } h3 { font-size: 1em; }
 table { border-collapse: collapse; margin: .6em 0; } th, td { padding: .25em .8em; text-align: right; }
-th:first-child, td:first-child { text-align: left; } thead { border-bottom: 2px solid #222; }
+th:first-child, td:first-child, td:last-child { text-align: left; }
+td { white-space: nowrap; } thead { border-bottom: 2px solid #222; }
 tbody tr:nth-child(even) { background: #f4f4f4; } .no { color: #b00020; font-weight: bold; }
 .note { background: #fff4d6; padding: .5em .8em; border-left: 4px solid #E69F00; } .wide { overflow-x: auto; }
 svg { max-width: 100%; height: auto; } svg text { font: 13px system-ui, sans-serif; fill: #222; }
@@ -106,19 +107,24 @@ def _times(plans: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _rooflines(plans: Sequence[Mapping[str, Any]]) -> str:
-    lines = []
+    roofs: dict[str, Line] = {}
+    points = []
     for plan in plans:
         chip = plan["hardware"]
         peak, bandwidth = chip["peak_flops"]["bf16"], chip["hbm_bandwidth"]
         ridge = peak / bandwidth
+        colour = COLOURS[len(roofs) % len(COLOURS)]
         roof = [(ridge / 100, peak / 100), (ridge, peak), (ridge * 30, peak)]
-        lines.append(Line(f"{chip['chip']} roof", roof))
+        roofs.setdefault(chip["chip"], Line(f"{chip['chip']}: roof", roof, colour))
         flops, moved = plan["flops_per_device"], plan["bytes_per_device"]
-        if not flops or not moved:
-            continue
-        lines.append(Line(_label(plan), [(flops / moved, flops / plan["step_seconds"])], joined=False))
+        if flops and moved:
+            at = [(flops / moved, flops / plan["step_seconds"])]
+            points.append(Line(_label(plan), at, roofs[chip["chip"]].colour, joined=False))
     return log_plot(
-        lines, x_title="FLOP per byte of main memory", y_title="FLOP/s of a device (bf16)", text=lambda v: quantity(v)
+        [*roofs.values(), *points],
+        x_title="FLOP per byte of main memory",
+        y_title="FLOP/s of a device (bf16)",
+        text=lambda value: quantity(value),
     )
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), told apart by the colour-blind.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#000000")
 
-_LABEL, _ROW, _WIDTH, _VALUE = 300, 26, 980, 130
+# Pixels: of a label, a row, the whole, and the text at the right; characters of a label.
+_LABEL, _ROW, _WIDTH, _VALUE, _LONGEST = 330, 26, 1000, 190, 46
 
 
 class Bar(NamedTuple):
@@ -35,7 +36,7 @@ def bars(rows: Sequence[Bar], *, legend: bool = True) -> str:
     room = _WIDTH - _LABEL - _VALUE
     body, y = [], 4
     for row in rows:
-        body.append(_text(_LABEL - 8, y + 15, row.label, anchor="end"))
+        body.append(_text(_LABEL - 8, y + 15, _shortened(row.label), anchor="end"))
         x = float(_LABEL)
         for name, value in row.parts.items():
             width = room * value / longest
@@ -54,7 +55,7 @@ def bars(rows: Sequence[Bar], *, legend: bool = True) -> str:
         y += 8
         x = float(_LABEL)
         for name in names:
-            wide = 24 + 7.2 * len(name)
+            wide = 30 + 7.8 * len(name)
             if x + wide > _WIDTH:
                 x, y = float(_LABEL), y + 20
             body.append(f'<rect x="{x:.1f}" y="{y}" width="12" height="12" fill="{colour[name]}"/>')
@@ -70,16 +71,18 @@ class Line(NamedTuple):
     Attributes:
       label: in the legend.
       points: (x, y).
+      colour: as SVG has it.
       joined: whether a line joins them.
     """
 
     label: str
     points: Sequence[tuple[float, float]]
+    colour: str
     joined: bool = True
 
 
 def log_plot(lines: Sequence[Line], *, x_title: str, y_title: str, text: Callable[[float], str]) -> str:
-    """Lines and points over two logarithmic axes, with a grid at powers of ten (of two, where x spans few)."""
+    """Lines and points over two logarithmic axes, with a grid at powers of ten."""
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
     low_x, high_x, low_y, high_y = _span(xs), _span(xs, up=True), _span(ys), _span(ys, up=True)
@@ -100,7 +103,7 @@ def log_plot(lines: Sequence[Line], *, x_title: str, y_title: str, text: Callabl
         body.append(f'<line x1="{left}" y1="{y:.1f}" x2="{left + wide}" y2="{y:.1f}" class="grid"/>')
         body.append(_text(left - 8, y + 4, text(10.0**power), anchor="end"))
     for number, line in enumerate(lines):
-        colour = COLOURS[number // 2 % len(COLOURS)]
+        colour = line.colour
         at = [place(x, y) for x, y in line.points]
         if line.joined:
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
@@ -119,6 +122,10 @@ def log_plot(lines: Sequence[Line], *, x_title: str, y_title: str, text: Callabl
         f"{escape(y_title)}</text>"
     )
     return _svg(body, _WIDTH, max(top + high + 46, top + 24 + 20 * len(lines)))
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LONGEST else "…" + label[-_LONGEST + 1 :]
 
 
 def _span(values: Sequence[float], *, up: bool = False) -> float:

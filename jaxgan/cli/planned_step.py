@@ -1,0 +1,165 @@
+"""Binds a config's training step to the planner: traces of it, its state, its exchanges, changes to it."""
+
+import json
+import logging
+from typing import Any
+
+from jaxgan.training.errors import UserError
+
+log = logging.getLogger("jaxgan")
+
+# What to change where a program does not fit, in the order in which it is tried: what costs least comes first.
+_CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("2 micro-batches", {"method.accumulate": 2}),
+    ("4 micro-batches", {"method.accumulate": 4}),
+    ("8 micro-batches", {"method.accumulate": 8}),
+    ("recompute G's blocks", {"generator.remat": "blocks"}),
+    ("recompute both nets' blocks", {"generator.remat": "blocks", "discriminator.remat": "blocks"}),
+    (
+        "recompute both, 4 micro-batches",
+        {"generator.remat": "blocks", "discriminator.remat": "blocks", "method.accumulate": 4},
+    ),
+    ("split optimisers and averages", {"parallel.rules": "zero1"}),
+    ("split the whole state over 8", {"parallel.rules": "fsdp", "parallel.fsdp": 8}),
+)
+
+
+def estimated_plan(config: Any, topology: Any, parsed: Any) -> dict[str, Any]:
+    """The record that the traces of the whole batch and of one device's part of it give."""
+    from jaxgan import planner, recipes
+
+    sizes = planner.mesh_sizes(dict(config.parallel), topology.devices)
+    part = trace_part(config, sizes["data"] * sizes["fsdp"])
+    images = recipes.build(config).stages[0].images_per_step
+    return planner.plan_analytic(
+        planned_work(config, topology, sizes, images, parsed),
+        state_arguments(config, sizes),
+        products=planner.products(trace_part(config, 1).jaxpr),
+        of_device=planner.products(part.jaxpr),
+        guess=planner.estimate(part.jaxpr),
+        exchanges=gradient_exchanges(config, topology.devices),
+    )
+
+
+def trace_step(config: Any, topology: Any, mesh: Any, parsed: Any) -> tuple[Any, list[Any], Any]:
+    """The config's step, traced for a mesh; its arguments; what is planned."""
+    import jax
+    from jax.sharding import NamedSharding
+    from jax.sharding import PartitionSpec as P
+
+    from jaxgan import planner, recipes
+    from jaxgan.parallel import BATCH, shardings
+    from jaxgan.training.step import compile_step, make_step
+
+    experiment = recipes.build(config)
+    stage, shapes = experiment.stages[0], experiment.shapes()
+    where = shardings(shapes, experiment.rules, mesh)
+    function = make_step(stage.method, ema=experiment.ema)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    with jax.set_mesh(mesh):
+        traced = compile_step(function, mesh, where).trace(shapes, stage.batch, key)
+    split = (where, NamedSharding(mesh, BATCH), NamedSharding(mesh, P()))
+    work = planned_work(config, topology, dict(mesh.shape), stage.images_per_step, parsed)
+    return traced, planner.list_arguments(function, (shapes, stage.batch, key), split), work
+
+
+def planned_work(config: Any, topology: Any, mesh: dict[str, int], images_per_step: int, parsed: Any) -> Any:
+    """What is planned, as the planner takes it."""
+    from jaxgan.planner import Work
+
+    return Work(
+        topology=topology.name,
+        chip=topology.chip,
+        chips=topology.chips,
+        mesh=mesh,
+        batch=config.data.batch_size,
+        images_per_step=images_per_step,
+        steps=parsed.steps or config.training.steps,
+        price=parsed.price,
+    )
+
+
+def trace_part(config: Any, devices: int) -> Any:
+    """The step as one of ``devices`` runs it: on its part of the batch, without a mesh, loops kept.
+
+    Raises:
+      UserError: where they do not divide the batch.
+    """
+    import jax
+
+    from jaxgan import recipes
+    from jaxgan.recipes.config_file import from_json
+    from jaxgan.training.step import make_step
+
+    part = from_json(json.loads(config.to_json()))
+    if config.data.batch_size % devices:
+        raise UserError(f"config.data.batch_size={config.data.batch_size} is no multiple of {devices} devices")
+    part.data.batch_size = config.data.batch_size // devices
+    if part.method.get("unroll", False) is None:
+        part.method.unroll = False
+    experiment = recipes.build(part)
+    stage = experiment.stages[0]
+    function = make_step(stage.method, ema=experiment.ema)
+    return jax.jit(function).trace(experiment.shapes(), stage.batch, jax.eval_shape(lambda: jax.random.key(0)))
+
+
+def gradient_exchanges(config: Any, devices: int) -> list[tuple[str, Any]]:
+    """The gradients that a step reduces over all devices: each player's, as often as it plays."""
+    import jax
+
+    from jaxgan import recipes
+    from jaxgan.planner import Exchange
+
+    experiment = recipes.build(config)
+    nets, found = experiment.shapes().nets, []
+    for player, names in experiment.stages[0].method.players.items():
+        size = sum(x.size * x.dtype.itemsize for name in names for x in jax.tree.leaves(nets[name]["params"]))
+        plays = config.method.get("d_steps", 1) if player == "d" else 1
+        found.append(("all-reduce/gradients", Exchange("all-reduce", size, devices, plays)))
+    return found
+
+
+def state_arguments(config: Any, sizes: dict[str, int]) -> list[Any]:
+    """The training state's arrays, split as the config's rules say over a mesh of these sizes."""
+    from jaxgan import planner, recipes
+    from jaxgan.parallel import shardings
+
+    experiment = recipes.build(config)
+    shapes = experiment.shapes()
+    mesh: Any = planner.abstract_mesh(sizes)  # has what rules ask of a mesh
+    where = shardings(shapes, experiment.rules, mesh)
+    return planner.list_arguments(lambda state: state, (shapes,), (where,))
+
+
+def changes_that_help(config: Any, plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each change would do to the peak: the state's part exactly, the rest in the ratio of traced estimates."""
+    from jaxgan import planner
+    from jaxgan.recipes.config_file import from_json
+
+    devices, sizes = plan["devices"], plan["mesh"]
+    rest = plan["peak_hbm_bytes"] - sum(argument.bytes for argument in state_arguments(config, sizes))
+    base = planner.estimate(trace_part(config, sizes["data"] * sizes["fsdp"]).jaxpr).peak_bytes
+    batch = config.data.batch_size
+    smaller: list[tuple[str, dict[str, Any]]] = [
+        (f"a batch of {batch // k}", {"data.batch_size": batch // k}) for k in (2, 4)
+    ]
+    found = []
+    for text, values in [*_CHANGES, *smaller]:
+        changed = from_json(json.loads(config.to_json()))
+        keys = [(*key.split("."), value) for key, value in values.items()]
+        if any(key not in changed[section] for section, key, _ in keys):
+            continue  # this recipe cannot
+        for section, key, value in keys:
+            changed[section][key] = value
+        try:
+            over = planner.mesh_sizes(dict(changed.parallel), devices)
+            state = sum(argument.bytes for argument in state_arguments(changed, over))
+            part = planner.estimate(trace_part(changed, over["data"] * over["fsdp"]).jaxpr)
+        except ValueError as error:
+            log.info("not tried: %s: %s", text, error)
+            continue
+        total = round(state + rest * part.peak_bytes / base)
+        fits = total <= plan.get("hbm_limit_bytes", plan["usable_hbm_per_device"])
+        with_flags = [f"--config.{key}={value}" for key, value in values.items()]
+        found.append({"change": text, "flags": with_flags, "peak_hbm_bytes": total, "fits": bool(fits)})
+    return found
