@@ -20,7 +20,7 @@ ROWS = [
 ROW = {package: number for number, packages in enumerate(ROWS) for package in packages}
 # Third party -> the places that may import it.
 RESERVED = {
-    "ml_collections": ("recipes/", "cli/"),
+    "ml_collections": ("recipes/", "studies/", "cli/"),
     "orbax": ("training/checkpoint.py",),
     "grain": ("data/",),
     "tensorflow_datasets": ("data/",),

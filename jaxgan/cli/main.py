@@ -17,6 +17,7 @@ VERBS = {
     "compare": "put two results side by side, if their protocols are alike",
     "plan": "say what a step would do on a TPU slice or GPUs: memory, time, cost",
     "bench": "measure the step, the sampler, the loader, or how work is shared over devices",
+    "study": "run a grid of variants and seeds, as a table with spread and a plot",
     "describe": "print an experiment's config and sizes, without data or training",
 }
 

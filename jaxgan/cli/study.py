@@ -1,0 +1,166 @@
+"""``jaxgan study``."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+from jaxgan.cli import arguments as flags
+from jaxgan.training.errors import UserError
+
+log = logging.getLogger("jaxgan")
+
+_DESCRIPTION = """Runs a study: a grid of variants x seeds from one file, a training after another, each in
+WORKDIR/VARIANT/seedK as `jaxgan train` would run it. Leaves results.jsonl (a line per variant and seed), results.md
+(mean and standard deviation over seeds, budget, wall time) and results.png. The same command goes on where it was
+stopped, and given again while it runs shares the work. With --plan nothing is trained: every variant is planned for a
+slice of accelerators, as `jaxgan plan` would."""
+
+_EXAMPLES = """  jaxgan study configs/studies/biggan_table1.py --workdir=runs/table1 --scale=digits
+  jaxgan study biggan_table1 --workdir=runs/table1 --scale=cifar --data_dir=~/tensorflow_datasets --seeds=0,1
+  jaxgan study biggan_table1 --scale=digits --lr_rule=sqrt --variants=row4,row5 --workdir=runs/sqrt
+  jaxgan study biggan_table1 --plan --topology v5e:8x16 --price=1.2"""
+
+# Flags that become words of the study's argument; a study that knows no such word says so.
+_WORDS = ("scale", "regime", "lr_rule", "images", "data_dir")
+
+
+class _Stopped(Exception):
+    """SIGTERM came while no training was there to save."""
+
+
+def _parser() -> Any:
+    made = flags.parser("study", _DESCRIPTION, _EXAMPLES)
+    made.add_argument("study", metavar="FILE[:ARG]", help="a study's path (configs/studies/x.py) or bare name (x)")
+    made.add_argument("--workdir", metavar="DIR", help="the study's folder")
+    made.add_argument("--seeds", metavar="0,1,...", help="in the place of the study's own")
+    made.add_argument("--variants", metavar="A,B,...", help="only these of the study's")
+    made.add_argument("--scale", metavar="NAME", help="for studies that come in several sizes: imagenet, cifar, digits")
+    made.add_argument("--regime", metavar="NAME", help="what is matched between variants: images, updates or both")
+    made.add_argument("--lr_rule", metavar="NAME", help="of learning rates over batch sizes: constant, sqrt or linear")
+    made.add_argument("--images", metavar="N", help="the budget of a run, in the place of the study's own")
+    made.add_argument("--data_dir", metavar="DIR", help="where TFDS sets lie (default: ~/tensorflow_datasets)")
+    made.add_argument(
+        "--cache_dir", metavar="DIR", help="of compiled programs (default WORKDIR/.cache; 'none' for none)"
+    )
+    made.add_argument("--no_progress", action="store_true", help="no progress bar")
+    made.add_argument("--no_plot", action="store_true", help="no results.png")
+    made.add_argument("--plan", action="store_true", help="plan every variant for --topology, and train nothing")
+    made.add_argument("--topology", nargs="+", action="extend", metavar="CHIP:SHAPE", help="as for `jaxgan plan`")
+    made.add_argument("--price", type=float, metavar="X", help="of a chip for an hour, in any currency")
+    made.add_argument("--json", action="store_true", help="with --plan: print a list and nothing else")
+    flags.add_processes(made)
+    return made
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the verb; returns the exit code."""
+    parsed = _parser().parse_args(list(arguments))
+    if parsed.plan != bool(parsed.topology):
+        raise UserError("--plan and --topology=CHIP:SHAPE go together, such as --plan --topology v5e:8x16")
+    if not parsed.plan and not parsed.workdir:
+        raise UserError("--workdir=DIR is needed, the study's folder (or --plan, which trains nothing)")
+    if not parsed.plan and (parsed.price is not None or parsed.json):
+        raise UserError("--price and --json are for --plan")
+    seeds = _seeds(parsed.seeds)
+    variants = None if parsed.variants is None else [v.strip() for v in parsed.variants.split(",") if v.strip()]
+
+    from jaxgan.studies import load_study
+
+    words = {word: getattr(parsed, word) for word in _WORDS if getattr(parsed, word) is not None}
+    study = load_study(parsed.study, words).subset(variants, seeds)
+    if parsed.plan:
+        from jaxgan.cli.study_plan import plan_study
+
+        return plan_study(study, parsed)
+    return _train(study, parsed)
+
+
+def _seeds(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise UserError(f"--seeds={text}: give whole numbers, such as 0,1,2") from None
+
+
+def _train(study: Any, parsed: Any) -> int:
+    """Trains the grid, and tells of it as it grows."""
+    from jaxgan.cli.run import absolute
+    from jaxgan.cli.train import EXIT_RESTART
+    from jaxgan.parallel import initialize, is_main
+    from jaxgan.recipes.run import train_config
+    from jaxgan.studies.grid import run_study
+    from jaxgan.studies.plot import draw, require_plots
+    from jaxgan.studies.results import read_results
+    from jaxgan.studies.table import markdown
+
+    if not parsed.no_plot:
+        require_plots()
+    initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
+    workdir = absolute(parsed.workdir)
+    _cache_programs(parsed.cache_dir or str(workdir / ".cache"))
+    configs = study.configs()
+    workdir.mkdir(parents=True, exist_ok=True)
+
+    def tell(result: Any = None) -> None:
+        del result
+        if is_main():
+            whole = workdir / f"results.md.{os.getpid()}"
+            whole.write_text(markdown(study, configs, read_results(workdir)))
+            whole.replace(workdir / "results.md")
+
+    def train(config: Any, folder: Any) -> Any:
+        return train_config(config, folder, progress=not parsed.no_progress)
+
+    try:
+        with _sigterm_raises():
+            stopped_by = run_study(study, workdir, train=train, told=tell)
+            tell()
+            if is_main() and not parsed.no_plot:
+                draw(study, configs, read_results(workdir), workdir / "results.png")
+    except _Stopped:
+        stopped_by = signal.SIGTERM
+    if stopped_by is not None:
+        log.info("stopped by %s; the same command goes on", signal.Signals(stopped_by).name)
+        return EXIT_RESTART if stopped_by == signal.SIGTERM else 128 + stopped_by
+    if is_main():
+        print((workdir / "results.md").read_text())
+        for name in ("results.md", "results.jsonl", *(() if parsed.no_plot else ("results.png",))):
+            print(workdir / name)
+        sys.stdout.flush()
+    return 0
+
+
+def _cache_programs(folder: str) -> None:
+    """Keeps compiled programs in ``folder``, unless JAX was told of one already: seeds share theirs."""
+    import jax
+
+    if folder == "none" or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@contextlib.contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Has SIGTERM end the block where no training has a handler of its own that saves first."""
+    import jax
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise _Stopped
+
+    if jax.process_count() > 1:  # there jax.distributed listens for it
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
