@@ -45,7 +45,7 @@ def mistake(capsys, *argv):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["trian"], "unknown verb 'trian'; there are train, sample, evaluate, features, compare, describe"),
+        (["trian"], f"unknown verb 'trian'; there are {', '.join(VERBS)}. See"),
         (["describe"], "required: --config. See `jaxgan describe --help`."),
         (["describe", "--config=biggan_digits16", "--jsn"], "unrecognized arguments: --jsn"),
         (["describe", "--config=biggan_digit16"], "Did you mean biggan_digits16?"),

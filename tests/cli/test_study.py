@@ -1,0 +1,115 @@
+"""``jaxgan study``: mistakes, an interrupt, plans, and one real study of two variants and two seeds."""
+
+import importlib.util
+import json
+import logging
+import os
+import signal
+
+import jax
+import pytest
+
+from jaxgan.cli import plan, study_plan
+from jaxgan.cli.main import main
+from jaxgan.recipes import run as recipe_run
+from jaxgan.studies.results import read_results
+from jaxgan.training.errors import UserError
+from jaxgan.training.loop import Outcome
+
+TABLE1 = ["study", "biggan_table1"]
+SMOKE = [*TABLE1[:1], "biggan_table1:smoke", "--scale=digits"]
+
+
+@pytest.fixture(autouse=True)
+def unchanged(monkeypatch):
+    """What main sets for its process is put back."""
+    monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
+    level = logging.getLogger("jaxgan").level
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in names}
+    yield
+    logging.getLogger("jaxgan").setLevel(level)
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["study"], "required: FILE[:ARG]"),
+        (TABLE1, "--workdir=DIR is needed"),
+        ([*TABLE1, "--plan"], "--plan and --topology=CHIP:SHAPE go together"),
+        ([*TABLE1, "--workdir=w", "--price=2"], "--price and --json are for --plan"),
+        ([*TABLE1, "--workdir=w", "--seeds=a"], "--seeds=a: give whole numbers, such as 0,1,2"),
+        ([*TABLE1, "--workdir=w", "--scale=mnist"], "scale=mnist; choose from imagenet, cifar, digits"),
+        ([*TABLE1, "--workdir=w", "--variants=row10"], "no variant 'row10' in study 'biggan_table1'; there are row1"),
+        (["study", "biggan_table2", "--workdir=w"], "no study called 'biggan_table2'. Did you mean biggan_table1?"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_1(capsys, argv, message):
+    assert main(argv) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_sigterm_is_42_whether_or_not_a_training_is_under_way(monkeypatch, tmp_path, caplog):
+    argv = [*SMOKE, f"--workdir={tmp_path}", "--seeds=0", "--variants=row4,row5", "--no_plot", "--cache_dir=none"]
+    monkeypatch.setattr(recipe_run, "train_config", lambda *a, **k: Outcome(None, signal.SIGTERM, 1.0))
+    caplog.set_level(logging.INFO, "jaxgan")
+    assert main(argv) == 42
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminated(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("SIGTERM did not end the run")
+
+    monkeypatch.setattr(recipe_run, "train_config", terminated)
+    assert main(argv) == 42
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert "stopped by SIGTERM; the same command goes on" in caplog.text
+
+
+def test_plans_name_their_variant_and_what_cannot_be_laid_out(monkeypatch, capsys):
+    asked = []
+
+    def planned(config, topology, parsed):
+        asked.append((config.data.batch_size, topology, parsed.price))
+        if config.data.batch_size == 8:
+            raise UserError("8 images cannot be split")
+        return {"topology": topology, "fits": True}
+
+    monkeypatch.setattr(plan, "_plan", planned)
+    argv = [*SMOKE, "--plan", "--topology", "v5e:2x2", "--price=2", "--json", "--variants=row1-images,row4"]
+    assert main(argv) == 0
+    one, other = json.loads(capsys.readouterr().out)
+    assert asked == [(8, "v5e:2x2", 2.0), (64, "v5e:2x2", 2.0)]
+    assert one == {"variant": "row1-images", "label": "1: 256/64", "topology": "v5e:2x2", "error": one["error"]}
+    assert other["fits"] and other["variant"] == "row4"
+    monkeypatch.setattr(plan, "_plan", lambda *a: (_ for _ in ()).throw(UserError("no")))
+    assert main(argv) == 1
+
+
+@pytest.mark.slow
+def test_a_real_plan_of_a_tiny_row(capsys):
+    if importlib.util.find_spec("libtpu") is None:
+        pytest.skip("pip install jaxgan[tpu]: plans of TPUs are compiled by libtpu")
+    argv = [*SMOKE, "--plan", "--topology", "v5e:2x2", "--price=1", "--variants=row8", "--cache_dir=none"]
+    assert main(argv) == 0
+    head, _, row = capsys.readouterr().out.rstrip().splitlines()
+    assert head.split()[:2] == ["variant", "topology"] and row.startswith("8: 2048/96 shared skip-z ortho")
+    assert study_plan.__doc__
+
+
+@pytest.mark.slow
+def test_a_real_study_ends_in_a_table_and_a_plot(tmp_path, capsys):
+    argv = [*SMOKE, f"--workdir={tmp_path}", "--seeds=0,1", "--variants=row4,row5", "--no_progress"]
+    assert main(argv) == 0
+    out = capsys.readouterr().out
+    assert "## Matched images" in out and str(tmp_path / "results.png") in out
+    results = read_results(tmp_path)
+    assert [(r.variant, r.seed, r.status) for r in results] == [
+        (variant, seed, "finished") for seed in (0, 1) for variant in ("row4", "row5")
+    ]
+    assert all(0 <= r.scores["eval/tstr"] <= 1 and r.images_per_second > 0 for r in results)
+    assert (tmp_path / "row5" / "seed1" / "checkpoints").is_dir() and (tmp_path / "results.png").stat().st_size > 1000
+    lines = (tmp_path / "results.jsonl").read_text()
+    assert main(argv) == 0 and (tmp_path / "results.jsonl").read_text() == lines
