@@ -104,7 +104,7 @@ def test_the_run_folder_is_the_trainings(one_node):
         one_node.workdir_of(["--config=x"])
 
 
-STEPS, KILLS = 40, 6
+STEPS, KILLS = 30, 3
 
 
 def state_of(workdir: Path):
@@ -122,7 +122,7 @@ def children_of(pid: int) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_two_processes_killed_at_random_end_as_an_undisturbed_run(launch, tmp_path):
     environment = os.environ | {
         "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=1",
@@ -147,23 +147,23 @@ def test_two_processes_killed_at_random_end_as_an_undisturbed_run(launch, tmp_pa
         return max((int(p.name) for p in (workdir / "checkpoints").glob("[0-9]*") if p.name.isdigit()), default=0)
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(whole).wait(timeout=300) == 0, said(whole)
+    assert start(whole).wait(timeout=600) == 0, said(whole)
 
     rng, supervisor = random.Random(0), start(killed)
     for kill in range(KILLS):
-        target, deadline = newest(killed) + rng.randint(1, 3), time.monotonic() + 120
+        target, deadline = newest(killed) + rng.randint(1, 3), time.monotonic() + 400
         while newest(killed) < target or len(children_of(supervisor.pid)) < 2:
             assert supervisor.poll() is None and time.monotonic() < deadline, said(killed)
             time.sleep(0.02)
         # In turn: a process is killed, a process is told to stop, and the supervisor itself is.
         if kill % 3 == 2:
             supervisor.terminate()
-            assert supervisor.wait(timeout=120) == 42, said(killed)
+            assert supervisor.wait(timeout=400) == 42, said(killed)
             supervisor = start(killed)
         else:
             os.kill(rng.choice(children_of(supervisor.pid)), (signal.SIGKILL, signal.SIGTERM)[kill % 3])
     assert newest(killed) < STEPS, "every kill came before the end"
-    assert supervisor.wait(timeout=300) == 0, said(killed)
+    assert supervisor.wait(timeout=600) == 0, said(killed)
 
     one, other = state_of(whole), state_of(killed)
     assert int(one.step) == int(other.step) == STEPS

@@ -228,6 +228,15 @@ def test_crashes_are_requeued_and_without_a_checkpoint_only_so_often(cluster, st
     assert "exit code 137, and 1 restarts brought no checkpoint" in cluster.log(job)
 
 
+def test_the_processes_are_told_before_the_time_limit_and_the_job_is_requeued(cluster, stand_in):
+    program = stand_in("trap 'exit 42' TERM; while :; do sleep 0.1; done")
+    flags = ("--config=x", f"--workdir={cluster.folder}/none")
+    job = cluster.submit("--time=2", "--signal=TERM@100", jaxgan=program, flags=flags)
+    until(lambda: "exit code 42; back in the queue" in cluster.log(job), "not told", seconds=150)
+    until(lambda: cluster.field(job, "Restarts") == "1", "not requeued", seconds=30)
+    cluster.run("scancel", job)
+
+
 def test_a_cancelled_job_stays_cancelled(cluster, stand_in):
     program = stand_in("trap 'exit 42' TERM; while :; do sleep 0.1; done")
     job = cluster.submit(jaxgan=program, flags=("--config=x", f"--workdir={cluster.folder}/none"))

@@ -57,13 +57,15 @@ class Cloud:
         path = self.folder / "workers" / str(index) / name
         return path.read_text() if path.exists() else ""
 
-    def kill(self) -> None:
-        """Ends all that runs on the workers, at once."""
-        mark = f"FAKE_WORKER={self.folder}/".encode()
+    def kill(self, worker: str = "", command: bytes = b"") -> int:
+        """Ends what runs on the workers, or on one of them, by this command; returns how many processes."""
+        mark, killed = f"FAKE_WORKER={self.folder}/workers/{worker}".encode(), 0
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if mark in (process / "environ").read_bytes():
+                if mark in (process / "environ").read_bytes() and command in (process / "cmdline").read_bytes():
                     os.kill(int(process.name), signal.SIGKILL)
+                    killed += 1
+        return killed
 
 
 @pytest.fixture
@@ -147,7 +149,7 @@ def test_what_is_missing_is_said(cloud):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_two_workers_train_and_go_on_after_a_preemption(cloud):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -159,7 +161,7 @@ export XLA_FLAGS="--xla_backend_optimization_level=0 --xla_force_host_platform_d
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 exec {sys.executable} "$@" """,
     )
-    run, steps = cloud.folder / "bucket", 30
+    run, steps = cloud.folder / "bucket", 40
     watcher = cloud.start(
         *("resume", "--config=biggan_digits16:smoke", f"--workdir={run}", "--no_progress"),
         *(f"--config.training.steps={steps}", "--config.training.save_every=1", "--config.evaluation.tstr=false"),
@@ -169,11 +171,19 @@ exec {sys.executable} "$@" """,
         assert watcher.poll() is None, watcher.communicate()
         return max((record["step"] for record in read_metrics(run / "metrics.jsonl")), default=0)
 
-    until(lambda: step() >= 4, cloud, seconds=200)
+    until(lambda: step() >= 4, cloud, seconds=400)
+    # One process of one worker dies: the other worker's ends, and both supervisors start theirs again.
+    assert cloud.kill("1", b"-m\0jaxgan\0train") == 1
+    until(lambda: all("starting again" in cloud.worker(index, "run.log") for index in range(2)), cloud, seconds=400)
+    before = step()
+    until(lambda: step() > before, cloud, seconds=400)
+    assert cloud.run("status")[0] == "worker: running\n" * 2
+
+    # The whole TPU is taken.
     (cloud.folder / "state").write_text("SUSPENDED")
     cloud.kill()
     assert step() < steps
-    _, said = watcher.communicate(timeout=400)
+    _, said = watcher.communicate(timeout=600)
     assert watcher.returncode == 0, said
 
     verbs = [call[3] for call in cloud.calls() if call[2] == "queued-resources" and call[3] != "list"]
