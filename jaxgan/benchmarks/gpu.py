@@ -179,7 +179,7 @@ def sample_torch(config: Any, *, tiny: bool, steps: int) -> dict[str, Any]:
         seconds = []
         for _ in range(steps + 3):
             began = time.perf_counter()
-            draw(torch.randn(size, method.z_dim, device=device), labels)
+            draw(torch.randn(size, config.generator.z_dim, device=device), labels)
             synchronize(device)
             seconds.append(time.perf_counter() - began)
         rows.append({"batch_size": size, "images_per_second": round(size / statistics.median(seconds[3:]), 2)})

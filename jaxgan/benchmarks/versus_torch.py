@@ -149,7 +149,7 @@ def versus_sample(
         labels = torch.arange(batch_size, device=device) % method.num_classes
 
         def side() -> None:
-            draw(torch.randn(batch_size, method.z_dim, device=device), labels)
+            draw(torch.randn(batch_size, config.generator.z_dim, device=device), labels)
             synchronize(device)
 
         return side
