@@ -15,10 +15,10 @@ VERBS = {
     "evaluate": "score a trained run, or images against images",
     "features": "write the features of images",
     "compare": "put two results side by side, if their protocols are alike",
-    "plan": "say what a step would do on a TPU slice or GPUs: memory, time, cost",
     "bench": "measure the step, the sampler, the loader, or how work is shared over devices",
     "study": "run a grid of variants and seeds, as a table with spread and a plot",
     "describe": "print an experiment's config and sizes, without data or training",
+    "plan": "say what a step would do on a TPU slice or GPUs: memory, time, cost",
 }
 
 _USAGE = """usage: jaxgan VERB [options]
