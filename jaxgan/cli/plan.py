@@ -144,7 +144,7 @@ def _plan_analytic(config: Any, topology: Any, parsed: Any) -> dict[str, Any]:
 
 
 def _calibrate(config: Any, parsed: Any) -> int:
-    """Measures this machine's ceilings and the config's step; prints both beside the prediction."""
+    """Measures this machine's ceilings and the config's step in turn; prints both beside the prediction."""
     import jax
     import numpy as np
 
@@ -154,33 +154,29 @@ def _calibrate(config: Any, parsed: Any) -> int:
     from jaxgan.planner import calibrate
     from jaxgan.training.step import compile_step, init_state, make_step
 
-    topology = planner.local_topology(devices=1)
     mesh = make_mesh(devices=jax.devices()[:1])
-    traced, arguments, work = planned_step.trace_step(config, topology, mesh, parsed)
-    with jax.set_mesh(mesh):
-        compiled = planner.compile_program(traced.lower(), mesh, name=topology.name, cache_dir=None)
-    plan = planner.plan_compiled(work, compiled, arguments, planner.products(traced.jaxpr))
     experiment = recipes.build(config)
     stage = experiment.stages[0]
     state, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
     batch = host_to_global({name: np.zeros(x.shape, x.dtype) for name, x in stage.batch.items()}, mesh)
-    step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where, donate=False)
+    jitted = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where, donate=False)
+    calls = {name: probe.call for name, probe in calibrate.probes(calibrate.family_of(jax.devices()[0])).items()}
     with jax.set_mesh(mesh):
-        seconds = calibrate.median_seconds(
-            lambda: step(state, batch, jax.random.key(0)), repeats=parsed.calibrate_steps
+        executable = jitted.lower(state, batch, jax.random.key(0)).compile()
+        seconds = calibrate.timed(
+            calls | {"step": lambda: executable(state, batch, jax.random.key(0))}, repeats=parsed.calibrate_steps
         )
-    found = calibrate.compare(
-        plan,
-        kernels=plan["kernels"],
-        kernel_overhead_seconds=calibrate.kernel_seconds(),
-        measured_seconds=seconds,
-    )
-    ceilings = {"flops": dict(topology.chip.peak_flops), "bytes": topology.chip.hbm_bandwidth}
-    record = {"device": topology.chip.name, "cores": os.cpu_count(), "batch": work.batch, "ceilings": ceilings, **found}
-    if parsed.json:
-        print(json.dumps([plan | {"calibration": record}], indent=2))
-        return 0
-    print(json.dumps(record, indent=2))
+        topology = planner.local_topology(calibrate.hardware_from(seconds), devices=1)
+        traced, arguments, work = planned_step.trace_step(config, topology, mesh, parsed)
+    plan = planner.plan_compiled(work, planner.report_of(executable), arguments, planner.products(traced.jaxpr))
+    record = {
+        "device": topology.chip.name,
+        "cores": os.cpu_count(),
+        "batch": work.batch,
+        "ceilings": {"flops": dict(topology.chip.peak_flops), "bytes": topology.chip.hbm_bandwidth},
+        **calibrate.compare(plan, seconds),
+    }
+    print(json.dumps([plan | {"calibration": record}] if parsed.json else record, indent=2))
     return 0
 
 

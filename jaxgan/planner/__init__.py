@@ -3,7 +3,7 @@
 from jaxgan.planner import hlo, report
 from jaxgan.planner.arguments import Argument, list_arguments
 from jaxgan.planner.calibrate import local_topology
-from jaxgan.planner.compile import Compiled, compile_program
+from jaxgan.planner.compile import Compiled, compile_program, report_of
 from jaxgan.planner.estimate import Estimate, estimate
 from jaxgan.planner.flops import products
 from jaxgan.planner.hardware import HARDWARE, Hardware, hardware
@@ -43,6 +43,7 @@ __all__ = [
     "prepare_environment",
     "products",
     "report",
+    "report_of",
     "roofline",
     "topology_devices",
 ]

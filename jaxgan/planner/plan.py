@@ -253,6 +253,7 @@ def hardware_record(chip: Hardware) -> dict[str, Any]:
     """What the plan takes a device to be."""
     return {
         "chip": chip.name,
+        "family": chip.family,
         "peak_flops": dict(chip.peak_flops),
         "hbm_bytes": chip.hbm_bytes,
         "hbm_bandwidth": chip.hbm_bandwidth,
