@@ -57,7 +57,8 @@ class BatchNorm(nn.Module):
         var_var = self.variable("batch_stats", "var", jnp.ones, (features,), jnp.float32)
         wide = x.astype(jnp.float32)
         if train:
-            groups = self.groups or 1
+            # A network is initialised on any few rows.
+            groups = 1 if self.is_initializing() else self.groups or 1
             if x.shape[0] % groups:
                 raise ValueError(f"BatchNorm: {groups} groups do not divide a batch of {x.shape[0]}")
             rows = wide.reshape(groups, -1, features) if groups > 1 else wide.reshape(1, -1, features)
