@@ -29,6 +29,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgan.nn.resample import average_pool, upsample_nearest
+from jaxgan.parallel import platform
 
 FORMS = ("plain", "strided", "phases", "products")
 
@@ -74,13 +75,16 @@ def _shifted(x: Array, offset: int, axis: int) -> Array:
     return jnp.pad(moved, width)
 
 
-def _products(parts: list[list[Array]], taps: list[list[Array]], precision: Any) -> list[list[Array]]:
-    """Nine products [B, H, W, C] x [C, D], accumulated in float32 at least."""
-    dtype = parts[0][0].dtype
-    multiply = functools.partial(
-        jnp.matmul, precision=precision, preferred_element_type=jnp.promote_types(dtype, jnp.float32)
+def _multiply(x: Array, matrix: Array, precision: Any) -> Array:
+    """[B, H, W, C] x [C, D] -> [B, H, W, D], accumulated in float32 at least."""
+    # Of two axes: with four, XLA:CPU transposes what the gradient of the matrix multiplies, in twice the time.
+    rows = jnp.matmul(
+        x.reshape(-1, x.shape[-1]),
+        matrix.astype(x.dtype),
+        precision=precision,
+        preferred_element_type=jnp.promote_types(x.dtype, jnp.float32),
     )
-    return [[multiply(x, k.astype(dtype)) for x, k in zip(*row)] for row in zip(parts, taps)]
+    return rows.reshape(*x.shape[:-1], -1)
 
 
 def _interleave(phases: list[list[Array]]) -> Array:
@@ -92,10 +96,8 @@ def _interleave(phases: list[list[Array]]) -> Array:
 def _upsample_products(x: Array, kernel: Array, precision: Any) -> Array:
     rows = (_shifted(x, -1, 1) - x, x, _shifted(x, 1, 1) - x)
     parts = [[_shifted(row, -1, 2) - row, row, _shifted(row, 1, 2) - row] for row in rows]
-    p = _products(parts, _product_taps(kernel), precision)
-    return _interleave(
-        [[p[i][j] + p[i][1] + p[1][j] + p[1][1] for j in (0, 2)] for i in (0, 2)],
-    ).astype(x.dtype)
+    p = [[_multiply(part, tap, precision) for part, tap in zip(*row)] for row in zip(parts, _product_taps(kernel))]
+    return _interleave([[p[i][j] + p[i][1] + p[1][j] + p[1][1] for j in (0, 2)] for i in (0, 2)]).astype(x.dtype)
 
 
 def _downsample_products(x: Array, kernel: Array, precision: Any) -> Array:
@@ -109,8 +111,8 @@ def _downsample_products(x: Array, kernel: Array, precision: Any) -> Array:
 
     parts = [part for row in combine(x, 1) for part in combine(row, 2)]
     taps = [tap for row in _product_taps(kernel) for tap in row]
-    # Side by side the nine are one product, which sums them too.
-    return _products([[jnp.concatenate(parts, -1)]], [[jnp.concatenate(taps, 0)]], precision)[0][0].astype(x.dtype)
+    products = [_multiply(part, tap, precision) for part, tap in zip(parts, taps)]
+    return functools.reduce(jnp.add, products).astype(x.dtype)
 
 
 def _space_to_depth(x: Array) -> Array:
@@ -214,15 +216,6 @@ def linen_hooks(function: Callable[..., Array], *, form: str) -> dict[str, Any]:
     return {"conv_general_dilated": convolve, "promote_dtype": _in_own_dtype}
 
 
-def platform() -> str:
-    """'cpu', 'gpu' or 'tpu': that of the mesh around the code being traced, or the default backend's where none is set.
-
-    Planning compiles for a TPU on a machine that has none: there the mesh knows.
-    """
-    device = jax.sharding.get_abstract_mesh().abstract_device
-    return jax.default_backend() if device is None else device.platform
-
-
 def choose_form(resample: str) -> str:
     """The form that ``resample`` asks for: one of ``FORMS``, or 'auto' for the measured rule of docs/resampling.md.
 
@@ -230,7 +223,7 @@ def choose_form(resample: str) -> str:
       ValueError: on another word.
     """
     if resample == "auto":
-        return "products" if platform() == "cpu" else "phases"
+        return {"cpu": "products", "tpu": "strided"}.get(platform(), "plain")
     if resample not in FORMS:
         raise ValueError(f"resample={resample!r}; choose from auto, {', '.join(FORMS)}")
     return resample

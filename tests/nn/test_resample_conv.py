@@ -5,16 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
+from flax import traverse_util
 from jax.sharding import AbstractDevice, AbstractMesh
 
-from jaxgan.nn import ConditionalBatchNorm, Conv, DownBlock, UpBlock, UpBottleneck, average_pool, upsample_nearest
-from jaxgan.nn.resample_conv import FORMS, choose_form, conv_downsample, linen_hooks, platform, upsample_conv
+from jaxgan.networks import biggan, biggan_deep
+from jaxgan.nn import average_pool, upsample_nearest
+from jaxgan.nn.resample_conv import FORMS, choose_form, conv_downsample, linen_hooks, upsample_conv
 
 FUSED = [form for form in FORMS if form != "plain"]
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(3, 3, 5, 4))
 SHAPES = {upsample_conv: (2, 3, 4, 5), conv_downsample: (2, 6, 8, 5)}
-CONDITION = np.ones((2, 3), np.float32)
 
 
 def written_out(function, x, kernel):
@@ -32,10 +33,11 @@ def test_forms_and_their_gradients_are_equal_at_borders_too(function):
         cotangent = jnp.asarray(RNG.normal(size=expected.shape))
         gradients = backward(cotangent)
         for form in FORMS:
-            out, backward = jax.vjp(functools.partial(function, form=form), x, kernel)
+            apply = functools.partial(function, form=form)
+            out, got = jax.jit(lambda y, a=apply: (a(x, kernel), jax.vjp(a, x, kernel)[1](y)))(cotangent)
             assert out.dtype == jnp.float64
             np.testing.assert_allclose(out, expected, atol=1e-13, err_msg=form)
-            for gradient, wanted in zip(backward(cotangent), gradients):
+            for gradient, wanted in zip(got, gradients):
                 np.testing.assert_allclose(gradient, wanted, atol=1e-12, err_msg=form)
 
 
@@ -79,48 +81,47 @@ def test_a_layer_with_a_stride_of_its_own_is_refused():
         layer.init(jax.random.key(0), jnp.zeros((1, 4, 4, 5)))
 
 
-def blocks(resample):
-    conv = functools.partial(Conv, kernel_init=nn.initializers.normal(0.3), bias_init=nn.initializers.normal(0.3))
-    norm = functools.partial(ConditionalBatchNorm, kernel_init=nn.initializers.normal(0.3))
-    x, even = RNG.normal(size=(2, 3, 4, 8)).astype(np.float32), RNG.normal(size=(2, 4, 6, 8)).astype(np.float32)
-    up = functools.partial(UpBlock(6, conv, norm, resample=resample).apply, x=x, condition=CONDITION, train=True)
-    narrow = UpBottleneck(6, conv, norm, upsample=True, ratio=2, resample=resample)
-    down = [DownBlock(6, conv, preactivation=p, resample=resample) for p in (True, False)]
-    return {
-        "up": (UpBlock(6, conv, norm, resample=resample), (x, CONDITION), {"train": True}, up),
-        "up_bottleneck": (narrow, (x, CONDITION), {"train": True}, None),
-        "down": (down[0], (even,), {}, None),
-        "down_first": (down[1], (even,), {}, None),
-    }
+NETWORKS = {
+    "generator": (functools.partial(biggan.Generator, 5, resolution=16, ch=8, z_dim=12, shared_dim=6), (12,)),
+    "discriminator": (functools.partial(biggan.Discriminator, 5, resolution=16, ch=8), (16, 16, 3)),
+    "deep_generator": (
+        functools.partial(biggan_deep.Generator, 5, resolution=32, ch=8, depth=1, z_dim=6, shared_dim=6),
+        (6,),
+    ),
+}
 
 
-@pytest.mark.parametrize("name", ["up", "up_bottleneck", "down", "down_first"])
-def test_blocks_keep_their_variables_and_values_and_move_u_alike(name):
-    plain, inputs, options, _ = blocks("plain")[name]
-    variables = plain.init(jax.random.key(0), *inputs, **options)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_whole_networks_keep_their_variables_and_values_and_move_u_alike(name):
+    make, shape = NETWORKS[name]
+    labels = jnp.array([0, 3])
 
-    def run(block, params):
-        out, moved = block.apply({**variables, "params": params}, *inputs, mutable=["spectral"], **options)
-        return (out * jnp.cos(jnp.arange(out.size).reshape(out.shape))).sum(), (out, moved)
+    def run(form, variables):
+        network = make(attention=(), resample=form)
+        return network.apply(variables, first, labels, train=True, mutable=["batch_stats", "spectral"])
 
-    both = jax.value_and_grad(run, argnums=1, has_aux=True)
-    (_, expected), gradients = both(plain, variables["params"])
+    def shapes(form):
+        init = functools.partial(make(attention=(), resample=form).init, train=True)
+        return jax.eval_shape(init, jax.random.key(0), first, labels)
+
+    first = jnp.asarray(RNG.normal(size=(2, *shape)), jnp.float32)
+    flat = traverse_util.flatten_dict(shapes("plain"))
+    values = {path: 0.3 * RNG.normal(size=leaf.shape).astype(np.float32) for path, leaf in flat.items()}
+    variables = traverse_util.unflatten_dict({k: np.abs(v) if k[-1] == "var" else v for k, v in values.items()})
+    expected = jax.jit(functools.partial(run, "plain"))(variables)
+    assert np.std(expected[0]) > 0.01
     for form in FUSED:
-        block = blocks(form)[name][0]
-        fresh = jax.eval_shape(functools.partial(block.init, **options), jax.random.key(0), *inputs)
-        assert jax.tree.map(jnp.shape, fresh) == jax.tree.map(jnp.shape, variables)
-        (_, got), moved = both(block, variables["params"])
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), got, expected)
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3), moved, gradients)
+        assert jax.tree.map(jnp.shape, shapes(form)) == jax.tree.map(jnp.shape, shapes("plain"))
+        got = jax.jit(functools.partial(run, form))(variables)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), got, expected)
 
 
 def test_auto_follows_the_mesh_that_is_traced_for_before_the_machine():
-    assert platform() == "cpu"
-    here = choose_form("auto")
-    tpu = AbstractMesh((1,), ("data",), abstract_device=AbstractDevice("TPU v5 lite", 1, "tpu"))
-    with jax.sharding.use_abstract_mesh(tpu):
-        assert platform() == "tpu"
-        assert choose_form("auto") != here
-        assert choose_form("plain") == "plain"
+    assert (platform(), choose_form("auto")) == ("cpu", "products")
+    for name, form in (("tpu", "strided"), ("gpu", "plain")):
+        mesh = AbstractMesh((1,), ("data",), abstract_device=AbstractDevice("a kind", None, name))
+        with jax.sharding.use_abstract_mesh(mesh):
+            assert (platform(), choose_form("auto")) == (name, form)
+            assert choose_form("phases") == "phases"
     with pytest.raises(ValueError, match="auto, plain"):
         choose_form("fastest")
