@@ -11,6 +11,7 @@ from jax.sharding import AbstractDevice, AbstractMesh
 from jaxgan.networks import biggan, biggan_deep
 from jaxgan.nn import average_pool, upsample_nearest
 from jaxgan.nn.resample_conv import FORMS, choose_form, conv_downsample, linen_hooks, upsample_conv
+from jaxgan.parallel import platform
 
 FUSED = [form for form in FORMS if form != "plain"]
 RNG = np.random.default_rng(0)
