@@ -9,7 +9,7 @@ from jaxgan.training.errors import UserError
 log = logging.getLogger("jaxgan")
 
 # What to change where a program does not fit, in the order in which it is tried: what costs least comes first.
-_CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
+CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("2 micro-batches", {"method.accumulate": 2}),
     ("4 micro-batches", {"method.accumulate": 4}),
     ("8 micro-batches", {"method.accumulate": 8}),
@@ -138,13 +138,13 @@ def changes_that_help(config: Any, plan: dict[str, Any]) -> list[dict[str, Any]]
 
     devices, sizes = plan["devices"], plan["mesh"]
     rest = plan["peak_hbm_bytes"] - sum(argument.bytes for argument in state_arguments(config, sizes))
-    base = planner.estimate(trace_part(config, sizes["data"] * sizes["fsdp"]).jaxpr).peak_bytes
+    base = plan["estimated_peak_bytes"]
     batch = config.data.batch_size
     smaller: list[tuple[str, dict[str, Any]]] = [
         (f"a batch of {batch // k}", {"data.batch_size": batch // k}) for k in (2, 4)
     ]
     found = []
-    for text, values in [*_CHANGES, *smaller]:
+    for text, values in [*CHANGES, *smaller]:
         changed = from_json(json.loads(config.to_json()))
         keys = [(*key.split("."), value) for key, value in values.items()]
         if any(key not in changed[section] for section, key, _ in keys):

@@ -30,7 +30,7 @@ class Work(NamedTuple):
       chips: how many.
       mesh: axis -> size.
       batch: images of one play.
-      images_per_step: real images that a step takes.
+      images_per_step: images of one play, as the trainer counts images a second.
       steps: of the whole run.
       price: of a chip for an hour; None where not known.
     """
@@ -87,9 +87,12 @@ def plan_compiled(
     program = analyse(compiled.text)
     costs = varying_costs(program, [argument.axes for argument in match(program.module, arguments)], work.mesh)
     exchanges = list_exchanges(program, work.devices)
+    flops = program.flops_by_type()
+    if chip.family == "gpu":  # XLA calls libraries there, whose products are not in the program's text
+        flops = {name: round(count / work.devices) for name, count in analytic.by_type(list(products)).items()}
     bound = roofline(
         chip,
-        flops=program.flops_by_type(),
+        flops=flops,
         hbm_bytes=program.total("hbm_bytes"),
         exchanges=[exchange for _, exchange in exchanges],
         devices=work.devices,
@@ -99,7 +102,7 @@ def plan_compiled(
         bound,
         fits=True,
         peak=compiled.peak_bytes,
-        flops=program.total("flops"),
+        flops=sum(flops.values()),
         moved=program.total("hbm_bytes"),
         collectives=collectives_table(exchanges),
         products=products,
@@ -181,6 +184,7 @@ def plan_analytic(
         "note": "not compiled: traffic and memory are estimated from the program's trace (docs/planning.md has the "
         "rules and their error), exchanges are those of gradients alone",
         "hbm_bytes": in_order({**held, BOTH: guess.peak_bytes}),
+        "estimated_peak_bytes": guess.peak_bytes,
         "replicated_flops": max(1 - whole / done, 0.0) if done else 0.0,
     }
 
