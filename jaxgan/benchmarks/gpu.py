@@ -21,13 +21,14 @@ from typing import Any
 
 from jaxgan.recipes.config_file import load, split_overrides
 from jaxgan.training.errors import UserError
+from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 PARTS = ("train_jaxgan", "train_torch", "sample_jaxgan", "sample_torch")
 FORM = "compile_channels_last"
 CONFIG = "biggan_imagenet128"
 _TINY = (
-    "generator.resolution=32 discriminator.resolution=32 data.image_size=(16,16) generator.bottom=(2,2) generator.ch=8 "
-    "discriminator.ch=8 generator.z_dim=16 generator.attention=(16,) discriminator.attention=(16,) "
+    "generator.resolution=16 discriminator.resolution=16 data.image_size=(8,8) generator.bottom=(2,2) generator.ch=8 "
+    "discriminator.ch=8 generator.z_dim=12 generator.attention=() discriminator.attention=() "
     "generator.num_classes=10 discriminator.num_classes=10 method.d_steps=1"
 )
 
@@ -98,8 +99,8 @@ def train_jaxgan(config: Any, *, tiny: bool, steps: int) -> dict[str, Any]:
     return record | {"bytes_limit": int(limit)}
 
 
-def train_torch(config: Any, *, batch: int, tiny: bool, steps: int) -> dict[str, Any]:
-    """torch.compile's step at our batch, or the next smaller one that fits."""
+def train_torch(config: Any, *, batch: int, form: str, tiny: bool, steps: int) -> dict[str, Any]:
+    """PyTorch's step at our batch, or the next smaller one that fits."""
     import numpy as np
     import torch
 
@@ -113,7 +114,7 @@ def train_torch(config: Any, *, batch: int, tiny: bool, steps: int) -> dict[str,
     def attempt(batch: int) -> dict[str, Any]:
         config.data.batch_size = batch
         experiment = recipes.build(config)
-        run = run_like(config, experiment.stages[0].method, FORM, device=device)
+        run = run_like(config, experiment.stages[0].method, form, device=device)
         images, labels = run.place(random_batch(experiment, config.generator.num_classes))
         seconds = []
         for _ in range(steps + 3):
@@ -123,6 +124,7 @@ def train_torch(config: Any, *, batch: int, tiny: bool, steps: int) -> dict[str,
             seconds.append(time.perf_counter() - began)
         median = float(np.median(seconds[3:]))
         record = {
+            "form": form,
             "batch_size": batch,
             "first_step_seconds": round(seconds[0], 1),
             "step_milliseconds": round(1e3 * median, 2),
@@ -163,8 +165,8 @@ def sample_jaxgan(config: Any, *, tiny: bool, steps: int) -> dict[str, Any]:
     return {"rows": record["rows"]}
 
 
-def sample_torch(config: Any, *, tiny: bool, steps: int) -> dict[str, Any]:
-    """torch.compile's sampler, in bfloat16 weights with folded spectral norms."""
+def sample_torch(config: Any, *, form: str, tiny: bool, steps: int) -> dict[str, Any]:
+    """PyTorch's sampler, in bfloat16 weights with folded spectral norms."""
     import torch
 
     from jaxgan import recipes
@@ -173,7 +175,7 @@ def sample_torch(config: Any, *, tiny: bool, steps: int) -> dict[str, Any]:
     device, rows = torch_device(tiny), []
     torch.backends.cudnn.benchmark = True
     method = recipes.build(config).stages[0].method
-    draw = run_like(config, method, FORM, device=device).sampler()
+    draw = run_like(config, method, form, device=device).sampler()
     for size in sample_sizes(tiny):
         labels = torch.arange(size, device=device) % method.num_classes
         seconds = []
@@ -183,25 +185,25 @@ def sample_torch(config: Any, *, tiny: bool, steps: int) -> dict[str, Any]:
             synchronize(device)
             seconds.append(time.perf_counter() - began)
         rows.append({"batch_size": size, "images_per_second": round(size / statistics.median(seconds[3:]), 2)})
-    return {"rows": rows}
+    return {"form": form, "rows": rows}
 
 
-def _part(name: str, overrides: Sequence[tuple[str, str]], *, config: str, tiny: bool, steps: int, batch: int) -> None:
+def _part(parsed: argparse.Namespace, overrides: Sequence[tuple[str, str]]) -> None:
     """Runs one part in this process and prints its record as the last line."""
     import jax
 
-    from jaxgan.training.xla_flags import fast_cpu_convolutions
-
     fast_cpu_convolutions()
-    if not tiny and name.endswith("jaxgan") and jax.default_backend() == "cpu":
+    if not parsed.tiny and parsed.part.endswith("jaxgan") and jax.default_backend() == "cpu":
         raise UserError("jax sees no GPU: install jaxgan[cuda13] (or cuda12), or try the code with --tiny")
-    chosen = load(config, settings(overrides, tiny=tiny))
-    if name == "train_torch":
-        record = train_torch(chosen, batch=batch, tiny=tiny, steps=steps)
-    else:
-        parts = {"train_jaxgan": train_jaxgan, "sample_jaxgan": sample_jaxgan, "sample_torch": sample_torch}
-        record = parts[name](chosen, tiny=tiny, steps=steps)
-    print(json.dumps(record))
+    config = load(parsed.config, settings(overrides, tiny=parsed.tiny))
+    common: dict[str, Any] = dict(tiny=parsed.tiny, steps=parsed.steps)
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "train_jaxgan": lambda: train_jaxgan(config, **common),
+        "train_torch": lambda: train_torch(config, batch=parsed.batch, form=parsed.form, **common),
+        "sample_jaxgan": lambda: sample_jaxgan(config, **common),
+        "sample_torch": lambda: sample_torch(config, form=parsed.form, **common),
+    }
+    print(json.dumps(parts[parsed.part]()))
 
 
 def run_parts(command: Sequence[str], *, seconds: float, default_batch: int) -> dict[str, Any]:
@@ -245,23 +247,18 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--config", default=CONFIG, help=f"default {CONFIG}")
     parser.add_argument("--tiny", action="store_true", help="tiny widths, on any device: to try the code")
+    parser.add_argument("--form", default=FORM, help=f"of PyTorch's, as versus_torch names them (default {FORM})")
     parser.add_argument("--steps", type=int, default=20, help="timed steps and draws (default 20)")
     parser.add_argument("--seconds", type=float, default=570.0, help="for everything (default 570)")
     parser.add_argument("--part", choices=PARTS, default=None, help="one part alone, in this process")
     parser.add_argument("--batch", type=int, default=256, help="of torch's step, where ours gave none (default 256)")
     parsed = parser.parse_args(rest)
     if parsed.part is not None:
-        _part(
-            parsed.part,
-            overrides,
-            config=parsed.config,
-            tiny=parsed.tiny,
-            steps=parsed.steps,
-            batch=parsed.batch,
-        )
+        _part(parsed, overrides)
         return 0
     command = [sys.executable, "-m", "jaxgan.benchmarks.gpu", f"--config={parsed.config}", f"--steps={parsed.steps}"]
-    command += ["--tiny"] * parsed.tiny + [f"--config.{key}={text}" for key, text in overrides]
+    command += [f"--form={parsed.form}", *["--tiny"] * parsed.tiny]
+    command += [f"--config.{key}={text}" for key, text in overrides]
     record = run_parts(command, seconds=parsed.seconds, default_batch=parsed.batch)
     print(json.dumps(record, indent=2))
     return 1 if any("error" in record[name] for name in PARTS) else 0

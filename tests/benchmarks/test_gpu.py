@@ -1,6 +1,9 @@
+import subprocess
+
 import pytest
 
-from jaxgan.benchmarks.gpu import PARTS, largest, predicted_fit, run_parts
+from jaxgan.benchmarks import gpu
+from jaxgan.benchmarks.gpu import largest, predicted_fit
 from jaxgan.training.errors import UserError
 
 
@@ -23,20 +26,21 @@ def test_the_largest_batch_that_fits_is_found():
         largest((64,), lambda batch: batch / 0)
 
 
-def test_parts_that_fail_or_take_too_long_are_named_and_the_others_kept(tmp_path):
-    import sys
+def test_parts_that_fail_or_take_too_long_are_named_and_the_others_kept(monkeypatch):
+    given = {}
 
-    script = tmp_path / "part.py"
-    script.write_text(
-        "import json, sys, time\n"
-        "part = sys.argv[1].removeprefix('--part=')\n"
-        "if part == 'sample_torch': time.sleep(60)\n"
-        "if part == 'sample_jaxgan': sys.exit('no card')\n"
-        "speed = {'train_jaxgan': 30.0, 'train_torch': 20.0}[part]\n"
-        "print(json.dumps({'batch_size': 7, 'images_per_second': speed, 'given': sys.argv[2]}))\n"
-    )
-    record = run_parts([sys.executable, str(script)], seconds=2.0, default_batch=5)
-    assert record["train_jaxgan"]["given"] == "--batch=5" and record["train_torch"]["given"] == "--batch=7"
+    def run(command, *, timeout, **options):
+        part = command[1].removeprefix("--part=")
+        given[part] = command[2]
+        if part == "sample_torch":
+            raise subprocess.TimeoutExpired(command, timeout)
+        if part == "sample_jaxgan":
+            return subprocess.CompletedProcess(command, 1, "", "no card")
+        speed = {"train_jaxgan": 30.0, "train_torch": 20.0}[part]
+        return subprocess.CompletedProcess(command, 0, f'log\n{{"batch_size": 7, "images_per_second": {speed}}}\n', "")
+
+    monkeypatch.setattr(gpu.subprocess, "run", run)
+    record = gpu.run_parts(["program"], seconds=2.0, default_batch=5)
+    assert given["train_jaxgan"] == "--batch=5" and given["train_torch"] == "--batch=7"
     assert record["train_ratio"] == 1.5 and "sample_ratios" not in record
-    assert "no card" in record["sample_jaxgan"]["error"] and "cut off" in record["sample_torch"]["error"]
-    assert set(PARTS) < set(record)
+    assert record["sample_jaxgan"] == {"error": "no card"} and "cut off: 2 s" in record["sample_torch"]["error"]
