@@ -44,7 +44,7 @@ def pairwise(table):
     return chosen
 
 
-ALWAYS = pairwise(TABLE)
+ALWAYS = pairwise(TABLE)[:6]
 
 
 def experiment_of(row):
