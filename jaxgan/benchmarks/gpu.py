@@ -106,8 +106,9 @@ def train_torch(config: Any, *, batch: int, form: str, tiny: bool, steps: int) -
 
     from jaxgan import recipes
     from jaxgan.benchmarks.compiled import random_batch
-    from jaxgan.benchmarks.torch_training import run_like, synchronize
+    from jaxgan.benchmarks.torch_training import check_step, run_like, synchronize
 
+    check_step(config)
     device = torch_device(tiny)
     torch.backends.cudnn.benchmark = True
 
@@ -265,4 +266,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except UserError as mistake:
+        sys.exit(f"gpu: {mistake}")

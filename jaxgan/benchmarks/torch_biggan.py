@@ -29,7 +29,7 @@ class Spectral(nn.Module):
     def __init__(self, shape: Sequence[int], eps: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(*shape))
-        nn.init.orthogonal_(self.weight)
+        nn.init.normal_(self.weight, std=0.02)  # as :func:`jaxgan.benchmarks.compiled.quick_weights`
         self.eps, self.folded = eps, False
         self.register_buffer("u", F.normalize(torch.randn(shape[0]), dim=0))
 
@@ -226,7 +226,7 @@ class Generator(nn.Module):
         self.chunk = z_dim // len(widths)
         bn: tuple[float, bool] = (bn_eps, move_without_gradient)
         self.shared = nn.Embedding(num_classes, shared_dim)
-        nn.init.orthogonal_(self.shared.weight)
+        nn.init.normal_(self.shared.weight, std=0.02)
         self.seed = Linear(self.chunk, self.bottom[0] * bottom[0] * bottom[1], eps=sn_eps)
         self.attended = [4 * 2 ** (i + 1) in attention for i in range(len(widths) - 1)]
         for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):

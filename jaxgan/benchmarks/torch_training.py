@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jaxgan.benchmarks.torch_biggan import Discriminator, Generator, Spectral, networks_like
+from jaxgan.training.errors import UserError
 
 # Name -> (memory format, compiled by torch.compile in its default mode).
 FORMS: dict[str, tuple[torch.memory_format, bool]] = {
@@ -44,11 +45,6 @@ class TorchRun:
     def __post_init__(self) -> None:
         if self.form not in FORMS:
             raise ValueError(f"unknown form {self.form!r}; choose from {', '.join(FORMS)}")
-        if self.method.orthogonal_weight or self.method.r1_weight:
-            raise ValueError(
-                "the torch side has no orthogonal regularisation and no R1: set --config.method.orthogonal_weight=0 "
-                "and --config.method.r1_weight=0"
-            )
         self.layout, compiled = FORMS[self.form]
         nets = networks_like(
             self.method.generator,
@@ -131,6 +127,17 @@ class TorchRun:
                 return ((images + 1.0) * 127.5).round_().clamp_(0, 255).to(torch.uint8)
 
         return draw
+
+
+def check_step(config: Any) -> None:
+    """Raises UserError where a config's step has what the torch side's has not."""
+    method = config.method
+    if method.orthogonal_weight or method.r1_weight or method.loss != "hinge":
+        raise UserError(
+            f"the torch side's step has the hinge loss and no penalties; the config has loss={method.loss}, "
+            f"orthogonal_weight={method.orthogonal_weight}, r1_weight={method.r1_weight}: set "
+            "--config.method.loss=hinge --config.method.orthogonal_weight=0 --config.method.r1_weight=0"
+        )
 
 
 def run_like(config: Any, method: Any, form: str, *, device: str) -> TorchRun:

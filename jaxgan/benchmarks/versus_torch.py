@@ -25,7 +25,7 @@ import torch
 
 from jaxgan import recipes
 from jaxgan.benchmarks.compiled import compile_sampling, compile_training, fresh_nets, quick_weights, random_batch
-from jaxgan.benchmarks.torch_training import FORMS, run_like, synchronize
+from jaxgan.benchmarks.torch_training import FORMS, check_step, run_like, synchronize
 from jaxgan.recipes.config_file import load, split_overrides
 from jaxgan.training.errors import UserError
 from jaxgan.training.xla_flags import fast_cpu_convolutions
@@ -107,6 +107,7 @@ def take_turns(ours: Side, theirs: dict[str, Side], *, rounds: int) -> dict[str,
 
 def versus_train(config: Any, *, forms: Sequence[str], rounds: int, device: str = "cpu") -> dict[str, Any]:
     """Paired training steps; networks compute in ``config.generator.dtype`` on both sides."""
+    check_step(config)
     training = compile_training(config)
     method = training.experiment.stages[0].method
     host = random_batch(training.experiment, config.generator.num_classes)
@@ -218,4 +219,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except UserError as mistake:
+        sys.exit(f"versus_torch: {mistake}")
