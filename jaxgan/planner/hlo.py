@@ -11,7 +11,7 @@ out what lies in on-chip memory and adds the padding of tiled layouts, where the
 import collections
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from jaxgan.planner.groups import groups_text
@@ -56,12 +56,14 @@ class Collective:
       bytes: of the whole operand of a device, or of its whole result where that is larger (all-gather), each time.
       groups: the text of its groups of devices.
       op_name: the JAX operation that it came from.
+      channel: the text of its channel, empty where it has none.
     """
 
     kind: str
     bytes: int
     groups: str
     op_name: str
+    channel: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,8 +144,19 @@ def analyse(text: str) -> Program:
       ValueError: where the text is no compiled program.
     """
     counter = _Counter(parse(text))
-    costs = tuple(counter.run(counter.module.entry, 1))
+    costs = tuple(_each_exchange_once(counter.run(counter.module.entry, 1)))
     return Program(counter.module, costs, tuple(counter.loops.items()), tuple(counter.conditionals))
+
+
+def _each_exchange_once(costs: list[Cost]) -> Iterator[Cost]:
+    """TPU programs hide an exchange behind several fusions, each of which names it whole: its channel says that it is
+    one.
+    """
+    seen: set[str] = set()
+    for cost in costs:
+        new = tuple(c for c in cost.collectives if not c.channel or c.channel not in seen)
+        seen |= {c.channel for c in new}
+        yield dataclasses.replace(cost, collectives=new)
 
 
 class _Work(NamedTuple):
@@ -218,7 +231,9 @@ class _Counter:
             if opcode.endswith("-start") and kind != "all-reduce":
                 results -= operands  # the result of a start holds the operands too
             groups = groups_text(instruction.attributes) or ""
-            return _Work({}, 0, "", (Collective(kind, max(operands, results), groups, instruction.op_name),))
+            channel = instruction.attribute("channel_id") or ""
+            made = Collective(kind, max(operands, results), groups, instruction.op_name, channel)
+            return _Work({}, 0, "", (made,))
         if opcode == "fusion":
             inner = self.module.computations[(instruction.attribute("calls") or "").lstrip("%")]
             if inner.name not in self._inner:

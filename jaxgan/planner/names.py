@@ -107,8 +107,9 @@ def cause_of(kind: str, op_name: str) -> str:
     if kind == "collective-permute":
         return "halos and shifts"
     if kind == "all-gather":
-        # Whole weights are asked for by a constraint; a loop's name is what is left of one that was moved out of it.
-        whole = name.operation in ("sharding_constraint", "while") or not name.layer
+        # Whole weights are asked for by a constraint, or by the layer that normalises them; a loop's name is what is
+        # left of one that was moved out of it.
+        whole = name.operation in ("sharding_constraint", "while") or not name.layer or ".param/" in op_name
         return "weights gathered" if whole else "activations gathered"
     if kind == "reduce-scatter":
         return "gradients"

@@ -127,3 +127,28 @@ def test_three_times_round_a_loop_is_three_times_the_work():
     assert one.total("flops") == 2 * 8 * 16 * 16
     assert three.total("flops") == 3 * one.total("flops")
     assert [count for _, count in three.loops] == [3]
+
+
+HIDDEN = """HloModule hidden, is_scheduled=true
+
+%begins (p: f32[8]) -> f32[32] {
+  %p = f32[8]{0} parameter(0)
+  ROOT %g = f32[32]{0} all-gather(%p), channel_id=7, replica_groups=[1,4]<=[4], dimensions={0}
+}
+
+%goes_on (q: f32[8]) -> f32[32] {
+  %q = f32[8]{0} parameter(0)
+  ROOT %h = f32[32]{0} all-gather(%q), channel_id=7, replica_groups=[1,4]<=[4], dimensions={0}
+}
+
+ENTRY %main (x: f32[8]) -> f32[32] {
+  %x = f32[8]{0} parameter(0)
+  %first = f32[32]{0} fusion(%x), kind=kCustom, calls=%begins
+  ROOT %second = f32[32]{0} fusion(%x), kind=kCustom, calls=%goes_on
+}
+"""
+
+
+def test_an_exchange_hidden_behind_two_fusions_is_one():
+    found = [collective for cost in hlo.analyse(HIDDEN).costs for collective in cost.collectives]
+    assert [(c.kind, c.bytes, c.channel) for c in found] == [("all-gather", 128, "7")]

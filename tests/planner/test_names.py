@@ -36,6 +36,8 @@ def test_layers_and_passes(op_name, layer, which):
         ("all-reduce", f"{STEP}/transpose(jvp(Generator))/block_0/norm_0/gain/dot_general", "gradients"),
         ("all-reduce", f"{STEP}/reduce_sum", "losses and norms"),
         ("all-gather", f"{STEP}/jvp()/sharding_constraint", "weights gathered"),
+        ("all-gather", f"{STEP}/jvp(Generator)/block_0/conv_0/conv_0.param/div", "weights gathered"),
+        ("all-gather", f"{STEP}/jvp(Generator)/block_0/conv_0/conv_general_dilated", "activations gathered"),
         ("reduce-scatter", "", "gradients"),
         ("collective-permute", "", "halos and shifts"),
     ],
