@@ -119,7 +119,7 @@ def ahead_of_time(
         where = SingleDeviceSharding(device)
         arguments = [jax.ShapeDtypeStruct(s.shape, s.dtype, sharding=where) for s in layer.shapes(batch_size, dtype)]
         step = jax.jit(functools.partial(_both, functools.partial(layer.function, form=form)))
-        program = analyse(step.lower(*arguments).compile().as_text())
+        program = analyse(step.lower(*arguments).compile().as_text() or "")
         record[form] = {
             "gflop": round(program.total("flops") / 1e9, 2),
             "hbm_mb": round(program.total("hbm_bytes") / 1e6, 1),
