@@ -40,9 +40,8 @@ class Result(NamedTuple):
 
 def read_results(workdir: epath.PathLike) -> list[Result]:
     """The lines of a study's results.jsonl, in order; none where there is no such file."""
-    return [
-        Result(**{name: r[name] for name in Result._fields}) for r in read_metrics(epath.Path(workdir) / "results.jsonl")
-    ]
+    records = read_metrics(epath.Path(workdir) / "results.jsonl")
+    return [Result(**{name: r[name] for name in Result._fields}) for r in records]
 
 
 def add_result(workdir: epath.PathLike, result: Result) -> None:
