@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxgan import recipes
-from jaxgan.evaluation.sampling import SampleImages
+from jaxgan.evaluation.sampling import SampleImages, fold_networks
 from jaxgan.parallel import BATCH, host_to_global, make_mesh, shardings
 from jaxgan.recipes.mesh import experiment_mesh
 from jaxgan.training.method import Experiment
@@ -112,7 +112,7 @@ def compile_sampling(method: Any, nets: dict[str, Any], *, batch_size: int, mesh
     mesh = make_mesh() if mesh is None else mesh
     whole, split = NamedSharding(mesh, P()), NamedSharding(mesh, BATCH)
     labels = jax.device_put(np.arange(batch_size, dtype=np.int32) % max(method.num_classes, 1), split)
-    operand = jax.device_put((nets, jax.random.key(0), jnp.float32(1.0)), whole)
+    operand = jax.device_put((fold_networks(nets), jax.random.key(0), jnp.float32(1.0)), whole)
 
     def rows(first: int) -> dict[str, Array]:
         index = np.arange(first, first + batch_size, dtype=np.int32)

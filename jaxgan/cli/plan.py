@@ -79,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
         config = load(parsed.config, overrides)
         if batch is not None:
             config.data.batch_size = batch
-        plans.append(_plan(config, name, parsed))
+        plans.append(plan_config(config, name, parsed))
     scaling = weak_scaling(plans) if parsed.weak_scaling else []
     _show(plans, scaling, parsed)
     return 0
@@ -111,8 +111,8 @@ def _cases(parsed: Any) -> list[tuple[str, int | None]]:
     return [(f"{chip}:{shape}", count * parsed.images_per_chip) for shape, count in zip(shapes, counts)]
 
 
-def _plan(config: Any, name: str, parsed: Any) -> dict[str, Any]:
-    """The record of one config on one topology."""
+def plan_config(config: Any, name: str, parsed: Any) -> dict[str, Any]:
+    """The record of one config on one topology, with the settings of the verb's flags."""
     import jax
 
     from jaxgan import planner

@@ -36,7 +36,7 @@ def plan_study(study: Any, parsed: Any) -> int:
             log.info("%s on %s", variant, topology)
             about = {"variant": variant, "label": study.labels.get(variant, variant)}
             try:
-                records.append(about | plan_verb._plan(config, topology, settings))
+                records.append(about | plan_verb.plan_config(config, topology, settings))
             except UserError as error:
                 records.append(about | {"topology": topology, "error": str(error)})
     planned = [record for record in records if "error" not in record]

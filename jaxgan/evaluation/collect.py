@@ -14,7 +14,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxgan.data import Source, prefetch
-from jaxgan.evaluation.sampling import SampleImages, Truncation, check_truncation
+from jaxgan.evaluation.sampling import SampleImages, Truncation, check_truncation, fold_networks
 from jaxgan.metrics.inception_score import ScoreSums, add_logits, split_of, zero_score_sums
 from jaxgan.metrics.moments import Moments, add_rows, zero_moments
 from jaxgan.networks.feature_network import FeatureNetwork
@@ -73,7 +73,7 @@ def images_of_samples(
     def rows(wanted: np.ndarray) -> dict[str, np.ndarray]:
         return {"label": labels[wanted], "index": wanted.astype(np.uint32)}
 
-    operand = (nets, rng, np.float32(truncation.value))
+    operand = (fold_networks(nets), rng, np.float32(truncation.value))
     probe = {"label": jax.ShapeDtypeStruct((1,), np.int32), "index": jax.ShapeDtypeStruct((1,), np.uint32)}
     _, height, width, channels = jax.eval_shape(draw, operand, probe).shape
     return Images(len(labels), (height, width, channels), labels if method.num_classes else None, rows, draw, operand)

@@ -11,7 +11,7 @@ from jax import Array
 from jax.sharding import Mesh
 
 from jaxgan.latent import draw_latents
-from jaxgan.nn import to_uint8
+from jaxgan.nn import fold_spectral_norms, to_uint8
 from jaxgan.parallel import shard_batch, to_host
 from jaxgan.training.method import Method
 from jaxgan.training.state import Variables
@@ -56,6 +56,12 @@ class SampleImages:
 _draw = jax.jit(SampleImages.__call__, static_argnums=0)
 
 
+@jax.jit
+def fold_networks(nets: dict[str, Variables]) -> dict[str, Variables]:
+    """``nets`` to draw from: their spectral norms are computed once here, rather than in every batch."""
+    return {name: fold_spectral_norms(variables) for name, variables in nets.items()}
+
+
 def sample_batches(
     method: Method,
     nets: dict[str, Variables],
@@ -84,6 +90,7 @@ def sample_batches(
     check_truncation(truncation)
     draw = SampleImages(method, truncation.mode)
     with jax.set_mesh(mesh):
+        nets = fold_networks(nets)
         pending: tuple[Array, int] | None = None
         for start in range(0, len(labels), batch_size):
             rows = labels[start : start + batch_size]

@@ -119,7 +119,7 @@ class Adversarial:
         if "batch_stats" in d and (self.accumulate > 1 or self.noise_scale):
             raise ValueError(
                 f"accumulate={self.accumulate}, noise_scale={self.noise_scale} take D's batch in parts, but D "
-                "normalises over the batch: set accumulate=1 and noise_scale=False; the networks' remat saves memory too"
+                "normalises over the batch: set accumulate=1 and noise_scale=False; remat saves memory there too"
             )
         return create_state(nets, self.players, self.optimizers)
 

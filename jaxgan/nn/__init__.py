@@ -9,7 +9,7 @@ from jaxgan.nn.projection import ProjectionHead
 from jaxgan.nn.remat import REMAT, rematerialized
 from jaxgan.nn.resample import average_pool, max_pool, upsample_nearest
 from jaxgan.nn.residual import DownBlock, UpBlock
-from jaxgan.nn.spectral_norm import Conv, Dense, Embed, power_iteration
+from jaxgan.nn.spectral_norm import Conv, Dense, Embed, fold_spectral_norms, power_iteration
 
 __all__ = [
     "REMAT",
@@ -25,6 +25,7 @@ __all__ = [
     "UpBlock",
     "UpBottleneck",
     "average_pool",
+    "fold_spectral_norms",
     "from_uint8",
     "initializer",
     "max_pool",

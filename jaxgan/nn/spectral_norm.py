@@ -55,6 +55,12 @@ def power_iteration(weight: Array, u: Array, *, output_axis: int = 0, eps: float
 
 def _normalized(module: nn.Module, weight: Array, output_axis: int, eps: float, dtype: Any) -> Array:
     """``weight`` divided by its estimated spectral norm, in ``dtype``, whole on every device; ``module`` keeps u."""
+    if module.has_variable("spectral", "folded"):
+        if module.is_mutable_collection("spectral"):
+            raise ValueError(
+                "weights whose spectral norms are folded in are for evaluation: train those they came from"
+            )
+        return gather(weight.astype(dtype or weight.dtype))
     wide = weight.astype(jnp.float32)
 
     def start() -> Array:
@@ -67,6 +73,30 @@ def _normalized(module: nn.Module, weight: Array, output_axis: int, eps: float, 
         u.value = moved
     # Narrowed before it is gathered: half the bytes travel, and each device divides its own part.
     return gather((weight / sigma.astype(weight.dtype)).astype(dtype or weight.dtype))
+
+
+def fold_spectral_norms(variables: Any, *, eps: float = 1e-6) -> Any:
+    """``variables`` of a network with every weight divided by its spectral norm once and for all: what is drawn from
+    them in evaluation is the same, and no power iteration is run. They cannot be trained.
+
+    Args:
+      variables: the collections of a network; one without ``spectral``, or folded already, comes back as it is.
+      eps: that of the layers, which tells on weights of no size alone.
+    """
+    if not variables.get("spectral"):
+        return variables
+
+    def fold(params: Any, spectral: Any) -> tuple[Any, Any]:
+        if "u" not in spectral:
+            below = {name: fold(params[name], spectral[name]) for name in spectral if name != "folded"}
+            folded = {"folded": spectral["folded"]} if "folded" in spectral else {}
+            return {**params, **{n: p for n, (p, _) in below.items()}}, folded | {n: s for n, (_, s) in below.items()}
+        name, axis = ("embedding", 0) if "embedding" in params else ("kernel", -1)
+        sigma, _ = power_iteration(params[name].astype(jnp.float32), spectral["u"], output_axis=axis, eps=eps)
+        return {**params, name: params[name] / sigma.astype(params[name].dtype)}, {"folded": jnp.zeros(())}
+
+    params, spectral = fold(variables["params"], variables["spectral"])
+    return {**variables, "params": params, "spectral": spectral}
 
 
 class Conv(nn.Conv):

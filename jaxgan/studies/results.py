@@ -39,7 +39,7 @@ class Result(NamedTuple):
 
 
 def read_results(workdir: epath.PathLike) -> list[Result]:
-    """The lines of a study's results.jsonl, in order; none where there is no such file."""
+    """The lines of results.jsonl, in order; none where there is no such file."""
     records = read_metrics(epath.Path(workdir) / "results.jsonl")
     return [Result(**{name: r[name] for name in Result._fields}) for r in records]
 

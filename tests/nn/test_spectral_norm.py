@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from jaxgan.nn import Conv, Dense, Embed, power_iteration
+from jaxgan.nn import Conv, Dense, Embed, ProjectionHead, fold_spectral_norms, power_iteration
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
 VECTORS = np.random.default_rng(1).normal(size=(6, 3)).astype(np.float32)
@@ -162,3 +162,24 @@ def test_embed_mixes_rows_by_float_weights():
     np.testing.assert_allclose(layer.apply(variables, halves)[0], 0.25 * rows[1] + 0.75 * rows[4], atol=1e-6)
     with pytest.raises(ValueError, match=r"\[B, 7\].*\(2, 6\)"):
         layer.apply(variables, np.zeros((2, 6), np.float32))
+
+
+def test_folded_weights_give_the_same_and_cannot_be_trained(case):
+    layer, x, variables, weight, _ = case
+    folded = jax.jit(fold_spectral_norms)(variables)
+    assert not np.array_equal(folded["params"][weight], variables["params"][weight])
+    np.testing.assert_allclose(layer.apply(folded, x), layer.apply(variables, x), rtol=1e-6, atol=1e-6)
+    jax.tree.map(np.testing.assert_array_equal, fold_spectral_norms(folded), folded)
+    with pytest.raises(ValueError, match="train those they came from"):
+        layer.apply(folded, x, mutable=["spectral"])
+
+
+def test_folding_reaches_layers_inside_layers_and_leaves_others_alone():
+    head = ProjectionHead(7)
+    x = jnp.asarray(IMAGES)
+    variables = head.init(jax.random.key(0), x, LABELS[:2])
+    folded = fold_spectral_norms(variables)
+    assert set(folded["spectral"]) == {"linear", "embed"}
+    np.testing.assert_allclose(head.apply(folded, x, LABELS[:2]), head.apply(variables, x, LABELS[:2]), rtol=1e-5)
+    plain = {"params": {"kernel": jnp.ones((2, 2))}}
+    jax.tree.map(np.testing.assert_array_equal, fold_spectral_norms(plain), plain)
