@@ -34,6 +34,8 @@ def run(arguments: Sequence[str]) -> int:
     parsed, overrides = flags.parse(made, arguments)
 
     # Imported late: --help and mistyped flags answer at once.
+    import jax
+
     from jaxgan.cli.run import absolute
     from jaxgan.parallel import initialize, is_main
     from jaxgan.recipes.config_file import load
@@ -42,7 +44,15 @@ def run(arguments: Sequence[str]) -> int:
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     config = load(parsed.config, overrides)
     workdir = absolute(parsed.workdir)
-    outcome = train_config(config, workdir, progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
+    options = dict(progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
+    try:
+        outcome = train_config(config, workdir, **options)
+    except jax.errors.JaxRuntimeError as error:
+        # Among several processes a lost peer may come as an error of an exchange; too little memory comes again.
+        if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):
+            raise
+        log.exception("a device or a peer failed; the same command goes on from the newest checkpoint")
+        return EXIT_RESTART
     if outcome.stopped_by is not None:
         name = signal.Signals(outcome.stopped_by).name
         log.info("stopped by %s after saving step %d; the same command goes on", name, int(outcome.state.step))
