@@ -47,7 +47,8 @@ class UpBottleneck(nn.Module):
         first = functools.partial(self.conv, hidden, (3, 3), name="conv_1")
         h = norm_relu(h, 1)
         if self.upsample:
-            h, shortcut = conv_after_upsampling(first, choose_form(self.resample))(h), upsample_nearest(shortcut)
+            form = choose_form(self.resample, h.shape, up=True)
+            h, shortcut = conv_after_upsampling(first, form)(h), upsample_nearest(shortcut)
         else:
             h = first()(h)
         h = self.conv(hidden, (3, 3), name="conv_2")(norm_relu(h, 2))

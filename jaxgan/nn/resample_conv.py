@@ -29,7 +29,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgan.nn.resample import average_pool, upsample_nearest
-from jaxgan.parallel import platform
+from jaxgan.parallel import platform, rows_per_device
 
 FORMS = ("plain", "strided", "phases", "products")
 
@@ -216,14 +216,26 @@ def linen_hooks(function: Callable[..., Array], *, form: str) -> dict[str, Any]:
     return {"conv_general_dilated": convolve, "promote_dtype": _in_own_dtype}
 
 
-def choose_form(resample: str) -> str:
+# Pixels of the low-resolution grid on a device, from which a v5e's compiler expects less of one 4x4 convolution than of
+# resampling and a 3x3 one: below, its kernel, which is 16/9 as large, and the kernel's gradient weigh more.
+_LEAST_PIXELS = 2048
+
+
+def choose_form(resample: str, shape: tuple[int, ...], *, up: bool) -> str:
     """The form that ``resample`` asks for: one of ``FORMS``, or 'auto' for the measured rule of docs/resampling.md.
+
+    Args:
+      resample: the word.
+      shape: [B, H, W, C] of the layer's input, over all devices.
+      up: whether it is to be upsampled, rather than pooled after the convolution.
 
     Raises:
       ValueError: on another word.
     """
     if resample == "auto":
-        return {"cpu": "products", "tpu": "strided"}.get(platform(), "plain")
+        pixels = rows_per_device(shape[0]) * shape[1] * shape[2] // (1 if up else 4)
+        on_tpu = "strided" if pixels >= _LEAST_PIXELS else "plain"
+        return {"cpu": "products", "tpu": on_tpu}.get(platform(), "plain")
     if resample not in FORMS:
         raise ValueError(f"resample={resample!r}; choose from auto, {', '.join(FORMS)}")
     return resample

@@ -58,7 +58,7 @@ class UpBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array, condition: Array, *, train: bool) -> Array:
         """[B, H, W, C] -> [B, 2H, 2W, features] (or [B, H, W, features])."""
-        form = choose_form(self.resample)
+        form = choose_form(self.resample, x.shape, up=True)
         conv = functools.partial(self.conv, self.features)
         first = functools.partial(conv, (3, 3), name="conv_0")
         h = nn.relu(self.norm(name="norm_0")(x, condition, train=train))
@@ -96,7 +96,7 @@ class DownBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """[B, H, W, C] -> [B, H/2, W/2, features] (or [B, H, W, features])."""
-        form = choose_form(self.resample)
+        form = choose_form(self.resample, x.shape, up=False)
         conv = functools.partial(self.conv, self.features)
         second = functools.partial(conv, (3, 3), name="conv_1")
         h = nn.relu(x) if self.preactivation else x

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from flax import linen as nn
 from flax import traverse_util
-from jax.sharding import AbstractDevice, AbstractMesh
+from jax.sharding import AbstractDevice, AbstractMesh, AxisType
 
 from jaxgan.networks import biggan, biggan_deep
 from jaxgan.nn import average_pool, upsample_nearest
 from jaxgan.nn.resample_conv import FORMS, choose_form, conv_downsample, linen_hooks, upsample_conv
-from jaxgan.parallel import platform
+from jaxgan.parallel import AXES
 
 FUSED = [form for form in FORMS if form != "plain"]
 RNG = np.random.default_rng(0)
@@ -117,12 +117,15 @@ def test_whole_networks_keep_their_variables_and_values_and_move_u_alike(name):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), got, expected)
 
 
-def test_auto_follows_the_mesh_that_is_traced_for_before_the_machine():
-    assert (platform(), choose_form("auto")) == ("cpu", "products")
-    for name, form in (("tpu", "strided"), ("gpu", "plain")):
-        mesh = AbstractMesh((1,), ("data",), abstract_device=AbstractDevice("a kind", None, name))
-        with jax.sharding.use_abstract_mesh(mesh):
-            assert (platform(), choose_form("auto")) == (name, form)
-            assert choose_form("phases") == "phases"
+def test_auto_follows_the_mesh_that_is_traced_for_and_the_size():
+    shape = (32, 16, 16, 8)
+    assert choose_form("auto", shape, up=True) == choose_form("auto", shape, up=False) == "products"
+    device = AbstractDevice(device_kind="TPU v5 lite", num_cores=1, platform="tpu")
+    tpu = AbstractMesh((2, 1, 1), AXES, (AxisType.Auto,) * 3, abstract_device=device)
+    with jax.sharding.use_abstract_mesh(tpu):
+        assert choose_form("auto", shape, up=True) == "strided"
+        # 16 images a device, pooled to 8x8.
+        assert choose_form("auto", shape, up=False) == "plain"
+        assert choose_form("phases", shape, up=False) == "phases"
     with pytest.raises(ValueError, match="auto, plain"):
-        choose_form("fastest")
+        choose_form("fastest", shape, up=True)
