@@ -21,7 +21,7 @@ demo: $(BIN)/.made ## train a small BigGAN on real digits (about 5 minutes on 2 
 	@$(BIN)/jaxgan train --config=biggan_digits16 --workdir=$(RUN)
 
 test: $(BIN)/.made ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(BIN)/.made ## run the tests that take minutes each
 	@$(BIN)/python -m pytest -m slow
@@ -34,7 +34,7 @@ check: $(BIN)/.made ## format, lint, types, tests: everything that must pass
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
