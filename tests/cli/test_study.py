@@ -77,14 +77,14 @@ def test_plans_name_their_variant_and_what_cannot_be_laid_out(monkeypatch, capsy
             raise UserError("8 images cannot be split")
         return {"topology": topology, "fits": True}
 
-    monkeypatch.setattr(plan, "_plan", planned)
+    monkeypatch.setattr(plan, "plan_config", planned)
     argv = [*SMOKE, "--plan", "--topology", "v5e:2x2", "--price=2", "--json", "--variants=row1-images,row4"]
     assert main(argv) == 0
     one, other = json.loads(capsys.readouterr().out)
     assert asked == [(8, "v5e:2x2", 2.0), (64, "v5e:2x2", 2.0)]
     assert one == {"variant": "row1-images", "label": "1: 256/64", "topology": "v5e:2x2", "error": one["error"]}
     assert other["fits"] and other["variant"] == "row4"
-    monkeypatch.setattr(plan, "_plan", lambda *a: (_ for _ in ()).throw(UserError("no")))
+    monkeypatch.setattr(plan, "plan_config", lambda *a: (_ for _ in ()).throw(UserError("no")))
     assert main(argv) == 1
 
 

@@ -1,6 +1,6 @@
 """Every layout that a config allows equals one device, on eight simulated devices and in two processes of four.
 
-The full table is slow; the rows that run always are the six in which the most pairs of settings meet.
+The full table is slow; the rows that run always are the four in which the most pairs of settings meet.
 """
 
 import importlib.util
@@ -51,9 +51,8 @@ def in_two_processes(rows, folder):
 
 def test_two_processes_equal_one_device(tmp_path):
     # The rows that leave most to go wrong: all three axes, everything split, everything in parts.
-    rows = [row for row in layouts.ALWAYS if row["mesh"] == "spatial" and row["rules"] == "fsdp"]
-    assert rows
-    in_two_processes(rows[:1], tmp_path)
+    row = dict(mesh="spatial", rules="fsdp", accumulate=2, remat="blocks", groups=None, dtype="float32")
+    in_two_processes([row], tmp_path)
 
 
 @pytest.mark.slow
