@@ -38,8 +38,8 @@ huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
     0.02) for BGPT's CIFAR.
 22. BigGAN-deep is :mod:`jaxgan.recipes.biggan_deep`.
 23. Images are centre-cropped and resized bilinearly, without flips (BGPT); SGN flips: ``data.flip``.
-24. Batch statistics and u see the whole batch, also where ``method.accumulate`` cuts D's work in micro-batches: the step
-    equals that of one pass.
+24. Batch statistics and u see the whole batch, also where ``method.accumulate`` cuts D's work in micro-batches: the
+    step equals that of one pass.
 """
 
 from ml_collections import ConfigDict

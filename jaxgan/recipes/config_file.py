@@ -3,7 +3,7 @@
 import ast
 import difflib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,22 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str
     return rest, pairs
 
 
+def function_of(path: Path, name: str, gives: str) -> Callable[[str], Any]:
+    """The function ``name(arg='')`` of a Python file.
+
+    Raises:
+      UserError: where the file is no Python, or has no such function; ``gives`` says what it should return.
+    """
+    spec = importlib.util.spec_from_file_location(f"jaxgan_{name}_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        raise UserError(f"{path} has no {name}(arg='') -> {gives}")
+    return getattr(module, name)
+
+
 def load(name: str, overrides: Sequence[tuple[str, str]] = ()) -> ConfigDict:
     """Loads ``name`` ('path.py', 'path.py:arg', 'bare_name' or 'bare_name:arg') and applies overrides.
 
@@ -133,14 +149,7 @@ def load(name: str, overrides: Sequence[tuple[str, str]] = ()) -> ConfigDict:
     """
     name, _, arg = name.partition(":")
     path = find(name)
-    spec = importlib.util.spec_from_file_location(f"jaxgan_config_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, "get_config"):
-        raise UserError(f"{path} has no get_config(arg='') -> ConfigDict")
-    config = module.get_config(arg)
+    config = function_of(path, "get_config", "ConfigDict")(arg)
     for key, text in overrides:
         override(config, key, text)
     return config

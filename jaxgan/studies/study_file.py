@@ -1,11 +1,10 @@
 """Studies by path or bare name, with an argument."""
 
 import difflib
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
-from jaxgan.recipes.config_file import folders
+from jaxgan.recipes.config_file import folders, function_of
 from jaxgan.studies.study import Study
 from jaxgan.training.errors import UserError
 
@@ -48,15 +47,8 @@ def load_study(name: str, words: Mapping[str, str] | None = None) -> Study:
     """
     name, _, arg = name.partition(":")
     path = find_study(name)
-    spec = importlib.util.spec_from_file_location(f"jaxgan_study_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, "get_study"):
-        raise UserError(f"{path} has no get_study(arg='') -> Study")
     joined = ",".join([*filter(None, [arg]), *(f"{key}={value}" for key, value in (words or {}).items())])
-    study = module.get_study(joined)
+    study = function_of(path, "get_study", "Study")(joined)
     if not isinstance(study, Study):
         raise UserError(f"{path}: get_study gave a {type(study).__name__}, not a jaxgan.studies.Study")
     return study
