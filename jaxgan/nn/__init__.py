@@ -10,8 +10,10 @@ from jaxgan.nn.remat import REMAT, rematerialized
 from jaxgan.nn.resample import average_pool, max_pool, upsample_nearest
 from jaxgan.nn.residual import DownBlock, UpBlock
 from jaxgan.nn.spectral_norm import Conv, Dense, Embed, fold_spectral_norms, power_iteration
+from jaxgan.nn.tap import FEATURES, tap
 
 __all__ = [
+    "FEATURES",
     "REMAT",
     "BatchNorm",
     "ConditionalBatchNorm",
@@ -31,6 +33,7 @@ __all__ = [
     "max_pool",
     "power_iteration",
     "rematerialized",
+    "tap",
     "to_uint8",
     "upsample_nearest",
 ]
