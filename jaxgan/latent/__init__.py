@@ -2,12 +2,15 @@
 
 from jaxgan.latent.interpolation import INTERPOLATIONS, lerp, path, slerp
 from jaxgan.latent.path_length import perceptual_path_length
+from jaxgan.latent.prior import PRIOR_KINDS, Prior
 from jaxgan.latent.separability import classified_samples, linear_separability
 from jaxgan.latent.truncation import TRUNCATION_MODES, draw_latents
 
 __all__ = [
     "INTERPOLATIONS",
+    "PRIOR_KINDS",
     "TRUNCATION_MODES",
+    "Prior",
     "classified_samples",
     "draw_latents",
     "lerp",
