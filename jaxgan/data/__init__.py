@@ -7,10 +7,12 @@ from jaxgan.data.open import open_source
 from jaxgan.data.prefetch import Prefetch, prefetch
 from jaxgan.data.source import Batch, Source, in_memory, load
 from jaxgan.data.tfds_source import tfds_source
+from jaxgan.data.toy import Mixture, toy_batches, toy_mixture
 from jaxgan.data.transforms import center_crop_resize, flip_mask, to_channels
 
 __all__ = [
     "Batch",
+    "Mixture",
     "Prefetch",
     "Source",
     "batches",
@@ -24,4 +26,6 @@ __all__ = [
     "prefetch",
     "tfds_source",
     "to_channels",
+    "toy_batches",
+    "toy_mixture",
 ]
