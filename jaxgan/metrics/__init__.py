@@ -14,6 +14,7 @@ from jaxgan.metrics.precision_recall import precision_recall
 from jaxgan.metrics.psnr import psnr
 from jaxgan.metrics.sliced_wasserstein import laplacian_pyramid, sliced_wasserstein, sliced_wasserstein_pyramid
 from jaxgan.metrics.ssim import class_ms_ssim, mean_pairwise_ms_ssim, ms_ssim, ssim
+from jaxgan.metrics.toy import js_divergence, mode_kl, mode_scores
 
 __all__ = [
     "FewSamplesWarning",
@@ -31,12 +32,15 @@ __all__ = [
     "frechet_of_moments",
     "inception_score",
     "intra_class_distance",
+    "js_divergence",
     "kernel_distance",
     "laplacian_pyramid",
     "mean_covariance",
     "mean_pairwise_ms_ssim",
     "merge",
     "mode_coverage",
+    "mode_kl",
+    "mode_scores",
     "ms_ssim",
     "nearest",
     "precision_recall",
