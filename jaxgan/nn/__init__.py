@@ -4,8 +4,9 @@ from jaxgan.nn.attention import SelfAttention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.bottleneck import DownBottleneck, UpBottleneck
 from jaxgan.nn.initializers import initializer
+from jaxgan.nn.minibatch import MinibatchDiscrimination, minibatch_stddev
 from jaxgan.nn.pixels import from_uint8, to_uint8
-from jaxgan.nn.projection import ProjectionHead
+from jaxgan.nn.projection import ProjectionHead, pooled
 from jaxgan.nn.remat import REMAT, rematerialized
 from jaxgan.nn.resample import average_pool, max_pool, upsample_nearest
 from jaxgan.nn.residual import DownBlock, UpBlock
@@ -22,6 +23,7 @@ __all__ = [
     "DownBlock",
     "DownBottleneck",
     "Embed",
+    "MinibatchDiscrimination",
     "ProjectionHead",
     "SelfAttention",
     "UpBlock",
@@ -31,6 +33,8 @@ __all__ = [
     "from_uint8",
     "initializer",
     "max_pool",
+    "minibatch_stddev",
+    "pooled",
     "power_iteration",
     "rematerialized",
     "tap",
