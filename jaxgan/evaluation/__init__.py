@@ -1,6 +1,7 @@
 """Sampling, standing statistics, pictures and scores of trained networks."""
 
 from jaxgan.evaluation.grids import class_grid, interpolation_grid, tile
+from jaxgan.evaluation.points import point_scores, sample_points
 from jaxgan.evaluation.sampling import Truncation, balanced_labels, sample_batches, sample_images
 from jaxgan.evaluation.standing_statistics import standing_statistics
 from jaxgan.evaluation.tstr import accuracy, train_classifier
@@ -11,8 +12,10 @@ __all__ = [
     "balanced_labels",
     "class_grid",
     "interpolation_grid",
+    "point_scores",
     "sample_batches",
     "sample_images",
+    "sample_points",
     "standing_statistics",
     "tile",
     "train_classifier",

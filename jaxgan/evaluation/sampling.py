@@ -31,10 +31,17 @@ def check_truncation(truncation: Truncation) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class SampleImages:
-    """Draws images from networks: a value, so that a program compiled with it serves again, at any truncation."""
+    """Draws images from networks: a value, so that a program compiled with it serves again, at any truncation.
+
+    Attributes:
+      method: draws.
+      mode: of truncation.
+      key: what of the method's samples: 'image', which becomes uint8, or another ('point'), which comes as it is.
+    """
 
     method: Method
     mode: str
+    key: str = "image"
 
     def __call__(self, operand: tuple[Any, Array, Array], rows: dict[str, Array]) -> Array:
         """Images uint8 [B, H, W, C] of (networks, key, truncation) for 'label' [B] or [B, classes] and 'index' [B]: the
@@ -50,7 +57,8 @@ class SampleImages:
                 return draw_latents(key, shape, mode=self.mode, truncation=truncation)
 
             batch["z"] = shard_batch(jax.vmap(latent)(rows["index"]))
-        return to_uint8(self.method.sample(nets, batch, rng)["image"])
+        drawn = self.method.sample(nets, batch, rng)
+        return to_uint8(drawn["image"]) if self.key == "image" else drawn[self.key]
 
 
 _draw = jax.jit(SampleImages.__call__, static_argnums=0)
@@ -71,6 +79,7 @@ def sample_batches(
     mesh: Mesh,
     batch_size: int = 64,
     truncation: Truncation = Truncation(),  # noqa: B008 (immutable)
+    key: str = "image",
 ) -> Iterator[np.ndarray]:
     """Draws an image for each label, batch by batch.
 
@@ -82,13 +91,14 @@ def sample_batches(
       mesh: the devices; every batch is split over them.
       batch_size: rounded up to a multiple of the devices. The last batch is padded, so that one program serves all.
       truncation: of the latents.
+      key: what is drawn, as in :class:`SampleImages`.
 
     Yields:
-      uint8 [<= batch_size, H, W, C], N images in all.
+      uint8 [<= batch_size, H, W, C], N images in all; for another key, arrays [<= batch_size, ...] of its dtype.
     """
     batch_size = -(-batch_size // mesh.size) * mesh.size
     check_truncation(truncation)
-    draw = SampleImages(method, truncation.mode)
+    draw = SampleImages(method, truncation.mode, key)
     with jax.set_mesh(mesh):
         nets = fold_networks(nets)
         pending: tuple[Array, int] | None = None
@@ -96,11 +106,11 @@ def sample_batches(
             rows = labels[start : start + batch_size]
             padded = np.resize(rows, (batch_size, *rows.shape[1:]))
             rows_of = {"label": padded, "index": jnp.arange(start, start + batch_size)}
-            images = _draw(draw, (nets, rng, jnp.float32(truncation.value)), rows_of)
+            drawn = _draw(draw, (nets, rng, jnp.float32(truncation.value)), rows_of)
             # The next batch is dispatched before this one is fetched.
             if pending is not None:
                 yield to_host(pending[0])[: pending[1]]
-            pending = (images, len(rows))
+            pending = (drawn, len(rows))
         if pending is not None:
             yield to_host(pending[0])[: pending[1]]
 

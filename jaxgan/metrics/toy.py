@@ -40,8 +40,8 @@ def mode_scores(points: np.ndarray, means: np.ndarray, std: float, *, radius: fl
 def mode_kl(points: np.ndarray, means: np.ndarray) -> float:
     """KL(shares of the points nearest to each mode || equal shares) in nats, from 0 to log K.
 
-    PacGAN's reverse KL over modes (arXiv:1712.04086, section 4.1): every point counts, also those of low quality. Its
-    released code writes a Jensen-Shannon divergence of the points of high quality alone.
+    The reverse KL over modes of PacGAN (arXiv:1712.04086, table 1). Here every point counts, also those of low quality;
+    the released code writes a Jensen-Shannon divergence instead, of the points of high quality alone.
 
     Args:
       points: [N, 2] float, finite.
