@@ -8,6 +8,23 @@ from jax import Array
 
 from jaxgan.nn.spectral_norm import Dense, Embed
 
+POOLINGS = ("sum", "mean")
+
+
+def pooled(features: Array, pooling: str = "sum") -> Array:
+    """Features [B, H, W, C] after ReLU, summed or averaged over positions, in float32 since sums grow with the image.
+
+    Returns:
+      [B, C] float32.
+
+    Raises:
+      ValueError: on a pooling other than ``POOLINGS``.
+    """
+    if pooling not in POOLINGS:
+        raise ValueError(f"pooling={pooling!r}; choose from {', '.join(POOLINGS)}")
+    h = nn.relu(features).astype(jnp.float32)
+    return h.sum((1, 2)) if pooling == "sum" else h.mean((1, 2))
+
 
 class ProjectionHead(nn.Module):
     """linear(h) + <embed(label), h>, h the features after ReLU, summed (not averaged) over positions.
@@ -27,7 +44,7 @@ class ProjectionHead(nn.Module):
     def __call__(self, features: Array, labels: Array) -> Array:
         """Scores features [B, H, W, C] under labels ([B] int or [B, num_classes] weights) -> [B] float32 logits."""
         shared: dict[str, Any] = dict(spectral_eps=self.spectral_eps, dtype=jnp.float32, param_dtype=self.param_dtype)
-        h = nn.relu(features).astype(jnp.float32).sum((1, 2))
+        h = pooled(features)
         logits = Dense(1, kernel_init=self.kernel_init, name="linear", **shared)(h)[:, 0]
         embed = Embed(self.num_classes, h.shape[-1], embedding_init=self.kernel_init, name="embed", **shared)
         return logits + (embed(labels) * h).sum(-1)

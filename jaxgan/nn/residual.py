@@ -43,7 +43,8 @@ class UpBlock(nn.Module):
     Attributes:
       features: output channels.
       conv: ``conv(features, kernel_size, name=...)`` makes a convolution.
-      norm: ``norm(name=...)`` makes a normalisation, called as ``norm(x, condition, train=...)``.
+      norm: ``norm(name=...)`` makes a normalisation, called as ``norm(x, condition, train=...)``; one without a
+        condition, such as :class:`jaxgan.nn.BatchNorm`, goes with None for it.
       upsample: double the height and width.
       resample: how upsampling and the convolutions that follow it are computed, see
         :func:`jaxgan.nn.resample_conv.choose_form`; all forms are equal up to rounding, and have the same parameters.
@@ -56,7 +57,7 @@ class UpBlock(nn.Module):
     resample: str = "auto"
 
     @nn.compact
-    def __call__(self, x: Array, condition: Array, *, train: bool) -> Array:
+    def __call__(self, x: Array, condition: Array | None, *, train: bool) -> Array:
         """[B, H, W, C] -> [B, 2H, 2W, features] (or [B, H, W, features])."""
         form = choose_form(self.resample, x.shape, up=True)
         conv = functools.partial(self.conv, self.features)
@@ -80,10 +81,12 @@ class DownBlock(nn.Module):
     in the plain form alone. The last block, which keeps both channels and resolution, has an identity shortcut.
 
     Attributes:
-      features: output channels, and the hidden ones too (the "wide" discriminator of SAGAN and BigGAN).
+      features: output channels.
       conv: ``conv(features, kernel_size, name=...)`` makes a convolution.
       downsample: halve the height and width.
       preactivation: False for the block that sees the image.
+      hidden: channels between the two 3x3 convolutions: None for as many as come out (the "wide" discriminator of SAGAN
+        and BigGAN); SNGAN and WGAN-GP have as many as come in, but in the block that sees the image.
       resample: how pooling and the convolutions before it are computed, as in :class:`UpBlock`.
     """
 
@@ -91,6 +94,7 @@ class DownBlock(nn.Module):
     conv: Layer
     downsample: bool = True
     preactivation: bool = True
+    hidden: int | None = None
     resample: str = "auto"
 
     @nn.compact
@@ -100,7 +104,7 @@ class DownBlock(nn.Module):
         conv = functools.partial(self.conv, self.features)
         second = functools.partial(conv, (3, 3), name="conv_1")
         h = nn.relu(x) if self.preactivation else x
-        h = nn.relu(conv((3, 3), name="conv_0")(h))
+        h = nn.relu(self.conv(self.hidden or self.features, (3, 3), name="conv_0")(h))
         h = conv_before_pooling(second, form)(h) if self.downsample else second()(h)
         if not self.downsample:
             return h + (x if x.shape[-1] == self.features else conv((1, 1), name="conv_shortcut")(x))

@@ -74,6 +74,13 @@ def test_only_preactivation_hides_what_is_below_zero_from_the_branch(preactivati
     assert difference == 0 if preactivation else difference > 0.1
 
 
+@pytest.mark.parametrize(("hidden", "expected"), [(None, 5), (8, 8)])
+def test_down_block_is_wide_unless_told_its_hidden_channels(hidden, expected):
+    params = jax.eval_shape(DownBlock(5, CONV, hidden=hidden).init, jax.random.key(0), X)["params"]
+    assert params["conv_0"]["kernel"].shape == (3, 3, 8, expected)
+    assert params["conv_1"]["kernel"].shape == (3, 3, expected, 5)
+
+
 def test_down_block_shortcut_pools_before_its_convolution_only_where_it_sees_the_image():
     seen = []
 
