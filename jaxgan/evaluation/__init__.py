@@ -1,6 +1,7 @@
 """Sampling, standing statistics, pictures and scores of trained networks."""
 
 from jaxgan.evaluation.grids import class_grid, interpolation_grid, tile
+from jaxgan.evaluation.point_plot import density_plot
 from jaxgan.evaluation.points import point_scores, sample_points
 from jaxgan.evaluation.sampling import Truncation, balanced_labels, sample_batches, sample_images
 from jaxgan.evaluation.standing_statistics import standing_statistics
@@ -11,6 +12,7 @@ __all__ = [
     "accuracy",
     "balanced_labels",
     "class_grid",
+    "density_plot",
     "interpolation_grid",
     "point_scores",
     "sample_batches",
