@@ -3,6 +3,7 @@
 from jaxgan.nn.attention import SelfAttention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.bottleneck import DownBottleneck, UpBottleneck
+from jaxgan.nn.diff_augment import diff_augment, parse_policy
 from jaxgan.nn.initializers import initializer
 from jaxgan.nn.minibatch import MinibatchDiscrimination, minibatch_stddev
 from jaxgan.nn.pixels import from_uint8, to_uint8
@@ -29,11 +30,13 @@ __all__ = [
     "UpBlock",
     "UpBottleneck",
     "average_pool",
+    "diff_augment",
     "fold_spectral_norms",
     "from_uint8",
     "initializer",
     "max_pool",
     "minibatch_stddev",
+    "parse_policy",
     "pooled",
     "power_iteration",
     "rematerialized",
