@@ -5,6 +5,7 @@ minimises given logits of generated ones. Losses are means over the batch.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -103,7 +104,11 @@ ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
 }
 
 # The losses whose discriminator has a target for real images to smooth.
-_SMOOTHED = ("least_squares", "minimax", "non_saturating")
+_SMOOTHED: dict[str, Callable[..., Array]] = {
+    "least_squares": least_squares_discriminator,
+    "minimax": minimax_discriminator,
+    "non_saturating": minimax_discriminator,
+}
 
 
 def adversarial_loss(name: str, *, label_smoothing: float = 0.0) -> AdversarialLoss:
@@ -129,4 +134,4 @@ def adversarial_loss(name: str, *, label_smoothing: float = 0.0) -> AdversarialL
         )
     if not 0.0 < label_smoothing < 1.0:
         raise ValueError(f"label_smoothing={label_smoothing}: give 0 or more, and less than 1, such as 0.1")
-    return pair._replace(discriminator=functools.partial(pair.discriminator, label_smoothing=label_smoothing))
+    return pair._replace(discriminator=functools.partial(_SMOOTHED[name], label_smoothing=label_smoothing))

@@ -3,7 +3,7 @@
 Nowozin et al. 2016, arXiv:1606.00709. D_f(P || Q) = E_Q f(p / q) for a convex f with f(1) = 0, and for every T,
 D_f(P || Q) >= E_P T - E_Q f*(T) with equality at T = f'(p / q) (eq. 4 and 5). P is the data, Q the generator's.
 
-Every activation increases, as section 3 asks, so that large logits mean data. The author's later code
+Every activation increases, as the paper asks, so that large logits mean data. The author's later code
 (nowozin/mlss2018-madrid-gan) has decreasing ones, of -v for v, for 'reverse_kl' and 'squared_hellinger': the same game,
 with D's last layer negated.
 """
@@ -30,7 +30,7 @@ class FDivergence(NamedTuple):
       conjugate_at: f*(g_f(v)), the two in one: f* has a logarithm whose argument the activation writes as an
         exponential, and apart they lose large v.
       conjugate: f*(t) (table 2).
-      threshold: f'(1), which T(x) of a point as likely under either crosses (table 2 and section 2.3).
+      threshold: f'(1), which T(x) of a point as likely under either crosses (table 2).
     """
 
     generator_function: Callable[[Array], Array]

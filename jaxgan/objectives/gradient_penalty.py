@@ -55,8 +55,7 @@ def r1_penalty(critic: Callable[[Array], Array], images: Array) -> Array:
 
 
 def r2_penalty(critic: Callable[[Array], Array], fakes: Array) -> Array:
-    """1/2 E |grad_x D(x)|^2 on generated images (arXiv:1801.04406, eq. 10; with R1, R3GAN's pair, arXiv:2501.05441,
-    eq. 3).
+    """1/2 E |grad_x D(x)|^2 on generated images (arXiv:1801.04406, eq. 10; with R1, R3GAN's pair, arXiv:2501.05441).
 
     Args:
       critic: images [B, H, W, C] -> logits [B] or [B, S], each row depending on its own image alone.
@@ -99,8 +98,8 @@ def gradient_penalty(
 
 
 def dragan_penalty(critic: Callable[[Array], Array], reals: Array, rng: Array, *, target: float = 1.0) -> Array:
-    """E (|grad_x D(x)| - target)^2 near real images (Kodali et al. 2017, arXiv:1705.07215, section 2.3, with lambda
-    left to the caller; the authors: 10).
+    """E (|grad_x D(x)| - target)^2 near real images (Kodali et al. 2017, arXiv:1705.07215, with lambda left to the
+    caller; the authors: 10).
 
     References disagree on what near means:
       - The paper's penalty has x + delta, delta ~ N(0, c I).

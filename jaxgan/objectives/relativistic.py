@@ -19,7 +19,7 @@ from jaxgan.objectives.pair import AdversarialLoss, same_shape
 def relativistic_discriminator(real: Array, fake: Array) -> Array:
     """-mean log sigmoid(D(x) - D(G(z))), row by row (RSGAN, arXiv:1807.00734, section 4.1).
 
-    It is R3GAN's loss too (Huang et al. 2025, arXiv:2501.05441, eq. 2, with f(t) = -log(1 + exp(-t))).
+    It is R3GAN's loss too (Huang et al. 2025, arXiv:2501.05441, where it is called RpGAN's).
     """
     same_shape(real, fake)
     return jax.nn.softplus(fake - real).mean()
