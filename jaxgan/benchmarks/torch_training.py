@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from jaxgan import recipes
 from jaxgan.benchmarks.torch_biggan import Discriminator, Generator, Spectral, networks_like
 from jaxgan.training.errors import UserError
 
@@ -132,11 +133,11 @@ class TorchRun:
 def check_step(config: Any) -> None:
     """Raises UserError where a config's step has what the torch side's has not."""
     method = config.method
-    if method.orthogonal_weight or method.r1_weight or method.loss != "hinge":
+    if method.orthogonal_weight or method.loss != "hinge" or recipes.build(config).stages[0].method.stabilisers:
         raise UserError(
             f"the torch side's step has the hinge loss and no penalties; the config has loss={method.loss}, "
-            f"orthogonal_weight={method.orthogonal_weight}, r1_weight={method.r1_weight}: set "
-            "--config.method.loss=hinge --config.method.orthogonal_weight=0 --config.method.r1_weight=0"
+            f"orthogonal_weight={method.orthogonal_weight}, stabilisers={config.stabilisers.to_dict()}: set "
+            "--config.method.loss=hinge --config.method.orthogonal_weight=0 and every stabiliser to its default"
         )
 
 

@@ -44,17 +44,16 @@ huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
 
 from ml_collections import ConfigDict
 
-from jaxgan.networks import biggan
-from jaxgan.recipes.class_conditional import build_experiment
-from jaxgan.recipes.class_conditional import default_config as class_conditional_config
+from jaxgan.recipes.adversarial_game import build_experiment
+from jaxgan.recipes.adversarial_game import default_config as game_config
 from jaxgan.training.method import Experiment
 
 
-def default_config() -> ConfigDict:
+def default_config(networks: str = "biggan") -> ConfigDict:
     """Every key, with this library's defaults: what a config file starts from."""
-    return class_conditional_config("biggan", biggan.Generator, biggan.Discriminator)
+    return game_config("biggan", networks, num_classes=1000)
 
 
 def build(config: ConfigDict) -> Experiment:
     """Binds a config; raises UserError on keys or values that do not fit."""
-    return build_experiment(config, biggan.Generator, biggan.Discriminator)
+    return build_experiment(config)

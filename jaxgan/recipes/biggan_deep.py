@@ -14,17 +14,16 @@ Optimisers and D steps are StudioGAN's for this network at batch 2048: 5e-5 and 
 
 from ml_collections import ConfigDict
 
-from jaxgan.networks import biggan_deep
-from jaxgan.recipes.class_conditional import build_experiment
-from jaxgan.recipes.class_conditional import default_config as class_conditional_config
+from jaxgan.recipes.adversarial_game import build_experiment
+from jaxgan.recipes.adversarial_game import default_config as game_config
 from jaxgan.training.method import Experiment
 
 
-def default_config() -> ConfigDict:
+def default_config(networks: str = "biggan_deep") -> ConfigDict:
     """Every key, with this library's defaults: what a config file starts from."""
-    return class_conditional_config("biggan_deep", biggan_deep.Generator, biggan_deep.Discriminator)
+    return game_config("biggan_deep", networks, num_classes=1000)
 
 
 def build(config: ConfigDict) -> Experiment:
     """Binds a config; raises UserError on keys or values that do not fit."""
-    return build_experiment(config, biggan_deep.Generator, biggan_deep.Discriminator)
+    return build_experiment(config)

@@ -1,4 +1,4 @@
-"""The scores and pictures of class-conditional recipes."""
+"""The scores and pictures of recipes that draw images, with classes or without."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -9,8 +9,11 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from jaxgan.data import Source
+from jaxgan.data import Source, open_source
 from jaxgan.evaluation import accuracy, balanced_labels, class_grid, sample_images, train_classifier
+from jaxgan.evaluation.stacked_modes import stacked_mode_coverage
+from jaxgan.evaluation.traversal import code_traversal
+from jaxgan.latent import Prior
 from jaxgan.metrics import class_spread, classes_hit, mode_coverage
 from jaxgan.recipes.scores import (
     GRID_SEED,
@@ -30,13 +33,15 @@ from jaxgan.training.method import Evaluator, Method, Result
 from jaxgan.training.state import Variables
 
 
-def class_evaluators(
+def image_evaluators(
     method: Method, config: ConfigDict, source: Callable[[str], Source], *, mesh: Mesh
 ) -> Sequence[Evaluator]:
-    """A grid with a row a class; the scores that ``evaluation.metrics`` names; and, where ``evaluation.tstr``, what
-    samples teach and whether they collapse.
+    """A grid with a row a class (without classes, of as many rows); a grid a code, where the latent has codes; the
+    scores that ``evaluation.metrics`` names; and, where ``evaluation.tstr``, what samples teach and whether they
+    collapse.
 
-    The latter are ``eval/tstr``, accuracy on real held-out images of a classifier trained on samples alone (CAS);
+    Without classes, the latter are ``eval/modes`` and ``eval/modes_kl`` alone, by a classifier of real images; on
+    Stacked MNIST they count its 1000 modes. With classes, they are ``eval/tstr``, accuracy on real held-out images of a classifier trained on samples alone (CAS);
     ``eval/tstr_real``, of the same classifier trained on real images; ``eval/trts``, how often the latter labels
     samples as they were asked for; ``eval/classes_hit``, for how many classes it does so mostly; ``eval/modes`` and
     ``eval/modes_kl``, how many classes it finds in the samples and how far from uniform; ``eval/spread_min`` and
@@ -56,10 +61,12 @@ def class_evaluators(
 
     def samples(nets: dict[str, Variables], step: int) -> dict[str, Result]:
         del step
-        rows = np.linspace(0, classes - 1, min(classes, evaluation.grid_classes)).astype(int).tolist()
+        shown = min(classes, evaluation.grid_classes) if method.num_classes else evaluation.grid_classes
+        rows = np.linspace(0, classes - 1, shown).astype(int).tolist()
         rng = jax.random.key(seed + GRID_SEED)
-        grid = class_grid(method, ready(nets), classes=rows, columns=evaluation.grid_columns, rng=rng, **options)
-        return {"samples": grid}
+        prepared = ready(nets)
+        grid = class_grid(method, prepared, classes=rows, columns=evaluation.grid_columns, rng=rng, **options)
+        return {"samples": grid} | code_grids(method, prepared, rng=rng, rows=min(5, shown), mesh=mesh)
 
     @functools.cache
     def real(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -67,11 +74,42 @@ def class_evaluators(
         got = opened.fetch(np.arange(opened.length))
         return got["image"], got["label"]
 
-    train = functools.partial(train_classifier, num_classes=classes, steps=evaluation.tstr_steps, seed=seed)
+    def train(images: np.ndarray, labels: np.ndarray) -> Any:
+        count = source(data.split).num_classes
+        return train_classifier(images, labels, num_classes=count, steps=evaluation.tstr_steps, seed=seed)
 
     @functools.cache
     def real_classifier() -> Any:
         return train(*real(data.split))
+
+    @functools.cache
+    def mode_counter() -> Callable[[np.ndarray], tuple[int, float]]:
+        if data.name == "stacked_mnist":
+            return stacked_mode_counter(config, steps=evaluation.tstr_steps, seed=seed)
+        judge = real_classifier()
+        return lambda images: mode_coverage(judge(images), source(data.split).num_classes)
+
+    def modes(nets: dict[str, Variables], step: int) -> dict[str, Result]:
+        labels = balanced_labels(evaluation.tstr_images, classes)
+        rng = jax.random.key(seed + LATENT_SEED)
+        images = sample_images(method, ready(nets), labels, rng=rng, **options)
+        hit, kl = mode_counter()(images)
+        return dict(stamped({"eval/modes": float(hit), "eval/modes_kl": kl}, classifier_stamp(step), classifier))
+
+    def classifier_stamp(step: int) -> dict[str, Any]:
+        drawn = sample_stamp(config, evaluation.tstr_images)
+        return {
+            "images": drawn["data"],
+            "images_version": drawn["version"],
+            "images_split": drawn["split"],
+            "num_images": evaluation.tstr_images,
+            "resolution": drawn["resolution"],
+            **sampling_stamp(config, step=step, ema=True, seed=seed + LATENT_SEED),
+            "reference": data.name,
+            "reference_split": f"trained on {data.split}, tested on {data.test_split}",
+        }
+
+    classifier = {"classifier_steps": evaluation.tstr_steps}
 
     def tstr(nets: dict[str, Variables], step: int) -> dict[str, Result]:
         labels = balanced_labels(evaluation.tstr_images, classes)
@@ -91,19 +129,8 @@ def class_evaluators(
             "eval/spread_min": float(np.nanmin(ratio)),
             "eval/spread_mean": float(np.nanmean(ratio)),
         }
-        drawn = sample_stamp(config, len(labels))
-        stamp = {
-            "images": drawn["data"],
-            "images_version": drawn["version"],
-            "images_split": drawn["split"],
-            "num_images": len(labels),
-            "resolution": drawn["resolution"],
-            **sampling_stamp(config, step=step, ema=True, seed=seed + LATENT_SEED),
-            "reference": data.name,
-            "reference_split": f"trained on {data.split}, tested on {data.test_split}",
-            "reference_count": len(real(data.test_split)[1]),
-        }
-        return dict(stamped(values, stamp, {"classifier_steps": evaluation.tstr_steps}))
+        stamp = classifier_stamp(step) | {"reference_count": len(real(data.test_split)[1])}
+        return dict(stamped(values, stamp, classifier))
 
     def scores(nets: dict[str, Variables], step: int) -> dict[str, Result]:
         split = evaluation.reference_split or data.split
@@ -127,5 +154,30 @@ def class_evaluators(
     if names:
         made.append(Evaluator("scores", scores, evaluation.every_steps))
     if evaluation.tstr:
-        made.append(Evaluator("tstr", tstr, evaluation.every_steps))
+        made.append(Evaluator("tstr", tstr if method.num_classes else modes, evaluation.every_steps))
     return made
+
+
+def code_grids(
+    method: Method, nets: dict[str, Variables], *, rng: jax.Array, rows: int, mesh: Mesh
+) -> dict[str, Result]:
+    """'code_0', ...: a picture for each code of the method's prior, the columns going through its values."""
+    prior = getattr(method, "prior", None)
+    if not isinstance(prior, Prior):
+        return {}
+    codes = len(prior.categorical) + prior.continuous
+    return {
+        f"code_{code}": code_traversal(method, nets, prior, code=code, rows=rows, rng=rng, mesh=mesh)
+        for code in range(codes)
+    }
+
+
+def stacked_mode_counter(config: ConfigDict, *, steps: int, seed: int) -> Callable[[np.ndarray], tuple[int, float]]:
+    """Counts the modes of Stacked MNIST by a classifier of MNIST's digits, at the config's resolution."""
+    data = config.data
+    digits = open_source(
+        "tfds:mnist", split=data.split, data_dir=data.data_dir, image_size=tuple(data.image_size), channels=1
+    )
+    got = digits.fetch(np.arange(digits.length))
+    classify = train_classifier(got["image"], got["label"], num_classes=10, steps=steps, seed=seed)
+    return lambda images: stacked_mode_coverage(images, classify)

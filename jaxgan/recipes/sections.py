@@ -1,6 +1,7 @@
 """Between a config's sections and constructors: the keys of one are the fields of the other."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -46,3 +47,22 @@ def construct(cls: Callable[..., Any], name: str, section: Mapping[str, Any], **
         else:
             values[key] = tuple(value) if isinstance(value, list) else value
     return cls(**values, **given)
+
+
+def keywords(function: Callable[..., Any]) -> dict[str, Any]:
+    """The keyword arguments of a function that have plain defaults, as a section."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty and _plain(p.default)}
+
+
+def call(function: Callable[..., Any], name: str, section: Mapping[str, Any], **given: Any) -> Any:
+    """``function(**section, **given)``.
+
+    Raises:
+      UserError: where the section has a key that the function lacks, with those that it has.
+    """
+    known = [key for key in inspect.signature(function).parameters if key not in given]
+    wrong = sorted(set(section) - set(known))
+    if wrong:
+        raise UserError(f"config.{name} has no key {wrong[0]!r}; {function.__name__} takes {', '.join(known)}")
+    return function(**section, **given)

@@ -1,16 +1,92 @@
 """Any experiment, shrunk to seconds on a CPU."""
 
+from typing import Any
+
 from ml_collections import ConfigDict
+
+# Steps and scores of a smoke run, whatever it draws.
+_SHORT: dict[str, Any] = {
+    "ema": {"start_step": 1},
+    "training": {"steps": 2, "save_every": 1, "log_every": 1},
+    "evaluation": {
+        "every_steps": 0,
+        "standing_passes": 2,
+        "batch_size": 16,
+        "grid_columns": 2,
+        "metrics": "",
+        "features": "efficientnet_lite0",
+        "weights": None,
+        "num_images": 40,
+        "reference_split": None,
+        "reference_images": None,
+        "kid_block_size": 20,
+        "is_splits": 2,
+        "best": None,
+        "tstr_images": 40,
+        "tstr_steps": 2,
+        "num_points": 40,
+    },
+}
 
 
 def shrink(config: ConfigDict) -> ConfigDict:
-    """The same recipe at a tiny width and size, on handwritten digits, for two steps.
+    """The same recipe at a tiny width and size, on handwritten digits or on its toy, for two steps.
 
-    What makes the recipe stays: its blocks, conditioning, attention, losses and optimisers; 256 and 512 pixels keep the
+    What makes the recipe stays: its blocks, conditioning, attention, losses and optimisers.
+    """
+    config = config.copy_and_resolve_references()
+    if config.data.name.startswith("toy:"):
+        _shrink_toy(config)
+    elif "resolution" in config.generator and config.networks.startswith("biggan"):
+        _shrink_biggan(config)
+    else:
+        _shrink_images(config)
+    config.update(_SHORT)
+    return config
+
+
+def _digits(config: ConfigDict, image_size: tuple[int, int]) -> None:
+    config.data.update(
+        dict(name="digits", split="train", test_split="test", data_dir=None, image_size=image_size, batch_size=16)
+    )
+    for section in (config.generator, config.discriminator):
+        if section.num_classes:
+            section.num_classes = 10
+
+
+def _shrink_toy(config: ConfigDict) -> None:
+    config.data.batch_size = 64
+    for section in (config.generator, config.discriminator):
+        section.hidden = tuple(min(units, 32) for units in section.hidden)
+
+
+def _shrink_images(config: ConfigDict) -> None:
+    """Every block stays; the grid that they start from shrinks."""
+    generator, discriminator = config.generator, config.discriminator
+    blocks = 2
+    if "bottom" in generator:
+        bottom = generator.bottom or (4, 4)
+        blocks = (config.data.image_size[0] // bottom[0]).bit_length() - 1
+    side = 2**blocks * (2 if blocks < 3 else 1)
+    _digits(config, (side, side))
+    tiny = {
+        "bottom": (side // 2**blocks,) * 2,
+        "image_shape": (side, side, config.data.channels),
+        "ch": 8,
+        "hidden": (32, 32),
+        "label_hidden": 8,
+    }
+    for section in (generator, discriminator):
+        for key, value in tiny.items():
+            if section.get(key):
+                section[key] = value if key != "hidden" else value[:1] * len(section.hidden)
+
+
+def _shrink_biggan(config: ConfigDict) -> None:
+    """256 and 512 pixels keep the
     blocks of 128. Seeds of one pixel keep their number and shrink the images: 1 pixel doubled by each. D steps are
     written out on CPU, so the deeper networks, whose programs are long, take one.
     """
-    config = config.copy_and_resolve_references()
     # The table's resolution is 4 doubled by each block.
     blocks = config.generator.resolution.bit_length() - 3
     kept = min(blocks, 5)
@@ -19,40 +95,13 @@ def shrink(config: ConfigDict) -> ConfigDict:
     if config.generator.get("skip_z", False):
         config.generator.z_dim = config.generator.z_dim // (blocks + 1) * (kept + 1)
     config.generator.resolution = config.discriminator.resolution = 4 * side
+    _digits(config, (2 * side, side) if wide else (side, side))
     config.update(
         {
-            "data": {
-                "name": "digits",
-                "split": "train",
-                "test_split": "test",
-                "data_dir": None,
-                "image_size": (2 * side, side) if wide else (side, side),
-                "batch_size": 16,
-            },
-            "generator": {"num_classes": 10, "bottom": (2, 1) if wide else (1, 1), "ch": 8},
-            "discriminator": {"num_classes": 10, "ch": 8},
+            "generator": {"bottom": (2, 1) if wide else (1, 1), "ch": 8},
+            "discriminator": {"ch": 8},
             "method": {"d_steps": min(config.method.d_steps, 2 if wide else 1)},
-            "ema": {"start_step": 1},
-            "training": {"steps": 2, "save_every": 1, "log_every": 1},
-            "evaluation": {
-                "every_steps": 0,
-                "standing_passes": 2,
-                "batch_size": 16,
-                "grid_columns": 2,
-                "metrics": "",
-                "features": "efficientnet_lite0",
-                "weights": None,
-                "num_images": 40,
-                "reference_split": None,
-                "reference_images": None,
-                "kid_block_size": 20,
-                "is_splits": 2,
-                "best": None,
-                "tstr_images": 40,
-                "tstr_steps": 2,
-            },
         }
     )
     if "depth" in config.generator:
         config.generator.depth = config.discriminator.depth = 1
-    return config

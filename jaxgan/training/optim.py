@@ -8,19 +8,52 @@ import optax
 from jaxgan.parallel import inside_mesh, split_over
 
 
-def adam(
-    *, learning_rate: float, b1: float = 0.0, b2: float = 0.999, eps: float = 1e-8, warmup_steps: int = 0
+def _schedule(learning_rate: Any, warmup_steps: int, decay_steps: int) -> Any:
+    if not warmup_steps and not decay_steps:
+        return learning_rate
+    parts: list[optax.Schedule] = []
+    if warmup_steps:
+        parts.append(optax.linear_schedule(0.0, learning_rate, warmup_steps))
+    parts.append(
+        optax.linear_schedule(learning_rate, 0.0, decay_steps)
+        if decay_steps
+        else optax.constant_schedule(learning_rate)
+    )
+    return optax.join_schedules(parts, [warmup_steps] if warmup_steps else [])
+
+
+def optimizer(
+    *,
+    learning_rate: Any,
+    kind: str = "adam",
+    b1: float = 0.0,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+    warmup_steps: int = 0,
+    decay_steps: int = 0,
 ) -> optax.GradientTransformation:
-    """Adam (Kingma & Ba 2014, arXiv:1412.6980).
+    """The optimiser of one player.
 
     Args:
-      learning_rate: BigGAN: 5e-5 for G and 2e-4 for D.
-      b1, b2: BigGAN: 0 and 0.999.
+      learning_rate: BigGAN: 5e-5 for G and 2e-4 for D. Two of them are TTUR (Heusel et al. 2017, arXiv:1706.08500).
+      kind: 'adam' (Kingma & Ba 2014, arXiv:1412.6980), 'rmsprop' (``b2`` is its decay; WGAN) or 'sgd' (``b1`` is its
+        momentum; Goodfellow 2014).
+      b1, b2: of Adam; BigGAN: 0 and 0.999.
       eps: optax's 1e-8; BigGAN-PyTorch's scripts and StudioGAN use 1e-6.
       warmup_steps: rise linearly from 0 over so many of the player's updates.
+      decay_steps: fall linearly to 0 over so many of its updates, after those (SNGAN, WGAN-GP); 0 to stay.
+
+    Raises:
+      ValueError: on another kind.
     """
-    schedule = optax.linear_schedule(0.0, learning_rate, warmup_steps) if warmup_steps else learning_rate
-    return optax.adam(schedule, b1=b1, b2=b2, eps=eps)
+    schedule = _schedule(learning_rate, warmup_steps, decay_steps)
+    if kind == "adam":
+        return optax.adam(schedule, b1=b1, b2=b2, eps=eps)
+    if kind == "rmsprop":
+        return optax.rmsprop(schedule, decay=b2, eps=eps)
+    if kind == "sgd":
+        return optax.sgd(schedule, momentum=b1 or None)
+    raise ValueError(f"optimizer kind={kind!r}; choose from ['adam', 'rmsprop', 'sgd']")
 
 
 def split_update(optimizer: optax.GradientTransformation, axes: tuple[str, ...]) -> optax.GradientTransformation:

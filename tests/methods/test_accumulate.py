@@ -11,6 +11,7 @@ from flax import linen as nn
 
 from jaxgan import nn as layers
 from jaxgan.methods.adversarial import Adversarial
+from jaxgan.methods.gradient_penalties import gradient_penalties
 from jaxgan.objectives import adversarial_loss
 from jaxgan.training.ema import Ema
 from jaxgan.training.step import make_step
@@ -102,14 +103,14 @@ def assert_close(a, b):
         (2, {}),
         (4, {"unroll": False}),
         (3, {"split_d": True}),
-        (2, {"r1_weight": 1.0}),
+        (2, {"stabilisers": (gradient_penalties(r1=1.0),)}),
         (2, {"remat": "blocks"}),
         (4, {"remat": "convs"}),
     ],
 )
 def test_micro_batches_equal_the_whole_batch(state, whole, parts, changes):
     """Weights, u, running statistics, optimisers and averages."""
-    reference = {name: value for name, value in changes.items() if name in ("split_d", "r1_weight")}
+    reference = {name: value for name, value in changes.items() if name in ("split_d", "stabilisers")}
     expected, expected_metrics = whole(**reference)
     got, metrics = run(make(accumulate=parts, **changes), state)
     assert_close(got, expected)

@@ -7,6 +7,7 @@ import pytest
 
 from jaxgan import nn as layers
 from jaxgan.methods.adversarial import Adversarial
+from jaxgan.methods.gradient_penalties import gradient_penalties
 from jaxgan.nn import power_iteration
 from jaxgan.objectives import adversarial_loss, orthogonal_penalty
 
@@ -97,7 +98,7 @@ def test_a_d_play_moves_d_and_where_asked_gs_statistics(state, statistics):
 
 
 def test_a_g_play_moves_g_alone(state):
-    after, metrics = jax.jit(lambda s: make()._g_play(s, ROWS, RNG))(state)
+    after, metrics = jax.jit(lambda s: make()._g_play(s, batch(), RNG))(state)
     assert_same(after.nets["d"], state.nets["d"])
     assert_same(after.opt["d"], state.opt["d"])
     for collection in ("params", "spectral", "batch_stats"):
@@ -173,7 +174,7 @@ def test_d_plays_share_the_batch_out(state, steps):
 
 
 def test_r1_acts_on_multiples_of_its_interval(state, steps):
-    method = make(r1_weight=10.0, r1_every=2)
+    method = make(stabilisers=(gradient_penalties(r1=10.0, every=2),))
     run = jax.jit(method.step)
     # The penalty is a play of D's own: its optimiser counts it.
     results = [run(state.replace(step=jnp.asarray(step, jnp.int32)), batch(), RNG)[0] for step in range(4)]
@@ -192,9 +193,10 @@ def test_lazy_r1_is_as_many_times_stronger(state):
     sgd = {player: optax.sgd(1e-2) for player in ("g", "d")}
     changes = []
     for weight, interval in ((1.0, 4), (4.0, 1)):
-        method = make(r1_weight=weight, r1_every=interval, optimizers=sgd)
+        penalty = gradient_penalties(r1=weight, every=interval)
+        method = make(stabilisers=(penalty,), optimizers=sgd)
         start = state.replace(opt={player: sgd[player].init({}) for player in sgd})
-        after = jax.jit(method._r1_play)(start, batch())
+        after = jax.jit(lambda s: method._lazy_play(s, penalty, batch(), RNG))(start)
         changes.append(jax.tree.map(lambda a, b: a - b, after.nets["d"]["params"], state.nets["d"]["params"]))
     assert np.abs(changes[0]["conv"]["kernel"]).max() > 1e-5
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-7), *changes)

@@ -1,0 +1,36 @@
+"""ACGAN: Conditional Image Synthesis with Auxiliary Classifier GANs (Odena et al. 2016, arXiv:1610.09585).
+
+The checklist:
+
+ 1. D has a second head that names the class (eq. 3): ``stabilisers.auxiliary``, of real and fake images in D's play, and of
+    fakes in G's; D itself is not told the class.
+ 2. G takes the class as a one-hot joined to z (appendix A, table 2, joins an embedding by a product on CIFAR-10's code
+    forks; the paper says c ~ p_c beside z).
+ 3. Adam 2e-4, beta1 0.5, weights from N(0, 0.02), leaky ReLU 0.2, batches of 100, dropout 0.5 in D (table 2).
+ 4. z has 110 numbers on CIFAR-10 in the paper; here 100 beside the class, as in ``generator.z_dim``.
+ 5. Real and fake pass D apart, for its batch norm.
+ 6. The diversity that is lost where the classifier's weight is large is the known failing (section 4.3; Gong et al.
+    2019, arXiv:1907.02690).
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.recipes.adversarial_game import build_experiment
+from jaxgan.recipes.adversarial_game import default_config as game_config
+from jaxgan.training.method import Experiment
+
+
+def default_config(networks: str = "dcgan") -> ConfigDict:
+    """Every key, with the paper's game: what a config file starts from."""
+    config = game_config("acgan", networks)
+    config.method.update(dict(loss="non_saturating", split_d=True))
+    config.stabilisers.auxiliary.update(dict(real=1.0, fake=1.0, generator=1.0))
+    for player in ("g", "d"):
+        config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.5))
+    config.data.batch_size = 100
+    return config
+
+
+def build(config: ConfigDict) -> Experiment:
+    """Binds a config; raises UserError on keys or values that do not fit."""
+    return build_experiment(config)

@@ -1,0 +1,38 @@
+"""Conditional GAN: Conditional Generative Adversarial Nets (Mirza & Osindero 2014, arXiv:1411.1784).
+
+The checklist:
+
+ 1. Both players are told the class, by joining its one-hot (section 3.2): ``conditioning='concat'`` in either network. On
+    MNIST (section 4.1) noise and class, and image and class, have a hidden layer of their own before they meet:
+    ``label_hidden``. No code was published.
+ 2. Other ways to say the class are values of the same keys: G takes 'cbn', conditional batch norm (de Vries et al. 2017,
+    arXiv:1707.00683; Dumoulin et al. 2016, arXiv:1610.07629), D 'projection' (Miyato & Koyama 2018, arXiv:1802.05637);
+    an auxiliary classifier is ``stabilisers.auxiliary``.
+ 3. Fakes' labels are uniform, or with ``method.labels_from='data'`` those of the real batch; the paper conditions fakes
+    on the data's.
+ 4. Uniform noise of 100 numbers; SGD from 0.1 with momentum from 0.5, batches of 100, dropout in both networks
+    (section 4.1). The paper's decay of the rate is ``optimizer.*.decay_steps``, linear here.
+ 5. The loss is the first GAN's; see :mod:`jaxgan.recipes.gan`.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.recipes.adversarial_game import build_experiment
+from jaxgan.recipes.adversarial_game import default_config as game_config
+from jaxgan.training.method import Experiment
+
+
+def default_config(networks: str = "mlp") -> ConfigDict:
+    """Every key, with the paper's game: what a config file starts from."""
+    config = game_config("cgan", networks)
+    config.prior.kind = "uniform"
+    config.method.update(dict(loss="non_saturating", labels_from="data"))
+    for player in ("g", "d"):
+        config.optimizer[player].update(dict(kind="sgd", learning_rate=0.1, b1=0.5))
+    config.data.batch_size = 100
+    return config
+
+
+def build(config: ConfigDict) -> Experiment:
+    """Binds a config; raises UserError on keys or values that do not fit."""
+    return build_experiment(config)
