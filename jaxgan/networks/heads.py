@@ -1,0 +1,179 @@
+"""What sits on a discriminator's penultimate representation [B, F]: its logit, a classifier, InfoGAN's Q."""
+
+import itertools
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxgan import nn as layers
+from jaxgan.networks.conditioning import check_conditioning
+
+MINIBATCH = ("none", "discrimination", "stddev")
+
+
+class LogitHead(nn.Module):
+    """linear(h), with <embed(label), h> added where ``conditioning`` is 'projection' (arXiv:1802.05637, eq. 3).
+
+    Attributes:
+      num_classes: rows of the class table.
+      conditioning: 'projection', or 'none'.
+      minibatch: what joins h before the linear layer, computed over the batch: 'none', 'discrimination' (Salimans et
+        al. 2016, arXiv:1606.03498, section 3.2) or 'stddev' (Karras et al. 2017, arXiv:1710.10196, section 3).
+      minibatch_kernels, minibatch_dim: of 'discrimination'; openai/improved-gan's 100 and 5.
+      use_bias: of the linear layer.
+      spectral_norm, sn_eps, kernel_init: of all weights.
+      param_dtype: of the parameters. The head computes in float32.
+    """
+
+    num_classes: int = 0
+    conditioning: str = "none"
+    minibatch: str = "none"
+    minibatch_kernels: int = 100
+    minibatch_dim: int = 5
+    use_bias: bool = True
+    spectral_norm: bool = False
+    sn_eps: float = 1e-6
+    kernel_init: Any = nn.initializers.orthogonal()
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, features: Array, labels: Array | None) -> Array:
+        """Scores features [B, F] under labels ([B] int or [B, num_classes] weights) -> [B] float32 logits.
+
+        Raises:
+          ValueError: on an unknown ``minibatch`` or ``conditioning``.
+        """
+        check_conditioning(self.conditioning, self.num_classes, accepted=("none", "projection"))
+        if self.minibatch not in MINIBATCH:
+            raise ValueError(f"minibatch={self.minibatch!r}; choose from {', '.join(MINIBATCH)}")
+        shared: dict[str, Any] = dict(
+            spectral_norm=self.spectral_norm,
+            spectral_eps=self.sn_eps,
+            dtype=jnp.float32,
+            param_dtype=self.param_dtype,
+        )
+        h = wide = features.astype(jnp.float32)
+        if self.minibatch == "discrimination":
+            wide = layers.MinibatchDiscrimination(
+                kernels=self.minibatch_kernels, kernel_dim=self.minibatch_dim, name="minibatch"
+            )(h)
+        elif self.minibatch == "stddev":
+            wide = layers.minibatch_stddev(h)
+        linear = layers.Dense(1, use_bias=self.use_bias, kernel_init=self.kernel_init, name="linear", **shared)
+        logits = linear(wide)[:, 0]
+        if self.conditioning == "projection":
+            embed = layers.Embed(self.num_classes, h.shape[-1], embedding_init=self.kernel_init, name="embed", **shared)
+            logits = logits + (embed(labels) * h).sum(-1)
+        return logits
+
+
+class ClassifierHead(nn.Module):
+    """A linear layer from D's representation to class logits (ACGAN: Odena et al. 2016, arXiv:1610.09585).
+
+    Attributes:
+      num_classes: outputs.
+      weight_init: see :func:`jaxgan.nn.initializers.initializer`.
+      spectral_norm, sn_eps: of the kernel.
+      param_dtype: of the parameters. The head computes in float32.
+    """
+
+    num_classes: int = 10
+    weight_init: str = "normal_02"
+    spectral_norm: bool = False
+    sn_eps: float = 1e-6
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, features: Array, *, train: bool) -> Array:
+        """Features [B, F] -> logits [B, num_classes] float32; nothing depends on ``train``."""
+        del train
+        return layers.Dense(
+            self.num_classes,
+            spectral_norm=self.spectral_norm,
+            spectral_eps=self.sn_eps,
+            kernel_init=layers.initializer(self.weight_init),
+            dtype=jnp.float32,
+            param_dtype=self.param_dtype,
+            name="linear",
+        )(features.astype(jnp.float32))
+
+
+class Codes(NamedTuple):
+    """Q(c | x) of :class:`CodeHead`: factored categoricals and Gaussians."""
+
+    categorical: tuple[Array, ...]
+    """For each categorical code its logits [B, K], float32."""
+    mean: Array
+    """[B, continuous] float32."""
+    log_std: Array
+    """[B, continuous] float32."""
+
+
+class CodeHead(nn.Module):
+    """InfoGAN's Q (Chen et al. 2016, arXiv:1606.03657, appendix C.1): FC, batch norm, leaky ReLU, FC.
+
+    Where the paper learns the Gaussians' deviation, openai/InfoGAN's MNIST run fixes it at one (its ``fix_std``), and
+    where the paper's leaky ReLU has slope 0.1, the code's has 0.01: the defaults are the code's.
+
+    Attributes:
+      categorical: the number of values of each categorical code.
+      continuous: the number of continuous codes.
+      hidden: units of the hidden layer; 0 for none.
+      batch_norm: after the hidden layer.
+      leak: the leaky ReLU's slope.
+      fixed_std: ``log_std`` is zero; otherwise the network gives the log variance, which ``log_std`` halves.
+      weight_init: see :func:`jaxgan.nn.initializers.initializer`.
+      spectral_norm, sn_eps: of all kernels.
+      bn_eps, bn_groups: as in :class:`jaxgan.nn.BatchNorm`.
+      param_dtype: of the parameters. The head computes in float32.
+    """
+
+    categorical: tuple[int, ...] = (10,)
+    continuous: int = 2
+    hidden: int = 128
+    batch_norm: bool = True
+    leak: float = 0.01
+    fixed_std: bool = True
+    weight_init: str = "normal_02"
+    spectral_norm: bool = False
+    sn_eps: float = 1e-6
+    bn_eps: float = 1e-5
+    bn_groups: int | None = None
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, features: Array, *, train: bool) -> Codes:
+        """Features [B, F] -> the distribution of each code.
+
+        Args:
+          features: [B, F] float.
+          train: normalise with the batch's statistics.
+
+        Returns:
+          :class:`Codes`.
+
+        Raises:
+          ValueError: where there are no codes.
+        """
+        if not self.categorical and not self.continuous:
+            raise ValueError("CodeHead has no codes: set categorical, such as (10,), or continuous")
+        dtypes: dict[str, Any] = dict(dtype=jnp.float32, param_dtype=self.param_dtype)
+        dense: dict[str, Any] = dict(
+            spectral_norm=self.spectral_norm,
+            spectral_eps=self.sn_eps,
+            kernel_init=layers.initializer(self.weight_init),
+            **dtypes,
+        )
+        h = features.astype(jnp.float32)
+        if self.hidden:
+            h = layers.Dense(self.hidden, name="hidden", **dense)(h)
+            if self.batch_norm:
+                h = layers.BatchNorm(eps=self.bn_eps, groups=self.bn_groups, name="norm", **dtypes)(h, train=train)
+            h = nn.leaky_relu(h, self.leak)
+        per_code = 1 if self.fixed_std else 2
+        out = layers.Dense(sum(self.categorical) + per_code * self.continuous, name="codes", **dense)(h)
+        *categorical, gaussian = jnp.split(out, list(itertools.accumulate(self.categorical)), axis=1)
+        mean, log_variance = gaussian[:, : self.continuous], gaussian[:, self.continuous :]
+        return Codes(tuple(categorical), mean, jnp.zeros_like(mean) if self.fixed_std else log_variance / 2)
