@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.data import Mixture, toy_mixture
@@ -27,14 +28,14 @@ def baseline(mixture: Mixture, *, num_points: int, restarts: int, seed: int) -> 
     (train, _), (held_out, _), (true, _) = (mixture.sample(rng, num_points) for _ in range(3))
     fit_rng, sample_rng = jax.random.split(jax.random.key(seed))
     began = time.perf_counter()
-    params, likelihoods = gaussian_mixture.fit(train, len(mixture.means), rng=fit_rng, restarts=restarts)
+    params, likelihoods = gaussian_mixture.fit(jnp.asarray(train), len(mixture.means), rng=fit_rng, restarts=restarts)
     seconds = time.perf_counter() - began
     drawn, _ = gaussian_mixture.sample(sample_rng, params, num_points)
     found = {
         "em": point_scores(np.asarray(drawn), mixture, np.random.default_rng(seed)),
         "truth": point_scores(true, mixture, np.random.default_rng(seed)),
     }
-    found["em"]["log_likelihood"] = float(gaussian_mixture.log_density(params, held_out).mean())
+    found["em"]["log_likelihood"] = float(gaussian_mixture.log_density(params, jnp.asarray(held_out)).mean())
     found["truth"]["log_likelihood"] = float(mixture.log_density(held_out).mean())
     found["em"] |= {"seconds": seconds, "steps": len(likelihoods) - 1}
     return found
