@@ -13,6 +13,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
+from jaxgan.networks.heads import LogitHead
 from jaxgan.parallel import shard_batch
 
 # Multiples of ch: the seed's channels first, then the output of each block, which doubles the resolution.
@@ -53,11 +54,46 @@ def widths_for(resolution: int, table: dict[int, tuple[int, ...]], widths: tuple
     return tuple(widths)
 
 
+def pooled_logits(
+    discriminator: nn.Module,
+    features: Array,
+    labels: Array | None,
+    *,
+    pooling: str = "sum",
+    minibatch: str = "none",
+    spectral_norm: bool = True,
+    **head: Any,
+) -> Array:
+    """The end of a residual discriminator: ReLU, pooling over positions, and the logit of the pooled features, which
+    are shown to :func:`jaxgan.nn.tap`.
+
+    Args:
+      discriminator: the network, inside its call; the head joins it as ``head``.
+      features: the last map, [B, H, W, C] float.
+      labels: as :class:`jaxgan.networks.heads.LogitHead` takes them.
+      pooling: see :func:`jaxgan.nn.pooled`.
+      minibatch: what tells the head about the batch: 'none', 'discrimination' of the pooled features, or 'stddev', a
+        channel of the map.
+      spectral_norm: of the head's weights.
+      **head: other fields of the head.
+
+    Returns:
+      [B] float32.
+    """
+    h = layers.pooled(features, pooling)
+    layers.tap(discriminator, h)
+    if minibatch == "stddev":
+        h = layers.pooled(layers.minibatch_stddev(nn.relu(features)), pooling)
+        minibatch = "none"
+    return LogitHead(minibatch=minibatch, spectral_norm=spectral_norm, name="head", **head)(h, labels)
+
+
 class Generator(nn.Module):
     """Latents and labels to images.
 
     Attributes:
-      num_classes: classes.
+      num_classes: classes; with 0 the condition is the chunk of z alone, or without ``skip_z`` there is none and the
+        norms are plain.
       resolution: the row of the paper's tables: the image's side where ``bottom`` is (4, 4).
       ch: the channel multiplier.
       z_dim: latent size; with ``skip_z`` a multiple of blocks + 1 (the paper rounds: 120 at 128 pixels, 140 at 256; 160
@@ -123,7 +159,7 @@ class Generator(nn.Module):
             raise ValueError(
                 f"skip_z cuts z in {blocks + 1} equal chunks: z_dim={self.z_dim} is no multiple; try {nearest}"
             )
-        if self.skip_z and self.shared_dim is None:
+        if self.skip_z and self.num_classes and self.shared_dim is None:
             raise ValueError("skip_z=True joins z to the shared class embedding: set shared_dim (the paper: 128)")
 
         init = layers.initializer(self.weight_init)
@@ -131,19 +167,25 @@ class Generator(nn.Module):
         spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
         conv = functools.partial(layers.Conv, **spectral)
         run = functools.partial(layers.rematerialized, remat=self.remat)
-        norm = functools.partial(
+        statistics: dict[str, Any] = dict(eps=self.bn_eps, groups=self.bn_groups)
+        own_tables = bool(self.num_classes) and self.shared_dim is None
+        norm: Any = functools.partial(
             layers.ConditionalBatchNorm,
-            num_classes=self.num_classes if self.shared_dim is None else None,
+            num_classes=self.num_classes if own_tables else None,
             # Class tables are not normalised, shared or not: BigGAN-PyTorch found that it cripples G.
-            spectral_norm=self.shared_dim is not None,
-            eps=self.bn_eps,
-            groups=self.bn_groups,
+            spectral_norm=not own_tables,
+            **statistics,
             **spectral,
         )
+        if not self.num_classes and not self.skip_z:
+            norm = functools.partial(layers.BatchNorm, **statistics, **dtypes)
 
         z = z.astype(self.dtype)
         chunks = jnp.split(z, blocks + 1, axis=-1) if self.skip_z else [z] * (blocks + 1)
-        if self.shared_dim is None:
+        conditions: list[Array | None]
+        if not self.num_classes:
+            conditions = [*chunks[1:]] if self.skip_z else [None] * blocks
+        elif self.shared_dim is None:
             conditions = [labels] * blocks
         else:
             embed = layers.Embed(
@@ -163,23 +205,27 @@ class Generator(nn.Module):
             h = shard_batch(run(block, h, conditions[index], train=train))
             if 4 * 2 ** (index + 1) in self.attention:
                 h = run(layers.SelfAttention(name=f"attention_{index}", **spectral), h)
-        h = layers.BatchNorm(eps=self.bn_eps, groups=self.bn_groups, name="norm", **dtypes)(h, train=train)
+        h = layers.BatchNorm(name="norm", **statistics, **dtypes)(h, train=train)
         h = conv(self.image_channels, (3, 3), name="to_image")(nn.relu(h))
         return jnp.tanh(h.astype(jnp.float32))
 
 
 class Discriminator(nn.Module):
-    """Images and labels to logits, by projection (Miyato & Koyama 2018, arXiv:1802.05637).
+    """Images and labels to logits, by projection (Miyato & Koyama 2018, arXiv:1802.05637), or images alone.
 
     Attributes:
       num_classes, resolution, ch, attention, weight_init, sn_eps, remat, resample, dtype, param_dtype: as in
         :class:`Generator`.
+      conditioning: 'projection', or 'none' to ignore labels; without classes it is 'none'.
+      minibatch: 'none', 'discrimination' or 'stddev', see :func:`pooled_logits`.
       widths: another row of multiples of ch, see ``DISCRIMINATOR_WIDTHS``.
     """
 
     num_classes: int
     resolution: int = 128
     ch: int = 96
+    conditioning: str = "projection"
+    minibatch: str = "none"
     attention: tuple[int, ...] = (64,)
     widths: tuple[int, ...] | None = None
     weight_init: str = "orthogonal"
@@ -199,7 +245,8 @@ class Discriminator(nn.Module):
           train: accepted so that all networks are called alike; nothing here depends on it.
 
         Returns:
-          [B] float32 logits: linear(h) + <embed(label), h>, h the features summed (not averaged) over positions.
+          [B] float32 logits: linear(h) + <embed(label), h>, h the features summed (not averaged) over positions, which
+          are shown to :func:`jaxgan.nn.tap`.
         """
         del train
         widths = widths_for(self.resolution, DISCRIMINATOR_WIDTHS, self.widths)
@@ -223,6 +270,14 @@ class Discriminator(nn.Module):
             h = shard_batch(run(block, h))
             if index < halvings and self.resolution // 2 ** (index + 1) in self.attention:
                 h = run(layers.SelfAttention(name=f"attention_{index}", **spectral), h)
-        return layers.ProjectionHead(
-            self.num_classes, spectral_eps=self.sn_eps, kernel_init=init, param_dtype=self.param_dtype, name="head"
-        )(h, labels)
+        return pooled_logits(
+            self,
+            h,
+            labels,
+            num_classes=self.num_classes,
+            conditioning=self.conditioning if self.num_classes else "none",
+            minibatch=self.minibatch,
+            sn_eps=self.sn_eps,
+            kernel_init=init,
+            param_dtype=self.param_dtype,
+        )

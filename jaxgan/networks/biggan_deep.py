@@ -15,7 +15,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
-from jaxgan.networks.biggan import widths_for
+from jaxgan.networks.biggan import pooled_logits, widths_for
 from jaxgan.parallel import shard_batch
 
 # Multiples of ch: the seed's channels first, then those after each resolution's blocks, which double it.
@@ -43,7 +43,8 @@ class Generator(nn.Module):
     Attributes:
       depth: blocks a resolution; the last of them narrows and doubles the resolution.
       z_dim: latent size (128 at every resolution).
-      shared_dim: size of the shared class embedding; the condition of every block and the seed is [class, z].
+      shared_dim: size of the shared class embedding; the condition of every block and the seed is [class, z]; z alone
+        where ``num_classes`` is 0.
       bn_eps: 1e-4 in the released weights.
       The others: as in :class:`jaxgan.networks.biggan.Generator`.
     """
@@ -83,11 +84,12 @@ class Generator(nn.Module):
         run = functools.partial(layers.rematerialized, remat=self.remat)
         norm = functools.partial(layers.ConditionalBatchNorm, eps=self.bn_eps, groups=self.bn_groups, **spectral)
 
-        shared = layers.Embed(
-            self.num_classes, self.shared_dim, spectral_norm=False, embedding_init=init, name="shared", **dtypes
-        )(labels)
-        z = z.astype(self.dtype)
-        condition = jnp.concatenate([shared, z] if self.class_first else [z, shared], axis=-1)
+        z = condition = z.astype(self.dtype)
+        if self.num_classes:
+            shared = layers.Embed(
+                self.num_classes, self.shared_dim, spectral_norm=False, embedding_init=init, name="shared", **dtypes
+            )(labels)
+            condition = jnp.concatenate([shared, z] if self.class_first else [z, shared], axis=-1)
 
         height, width = self.bottom
         h = layers.Dense(height * width * widths[0] * self.ch, name="seed", **spectral)(condition)
@@ -112,13 +114,15 @@ class Discriminator(nn.Module):
 
     Attributes:
       depth: blocks a resolution; the first of them halves it.
-      The others: as in :class:`jaxgan.networks.biggan.Discriminator`.
+      The others, ``conditioning`` and ``minibatch`` among them: as in :class:`jaxgan.networks.biggan.Discriminator`.
     """
 
     num_classes: int
     resolution: int = 128
     ch: int = 128
     depth: int = 2
+    conditioning: str = "projection"
+    minibatch: str = "none"
     attention: tuple[int, ...] = (64,)
     widths: tuple[int, ...] | None = None
     weight_init: str = "orthogonal"
@@ -151,6 +155,14 @@ class Discriminator(nn.Module):
                 h = shard_batch(run(block, h))
             if stage < halvings and self.resolution // 2 ** (stage + 1) in self.attention:
                 h = run(layers.SelfAttention(name=f"attention_{stage}", **spectral), h)
-        return layers.ProjectionHead(
-            self.num_classes, spectral_eps=self.sn_eps, kernel_init=init, param_dtype=self.param_dtype, name="head"
-        )(h, labels)
+        return pooled_logits(
+            self,
+            h,
+            labels,
+            num_classes=self.num_classes,
+            conditioning=self.conditioning if self.num_classes else "none",
+            minibatch=self.minibatch,
+            sn_eps=self.sn_eps,
+            kernel_init=init,
+            param_dtype=self.param_dtype,
+        )

@@ -202,6 +202,34 @@ def test_mixtures_of_classes():
     np.testing.assert_allclose(run(tiny_d(), IMAGES, half), (ints + others) / 2, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("skip_z", "shared_dim"), [(True, 6), (False, 6), (False, None)])
+def test_without_classes_the_generator_is_conditioned_by_z_or_by_nothing(skip_z, shared_dim):
+    network = TINY_G.clone(num_classes=0, skip_z=skip_z, shared_dim=shared_dim)
+    params = jax.eval_shape(functools.partial(network.init, train=True), jax.random.key(0), Z, None)["params"]
+    affine = params["block_0"]["norm_0"]
+    if skip_z:
+        assert affine["gain"]["kernel"].shape == affine["bias"]["kernel"].shape == (4, 32)
+    else:
+        assert {name: leaf.shape for name, leaf in affine.items()} == {"scale": (32,), "bias": (32,)}
+    assert not owners(params, "embedding")
+
+
+def test_the_discriminator_shows_its_pooled_features_and_may_ignore_labels():
+    variables = abstract(TINY_D, (16, 16, 3))[1]
+    assert variables["features"]["last"].shape == (2, 32)
+    assert set(variables["params"]["head"]) == {"linear", "embed"}
+    for unconditional in (TINY_D.clone(conditioning="none"), TINY_D.clone(num_classes=0)):
+        init = functools.partial(unconditional.init, train=True)
+        params = jax.eval_shape(init, jax.random.key(0), IMAGES, None)["params"]
+        assert set(params["head"]) == {"linear"}
+
+
+@pytest.mark.parametrize(("minibatch", "more"), [("none", 0), ("discrimination", 100), ("stddev", 1)])
+def test_the_discriminators_head_may_know_the_batch(minibatch, more):
+    params = abstract(TINY_D.clone(minibatch=minibatch), (16, 16, 3))[1]["params"]
+    assert params["head"]["linear"]["kernel"].shape == (32 + more, 1)
+
+
 def test_bfloat16_computes_with_float32_parameters_and_results():
     for pair, first, args in [(tiny_g(), (12,), (Z, LABELS)), (tiny_d(), (16, 16, 3), (IMAGES, LABELS))]:
         half = pair[0].clone(dtype=jnp.bfloat16)
@@ -221,6 +249,11 @@ def test_bfloat16_computes_with_float32_parameters_and_results():
         (Generator(10, resolution=100), (120,), r"resolution=100 .*\[16, 32, 64, 128, 256, 512\]"),
         (Generator(10, widths=(4, 4)), (120,), r"has 2 entries; resolution 128 has 6"),
         (Discriminator(10, resolution=100), (100, 100, 3), r"resolution=100 .*\[16, 32, 64, 128, 256, 512\]"),
+        (
+            Discriminator(10, conditioning="concat"),
+            (128, 128, 3),
+            "conditioning='concat'; this network takes none, proj",
+        ),
         (Discriminator(10, widths=(1,) * 7), (128, 128, 3), "has 7 entries; resolution 128 has 6"),
     ],
 )

@@ -78,3 +78,21 @@ def test_errors_say_what_would_do():
         abstract(Generator(10), (120,))
     with pytest.raises(ValueError, match=r"resolution=100 .*\[32, 64, 128, 256, 512\]"):
         abstract(Generator(10, resolution=100), (128,))
+
+
+def test_without_classes_z_alone_is_the_condition():
+    g = Generator(0, resolution=32, ch=8, depth=1, z_dim=5, attention=(8,))
+    z = jax.ShapeDtypeStruct((2, 5), jnp.float32)
+    params = jax.eval_shape(functools.partial(g.init, train=True), jax.random.key(0), z, None)["params"]
+    assert params["seed"]["kernel"].shape[0] == params["block_0_0"]["norm_0"]["gain"]["kernel"].shape[0] == 5
+    assert "shared" not in params
+
+
+def test_the_discriminator_shows_its_features_and_may_ignore_labels_or_know_the_batch():
+    d = Discriminator(3, resolution=32, ch=8, depth=1, attention=())
+    variables = abstract(d, (32, 32, 3))[1]
+    assert variables["features"]["last"].shape == (2, 32)
+    assert set(variables["params"]["head"]) == {"linear", "embed"}
+    deaf = d.clone(conditioning="none", minibatch="stddev")
+    head = abstract(deaf, (32, 32, 3))[1]["params"]["head"]
+    assert {name: layer["kernel"].shape for name, layer in head.items()} == {"linear": (33, 1)}

@@ -1,0 +1,258 @@
+"""SNGAN's residual generator and discriminator (Miyato et al. 2018, arXiv:1802.05957, appendix B.4; conditional: Miyato
+& Koyama 2018, arXiv:1802.05637, appendix A).
+
+Channel tables are those of the released code (pfnet-research/sngan_projection: gen_models/resnet_32.py, resnet_64.py,
+resnet.py and resnet_256.py, dis_models/snresnet_32.py and so on); 48 is the first paper's table 5, for STL-10. The rows
+for 16 and 28 pixels are this library's own, for handwritten digits. Where the papers' tables and the code disagree, the
+code is followed: features are summed over positions, and the linear layer at 32 pixels has no bias. The papers' G draws
+its class by conditional batch norm, their D by projection, or, for comparison, by concatenation inside the network.
+"""
+
+import functools
+import math
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxgan import nn as layers
+from jaxgan.networks.biggan import pooled_logits, widths_for
+from jaxgan.networks.conditioning import check_conditioning
+from jaxgan.parallel import shard_batch
+
+# Multiples of ch: the seed's channels first, then the output of each block, which doubles the resolution.
+GENERATOR_WIDTHS: dict[int, tuple[int, ...]] = {
+    16: (1, 1, 1),
+    28: (1, 1, 1),
+    32: (1, 1, 1, 1),
+    48: (8, 4, 2, 1),
+    64: (16, 8, 4, 2, 1),
+    128: (16, 16, 8, 4, 2, 1),
+    256: (16, 16, 8, 8, 4, 2, 1),
+}
+# Multiples of ch: the output of each block, of which the first HALVINGS halve the resolution.
+DISCRIMINATOR_WIDTHS: dict[int, tuple[int, ...]] = {
+    16: (1, 1, 1, 1),
+    28: (1, 1, 1, 1),
+    32: (1, 1, 1, 1),
+    48: (1, 2, 4, 8, 16),
+    64: (1, 2, 4, 8, 16),
+    128: (1, 2, 4, 8, 16, 16),
+    256: (1, 2, 4, 8, 8, 16, 16),
+}
+HALVINGS: dict[int, int] = {16: 2, 28: 2, 32: 2, 48: 4, 64: 5, 128: 5, 256: 6}
+# The seed's height and width, where it is not 4.
+_BOTTOM: dict[int, tuple[int, int]] = {28: (7, 7), 48: (6, 6)}
+
+
+def block_conv(spectral_norm: bool, spectral_eps: float, kernel_init: Any, block_init: Any, **dtypes: Any) -> Any:
+    """Makes convolutions, whose 3x3 kernels start from ``block_init`` and whose others from ``kernel_init``."""
+
+    def make(features: int, kernel_size: tuple[int, int], **fields: Any) -> nn.Module:
+        init = block_init if kernel_size == (3, 3) else kernel_init
+        shared: dict[str, Any] = dict(spectral_norm=spectral_norm, spectral_eps=spectral_eps, kernel_init=init)
+        return layers.Conv(features, kernel_size, **shared, **dtypes, **fields)
+
+    return make
+
+
+def _initializers(weight_init: str | None, block_gain: float) -> tuple[Any, Any]:
+    """Those of most layers, and of the blocks' 3x3 convolutions."""
+    if weight_init is not None:
+        return (layers.initializer(weight_init),) * 2
+    scaled = functools.partial(nn.initializers.variance_scaling, mode="fan_avg", distribution="uniform")
+    return scaled(1.0), scaled(block_gain**2)
+
+
+def _attention_heights(attention: tuple[int, ...] | None, resolution: int) -> tuple[int, ...]:
+    """``attention``, or SAGAN's: at maps of 32 pixels, or of half the image where that is smaller."""
+    return (min(32, resolution // 2),) if attention is None else attention
+
+
+class Generator(nn.Module):
+    """Latents, and labels where conditional, to images.
+
+    Attributes:
+      num_classes: classes; labels are ignored where ``conditioning`` is 'none'.
+      resolution: the row of the tables: the image's side with the row's own ``bottom``.
+      ch: the channel multiplier; None for the code's: 256 up to 32 pixels, 64 above.
+      z_dim: latent size.
+      conditioning: 'none', or 'cbn' for a gain and a bias of each class in every norm of the blocks (from 1 and 0).
+      spectral_norm: normalise G's weights too, as SAGAN does; class tables are not.
+      attention: heights of the maps after which self-attention follows; None for SAGAN's choice: 32, or half the image
+        where that is smaller.
+      bottom: height and width of the seed; None for (4, 4), but (7, 7) at 28 and (6, 6) at 48. Images are
+        bottom * 2 ** blocks.
+      image_channels: of the output.
+      widths: another row of multiples of ch, see ``GENERATOR_WIDTHS``.
+      weight_init: None for the code's uniform Glorot, or a name of :func:`jaxgan.nn.initializer`.
+      block_gain: Glorot's gain in the blocks' 3x3 convolutions.
+      bn_eps, bn_momentum, bn_groups: of the norms, as in :class:`jaxgan.nn.BatchNorm`; eps is Chainer's.
+      sn_eps: as ``spectral_eps`` in :class:`jaxgan.nn.Conv`.
+      remat, resample, dtype, param_dtype: as in :class:`jaxgan.networks.biggan.Generator`.
+    """
+
+    num_classes: int = 0
+    resolution: int = 32
+    ch: int | None = None
+    z_dim: int = 128
+    conditioning: str = "none"
+    spectral_norm: bool = False
+    attention: tuple[int, ...] | None = ()
+    bottom: tuple[int, int] | None = None
+    image_channels: int = 3
+    widths: tuple[int, ...] | None = None
+    weight_init: str | None = None
+    block_gain: float = math.sqrt(2)
+    bn_eps: float = 2e-5
+    bn_momentum: float = 0.9
+    bn_groups: int | None = None
+    sn_eps: float = 1e-12
+    remat: str = "none"
+    resample: str = "auto"
+    dtype: Any = jnp.float32
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, z: Array, labels: Array | None = None, *, train: bool) -> Array:
+        """Draws images.
+
+        Args:
+          z: [B, z_dim] float.
+          labels: [B] int, or [B, num_classes] float class weights, for mixtures.
+          train: normalise with the batch's statistics.
+
+        Returns:
+          [B, H, W, image_channels] float32 in [-1, 1].
+
+        Raises:
+          ValueError: where z has another size, the resolution no row, or the conditioning no classes.
+        """
+        check_conditioning(self.conditioning, self.num_classes, accepted=("none", "cbn"))
+        widths = widths_for(self.resolution, GENERATOR_WIDTHS, self.widths)
+        if z.shape[-1] != self.z_dim:
+            raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
+        ch = self.ch or (256 if self.resolution <= 32 else 64)
+        init, block_init = _initializers(self.weight_init, self.block_gain)
+        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+        spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, spectral_eps=self.sn_eps, **dtypes)
+        conv = block_conv(kernel_init=init, block_init=block_init, **spectral)
+        statistics: dict[str, Any] = dict(eps=self.bn_eps, momentum=self.bn_momentum, groups=self.bn_groups, **dtypes)
+        run = functools.partial(layers.rematerialized, remat=self.remat)
+        heights = _attention_heights(self.attention, self.resolution)
+        if self.conditioning == "cbn":
+            # Zeros in the tables: gains are one plus theirs.
+            tables: dict[str, Any] = dict(spectral_norm=False, kernel_init=nn.initializers.zeros)
+            norm: Any = functools.partial(layers.ConditionalBatchNorm, self.num_classes, **tables, **statistics)
+            condition = labels
+        else:
+            norm, condition = functools.partial(layers.BatchNorm, **statistics), None
+
+        height, width = self.bottom or _BOTTOM.get(self.resolution, (4, 4))
+        seed = layers.Dense(height * width * widths[0] * ch, kernel_init=init, name="seed", **spectral)
+        h = seed(z.astype(self.dtype)).reshape(-1, height, width, widths[0] * ch)
+        for index, multiple in enumerate(widths[1:]):
+            block = layers.UpBlock(multiple * ch, conv, norm, resample=self.resample, name=f"block_{index}")
+            h = shard_batch(run(block, h, condition, train=train))
+            if h.shape[1] in heights:
+                h = run(layers.SelfAttention(kernel_init=init, name=f"attention_{index}", **spectral), h)
+        h = nn.relu(layers.BatchNorm(name="norm", **statistics)(h, train=train))
+        h = layers.Conv(self.image_channels, (3, 3), kernel_init=init, name="to_image", **spectral)(h)
+        return jnp.tanh(h.astype(jnp.float32))
+
+
+class Discriminator(nn.Module):
+    """Images, and labels where conditional, to logits.
+
+    Attributes:
+      num_classes, resolution, attention, weight_init, block_gain, sn_eps, remat, resample, dtype, param_dtype: as in
+        :class:`Generator`.
+      ch: the channel multiplier; None for the code's: 128 up to 32 pixels, 64 above.
+      conditioning: 'none'; 'projection' (arXiv:1802.05637, eq. 3); or 'concat', a class embedding joined to the
+        channels of the first map of at most 16 pixels (the code's ConcatDiscriminator, which is for 128 pixels alone).
+      concat_dim: size of that embedding.
+      spectral_norm: normalise every weight, the class tables too.
+      wide: the blocks' hidden channels are those of their output rather than of their input.
+      pooling: 'sum' or 'mean' of the last features over positions.
+      head_bias: of the linear layer; None for the code's: from 48 pixels on.
+      minibatch: 'none', 'discrimination' or 'stddev', see :func:`jaxgan.networks.biggan.pooled_logits`.
+      widths: another row of multiples of ch, see ``DISCRIMINATOR_WIDTHS``.
+    """
+
+    num_classes: int = 0
+    resolution: int = 32
+    ch: int | None = None
+    conditioning: str = "none"
+    concat_dim: int = 128
+    spectral_norm: bool = True
+    attention: tuple[int, ...] | None = ()
+    wide: bool = False
+    pooling: str = "sum"
+    head_bias: bool | None = None
+    minibatch: str = "none"
+    widths: tuple[int, ...] | None = None
+    weight_init: str | None = None
+    block_gain: float = math.sqrt(2)
+    sn_eps: float = 1e-12
+    remat: str = "none"
+    resample: str = "auto"
+    dtype: Any = jnp.float32
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Array, labels: Array | None = None, *, train: bool) -> Array:
+        """Scores images.
+
+        Args:
+          images: [B, H, W, C] float in [-1, 1]; H and W divisible by the blocks that halve them.
+          labels: [B] int, or [B, num_classes] float class weights.
+          train: accepted so that all networks are called alike; nothing here depends on it.
+
+        Returns:
+          [B] float32 logits; the pooled features [B, F] are shown to :func:`jaxgan.nn.tap`.
+        """
+        del train
+        check_conditioning(self.conditioning, self.num_classes, accepted=("none", "projection", "concat"))
+        widths = widths_for(self.resolution, DISCRIMINATOR_WIDTHS, self.widths)
+        ch = self.ch or (128 if self.resolution <= 32 else 64)
+        init, block_init = _initializers(self.weight_init, self.block_gain)
+        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
+        spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, spectral_eps=self.sn_eps, **dtypes)
+        conv = block_conv(kernel_init=init, block_init=block_init, **spectral)
+        run = functools.partial(layers.rematerialized, remat=self.remat)
+        heights = _attention_heights(self.attention, self.resolution)
+
+        h = shard_batch(images.astype(self.dtype))
+        waiting = self.conditioning == "concat"
+        for index, multiple in enumerate(widths):
+            if waiting and index and h.shape[1] <= 16:
+                embed = layers.Embed(self.num_classes, self.concat_dim, embedding_init=init, name="label", **spectral)
+                label = jnp.broadcast_to(embed(labels)[:, None, None], (*h.shape[:3], self.concat_dim))
+                h, waiting = jnp.concatenate([h, label], axis=-1), False
+            block = layers.DownBlock(
+                multiple * ch,
+                conv,
+                downsample=index < HALVINGS[self.resolution],
+                preactivation=index > 0,
+                hidden=None if self.wide or index == 0 else h.shape[-1],
+                resample=self.resample,
+                name=f"block_{index}",
+            )
+            h = shard_batch(run(block, h))
+            if h.shape[1] in heights and index < HALVINGS[self.resolution]:
+                h = run(layers.SelfAttention(kernel_init=init, name=f"attention_{index}", **spectral), h)
+        return pooled_logits(
+            self,
+            h,
+            labels,
+            num_classes=self.num_classes,
+            conditioning="projection" if self.conditioning == "projection" else "none",
+            pooling=self.pooling,
+            minibatch=self.minibatch,
+            use_bias=self.resolution > 32 if self.head_bias is None else self.head_bias,
+            spectral_norm=self.spectral_norm,
+            sn_eps=self.sn_eps,
+            kernel_init=init,
+            param_dtype=self.param_dtype,
+        )
