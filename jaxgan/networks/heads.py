@@ -43,7 +43,7 @@ class LogitHead(nn.Module):
         """Scores features [B, F] under labels ([B] int or [B, num_classes] weights) -> [B] float32 logits.
 
         Raises:
-          ValueError: on an unknown ``minibatch`` or ``conditioning``.
+          ValueError: on an unknown ``minibatch`` or ``conditioning``, or 'projection' without labels.
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "projection"))
         if self.minibatch not in MINIBATCH:
@@ -64,6 +64,8 @@ class LogitHead(nn.Module):
         linear = layers.Dense(1, use_bias=self.use_bias, kernel_init=self.kernel_init, name="linear", **shared)
         logits = linear(wide)[:, 0]
         if self.conditioning == "projection":
+            if labels is None:
+                raise ValueError("conditioning='projection' needs labels, got None")
             embed = layers.Embed(self.num_classes, h.shape[-1], embedding_init=self.kernel_init, name="embed", **shared)
             logits = logits + (embed(labels) * h).sum(-1)
         return logits
