@@ -25,7 +25,7 @@ def top_k_weights(logits: Array, fraction: float | Array) -> Array:
     if logits.ndim != 1:
         raise ValueError(f"logits must be [B], got {logits.shape}; of several an image take the mean")
     size = logits.shape[0]
-    # What is a whole number but for rounding, such as 0.29 * 100, is that number.
+    # What is a whole number but for rounding, such as (14 / 23) * 23 in float32, is that number.
     k = jnp.clip(jnp.floor(fraction * size + 1e-3), 1, size)
     rank = jnp.argsort(jnp.argsort(-logits))
     return (rank < k).astype(jnp.float32) / k
