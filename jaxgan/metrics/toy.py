@@ -15,8 +15,8 @@ MARGIN_STDS = 6.0
 def mode_scores(points: np.ndarray, means: np.ndarray, std: float, *, radius: float = 3.0) -> tuple[int, float]:
     """How many modes are hit, and the share of points that lie near one.
 
-    VEEGAN (Srivastava et al. 2017, arXiv:1705.07761, section 4.1), and the same in PacGAN (Lin et al. 2018,
-    arXiv:1712.04086, section 4.1): a point is of high quality where it lies within three standard deviations of the
+    VEEGAN (Srivastava et al. 2017, arXiv:1705.07761, section 4), and the same in PacGAN (Lin et al. 2018,
+    arXiv:1712.04086, section 4): a point is of high quality where it lies within three standard deviations of the
     nearest mode, and a mode is hit where it is the nearest of a point of high quality. They draw 2,500 points. Of the
     mixture's own points a share of 1 - exp(-radius^2 / 2) has high quality: 0.989.
 

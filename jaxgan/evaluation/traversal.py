@@ -1,0 +1,90 @@
+"""What each code of a latent does: InfoGAN's grids."""
+
+import dataclasses
+import functools
+from collections.abc import Hashable
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh
+
+from jaxgan.evaluation.grids import tile
+from jaxgan.latent import Prior
+from jaxgan.nn import to_uint8
+from jaxgan.parallel import shard_batch, to_host
+from jaxgan.training.method import Method
+from jaxgan.training.state import Variables
+
+
+def code_traversal(
+    method: Method,
+    nets: dict[str, Variables],
+    prior: Prior,
+    *,
+    code: int,
+    rows: int,
+    rng: Array,
+    mesh: Mesh,
+    columns: int = 10,
+    extent: float = 2.0,
+    label: int = 0,
+) -> np.ndarray:
+    """A row for each draw of everything else, a column for each value of one code (InfoGAN, arXiv:1606.03657, fig. 2).
+
+    Args:
+      method: a dataclass with a field ``prior``, which maps the latents that ``sample`` is given.
+      nets: its networks, averages in place.
+      prior: that prior.
+      code: which, from 0: the categorical ones, then the continuous ones.
+      rows: draws.
+      rng: of the draws: grids of several codes with one key have the same rows.
+      mesh: the devices.
+      columns: values of a continuous code; a categorical one has a column for each category.
+      extent: continuous codes go evenly from -extent to extent. Networks are trained on [-1, 1]; the paper's figure
+        goes from -2 to 2.
+      label: class of all images, where the method has classes.
+
+    Returns:
+      uint8 [h, w, C].
+
+    Raises:
+      ValueError: on a code that there is not, fewer than one row or two columns, or a method without a prior.
+    """
+    values: np.ndarray
+    if code in range(len(prior.categorical)):
+        values = np.arange(prior.categorical[code])
+    else:
+        values = np.linspace(-extent, extent, columns, dtype=np.float32)
+    if rows < 1 or len(values) < 2:
+        raise ValueError(f"needs at least one row and two columns, got {rows} and {columns}")
+    drawn = prior(jax.random.normal(rng, (rows, prior.size), jnp.float32))
+    mapped = prior.set_code(jnp.repeat(drawn, len(values), axis=0), code, jnp.tile(jnp.asarray(values), rows))
+    count = len(mapped)
+    # Whole batches for the devices: what is too much is cut off below.
+    mapped = jnp.resize(mapped, (-(-count // mesh.size) * mesh.size, prior.size))
+    with jax.set_mesh(mesh):
+        taking: Any = _taking_mapped(cast(Hashable, method))
+        images = to_host(_draw(taking, nets, mapped, jnp.full(len(mapped), label, jnp.int32), rng))
+    return tile(images[:count], len(values))
+
+
+def _as_given(latents: Array) -> Array:
+    return latents
+
+
+# Remembered, for methods are equal by identity: each copy would be compiled anew.
+@functools.lru_cache(maxsize=4)
+def _taking_mapped(method: Any) -> Any:
+    """The method with latents that are mapped already: codes can be set past what the prior draws."""
+    if not (dataclasses.is_dataclass(method) and hasattr(method, "prior")):
+        raise ValueError(f"traversals need a method that is a dataclass with a field `prior`, got {type(method)}")
+    return dataclasses.replace(method, prior=_as_given)  # type: ignore[type-var]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _draw(method: Any, nets: dict[str, Variables], z: Array, labels: Array, rng: Array) -> Array:
+    batch = {"z": shard_batch(z), "label": shard_batch(labels)}
+    return to_uint8(method.sample(nets, batch, rng)["image"])
