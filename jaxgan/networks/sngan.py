@@ -10,7 +10,7 @@ its class by conditional batch norm, their D by projection, or, for comparison, 
 
 import functools
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -76,7 +76,7 @@ class Generator(nn.Module):
     Attributes:
       num_classes: classes; labels are ignored where ``conditioning`` is 'none'.
       resolution: the row of the tables: the image's side with the row's own ``bottom``.
-      ch: the channel multiplier; None for the code's: 256 up to 32 pixels, 64 above.
+      ch: the channel multiplier; None for the code's, ``default_ch``: 256 up to 32 pixels, 64 above.
       z_dim: latent size.
       conditioning: 'none', or 'cbn' for a gain and a bias of each class in every norm of the blocks (from 1 and 0).
       spectral_norm: normalise G's weights too, as SAGAN does; class tables are not.
@@ -92,6 +92,8 @@ class Generator(nn.Module):
       sn_eps: as ``spectral_eps`` in :class:`jaxgan.nn.Conv`.
       remat, resample, dtype, param_dtype: as in :class:`jaxgan.networks.biggan.Generator`.
     """
+
+    default_ch: ClassVar[tuple[int, int]] = (256, 64)
 
     num_classes: int = 0
     resolution: int = 32
@@ -133,7 +135,7 @@ class Generator(nn.Module):
         widths = widths_for(self.resolution, GENERATOR_WIDTHS, self.widths)
         if z.shape[-1] != self.z_dim:
             raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
-        ch = self.ch or (256 if self.resolution <= 32 else 64)
+        ch = self.ch or self.default_ch[self.resolution > 32]
         init, block_init = _initializers(self.weight_init, self.block_gain)
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, spectral_eps=self.sn_eps, **dtypes)
@@ -168,7 +170,7 @@ class Discriminator(nn.Module):
     Attributes:
       num_classes, resolution, attention, weight_init, block_gain, sn_eps, remat, resample, dtype, param_dtype: as in
         :class:`Generator`.
-      ch: the channel multiplier; None for the code's: 128 up to 32 pixels, 64 above.
+      ch: the channel multiplier; None for the code's, ``default_ch``: 128 up to 32 pixels, 64 above.
       conditioning: 'none'; 'projection' (arXiv:1802.05637, eq. 3); or 'concat', a class embedding joined to the
         channels of the first map of at most 16 pixels (the code's ConcatDiscriminator, which is for 128 pixels alone).
       concat_dim: size of that embedding.
@@ -179,6 +181,8 @@ class Discriminator(nn.Module):
       minibatch: 'none', 'discrimination' or 'stddev', see :func:`jaxgan.networks.biggan.pooled_logits`.
       widths: another row of multiples of ch, see ``DISCRIMINATOR_WIDTHS``.
     """
+
+    default_ch: ClassVar[tuple[int, int]] = (128, 64)
 
     num_classes: int = 0
     resolution: int = 32
@@ -215,7 +219,7 @@ class Discriminator(nn.Module):
         del train
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "projection", "concat"))
         widths = widths_for(self.resolution, DISCRIMINATOR_WIDTHS, self.widths)
-        ch = self.ch or (128 if self.resolution <= 32 else 64)
+        ch = self.ch or self.default_ch[self.resolution > 32]
         init, block_init = _initializers(self.weight_init, self.block_gain)
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, spectral_eps=self.sn_eps, **dtypes)
