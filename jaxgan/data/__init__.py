@@ -6,6 +6,7 @@ from jaxgan.data.loader import batches
 from jaxgan.data.open import open_source
 from jaxgan.data.prefetch import Prefetch, prefetch
 from jaxgan.data.source import Batch, Source, in_memory, load
+from jaxgan.data.stacked_mnist import stacked_mnist_source
 from jaxgan.data.tfds_source import tfds_source
 from jaxgan.data.toy import Mixture, toy_batches, toy_mixture
 from jaxgan.data.transforms import center_crop_resize, flip_mask, to_channels
@@ -24,6 +25,7 @@ __all__ = [
     "load",
     "open_source",
     "prefetch",
+    "stacked_mnist_source",
     "tfds_source",
     "to_channels",
     "toy_batches",

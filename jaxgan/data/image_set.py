@@ -249,10 +249,12 @@ def describe_source(
     pixels as :func:`open_images` would, all but ``source`` and ``labeled`` is alike.
     """
     kind, _, rest = name.partition(":")
-    if kind == "tfds":
-        described = describe_tfds(rest, data_dir)
+    if kind == "tfds" or name == "stacked_mnist":
+        described = describe_tfds(rest or "mnist", data_dir)
         crop = _crop(image_size, described.image_size)
-        return ImageSet(name, described.version, split, crop, source, source.num_classes > 1)
+        # Triples are a function of the digits and their number alone.
+        version = described.version if rest else f"{described.version}x{source.length}"
+        return ImageSet(name, version, split, crop, source, source.num_classes > 1)
     if kind == "folder":
         path = Path(rest)
         files = [f for f in _pictures(path) if f.relative_to(path).as_posix() not in source.rejected]

@@ -220,7 +220,11 @@ def test_tfds_sets_that_need_more(tmp_path, file, old, new, message):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"name": "cifar10"}, "unknown data set 'cifar10'; write 'digits', 'folder:PATH' or 'tfds:NAME'"),
+        (
+            {"name": "cifar10"},
+            "unknown data set 'cifar10'; write 'digits', 'stacked_mnist', 'folder:PATH' or 'tfds:NAME'",
+        ),
+        ({"name": "stacked_mnist"}, "set channels=3, got 1"),
         ({"name": "folder:"}, "unknown data set 'folder:'"),
         ({"name": "digits", "split": "dev"}, r"digits has no split 'dev'; choose one of \['train', 'test', 'all'\]"),
         ({"name": "digits", "image_size": None}, r"digits needs an image_size=\(height, width\)"),
