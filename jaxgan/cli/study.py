@@ -47,6 +47,14 @@ def _parser() -> Any:
     made.add_argument(
         "--cache_dir", metavar="DIR", help="of compiled programs (default WORKDIR/.cache; 'none' for none)"
     )
+    made.add_argument(
+        "--vmap",
+        action="store_true",
+        help="train runs of one shape (the seeds of a variant, and variants that differ in learning rates or loss "
+        "weights alone) as one program: for MLPs, and for small networks on an accelerator. Off by default: on a CPU "
+        "convolutions mapped over runs leave the fast path",
+    )
+    made.add_argument("--max_lanes", type=int, metavar="N", help="with --vmap: runs of a program (default: all)")
     made.add_argument("--no_progress", action="store_true", help="no progress bar")
     made.add_argument("--no_plot", action="store_true", help="no results.png")
     made.add_argument("--plan", action="store_true", help="plan every variant for --topology, and train nothing")
@@ -66,6 +74,8 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError("--workdir=DIR is needed, the study's folder (or --plan, which trains nothing)")
     if not parsed.plan and (parsed.price is not None or parsed.json):
         raise UserError("--price and --json are for --plan")
+    if parsed.max_lanes is not None and (parsed.max_lanes < 1 or not parsed.vmap):
+        raise UserError(f"--max_lanes={parsed.max_lanes} goes with --vmap, and is 1 or more")
     seeds = _seeds(parsed.seeds)
     variants = None if parsed.variants is None else [v.strip() for v in parsed.variants.split(",") if v.strip()]
 
@@ -96,6 +106,7 @@ def _train(study: Any, parsed: Any) -> int:
     from jaxgan.parallel import initialize, is_main
     from jaxgan.recipes.run import train_config
     from jaxgan.studies.grid import run_study
+    from jaxgan.studies.lane_runs import train_lanes
     from jaxgan.studies.plot import draw, require_plots
     from jaxgan.studies.results import read_results
     from jaxgan.studies.table import markdown
@@ -118,9 +129,19 @@ def _train(study: Any, parsed: Any) -> int:
     def train(config: Any, folder: Any) -> Any:
         return train_config(config, folder, progress=not parsed.no_progress)
 
+    def together(lanes: Any, folder: Any) -> Any:
+        return train_lanes(lanes, folder, progress=not parsed.no_progress)
+
     try:
         with _sigterm_raises():
-            stopped_by = run_study(study, workdir, train=train, told=tell)
+            stopped_by = run_study(
+                study,
+                workdir,
+                train=train,
+                train_lanes=together if parsed.vmap else None,
+                max_lanes=parsed.max_lanes,
+                told=tell,
+            )
             tell()
             if is_main() and not parsed.no_plot:
                 draw(study, configs, read_results(workdir), workdir / "results.png")

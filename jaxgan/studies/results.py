@@ -24,6 +24,8 @@ class Result(NamedTuple):
       scores: 'eval/...' of the last record that has any.
       noise_scale: player -> gradient noise scale in examples over the last quarter; empty where it is not logged.
       config: fingerprint of the run's config.
+      lanes: runs that were trained together as one program; ``seconds`` are of all of them, and ``images_per_second``
+        this one's share.
     """
 
     variant: str
@@ -36,22 +38,24 @@ class Result(NamedTuple):
     scores: dict[str, float]
     noise_scale: dict[str, float]
     config: str
+    lanes: int = 1
 
 
 def read_results(workdir: epath.PathLike) -> list[Result]:
     """The lines of results.jsonl, in order; none where there is no such file."""
     records = read_metrics(epath.Path(workdir) / "results.jsonl")
-    return [Result(**{name: r[name] for name in Result._fields}) for r in records]
+    return [Result(**{name: r[name] for name in Result._fields if name in r}) for r in records]
 
 
-def add_result(workdir: epath.PathLike, result: Result) -> None:
-    """Adds a line to results.jsonl. Object stores cannot append: there the file is written again."""
-    path, line = epath.Path(workdir) / "results.jsonl", json.dumps(result._asdict()) + "\n"
+def add_results(workdir: epath.PathLike, results: Sequence[Result]) -> None:
+    """Adds lines to results.jsonl, all or none. Object stores cannot append: there the file is written again."""
+    path = epath.Path(workdir) / "results.jsonl"
+    lines = "".join(json.dumps(result._asdict()) + "\n" for result in results)
     if "://" in str(path):
-        path.write_text((path.read_text() if path.exists() else "") + line)
+        path.write_text((path.read_text() if path.exists() else "") + lines)
         return
     with open(path, "a") as file:  # one write: lines of other processes stay whole
-        file.write(line)
+        file.write(lines)
 
 
 def noise_scales(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -167,6 +167,11 @@ def markdown(study: Study, configs: Mapping[str, ConfigDict], results: Sequence[
         f"Mean ± sample standard deviation over seeds {', '.join(map(str, study.seeds))}, of the runs that finished. "
         "Seconds are wall time of a run, compilation and scores included; images/s are of training alone."
     ]
+    if (together := max((r.lanes for r in results), default=1)) > 1:
+        lines += [
+            f"Up to {together} runs were trained together as one program: their seconds are those of all of them, "
+            "their images/s a run's share."
+        ]
     if players:
         lines += [
             "Noise scales (arXiv:1812.06162) are in images, of the last quarter of training: the mean of tr(Sigma) "
