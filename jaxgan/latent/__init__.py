@@ -1,5 +1,6 @@
 """Working with latents."""
 
+from jaxgan.latent.arithmetic import arithmetic, around, mean_latent
 from jaxgan.latent.interpolation import INTERPOLATIONS, lerp, path, slerp
 from jaxgan.latent.path_length import perceptual_path_length
 from jaxgan.latent.prior import PRIOR_KINDS, Prior
@@ -11,10 +12,13 @@ __all__ = [
     "PRIOR_KINDS",
     "TRUNCATION_MODES",
     "Prior",
+    "arithmetic",
+    "around",
     "classified_samples",
     "draw_latents",
     "lerp",
     "linear_separability",
+    "mean_latent",
     "path",
     "perceptual_path_length",
     "slerp",
