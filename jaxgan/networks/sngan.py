@@ -117,7 +117,7 @@ class Generator(nn.Module):
     param_dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, z: Array, labels: Array | None = None, *, train: bool) -> Array:
+    def __call__(self, z: Array, labels: Array, *, train: bool) -> Array:
         """Draws images.
 
         Args:
@@ -205,7 +205,7 @@ class Discriminator(nn.Module):
     param_dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, images: Array, labels: Array | None = None, *, train: bool) -> Array:
+    def __call__(self, images: Array, labels: Array, *, train: bool) -> Array:
         """Scores images.
 
         Args:
