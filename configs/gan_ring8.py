@@ -1,7 +1,7 @@
-"""The first GAN on a ring of eight Gaussians, where modes are counted.
+"""The GAN of 2014 on a ring of eight Gaussians, where modes can be counted.
 
-Paper: Generative Adversarial Nets (arXiv:1406.2661); the ring is that of WGAN-GP's code (arXiv:1704.00028). Networks are
-small perceptrons and the optimiser Adam, as for every recipe on this toy.
+Paper: Generative Adversarial Nets (arXiv:1406.2661). The first GAN, with the loss that does not saturate. Networks
+are perceptrons of three layers, as for every recipe on this toy.
 
 Launch: jaxgan train --config=gan_ring8 --workdir=runs/gan_ring8
 Expected: docs/families.md. Hardware: one CPU core.
@@ -16,5 +16,5 @@ from jaxgan.recipes.small import finish, on_toy
 def get_config(arg: str = "") -> ConfigDict:
     config = on_toy(gan.default_config("mlp"), "ring8")
     for player in ("g", "d"):
-        config.optimizer[player].update(dict(kind="adam", learning_rate=1e-3, b1=0.5))
+        config.optimizer[player].update(dict(kind="adam", b1=0.5, learning_rate=1e-3))
     return finish(config, arg, "gan_ring8")

@@ -141,7 +141,7 @@ class Adversarial:
     @property
     def heads(self) -> dict[str, Module]:
         """The networks that stabilisers add to D."""
-        return {name: module for s in self.stabilisers for name, module in s.heads.items()}
+        return {name: module for s in self.stabilisers for name, module in s.heads}
 
     @property
     def players(self) -> Mapping[str, tuple[str, ...]]:

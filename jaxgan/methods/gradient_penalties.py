@@ -61,4 +61,4 @@ def gradient_penalties(
         metrics: Metrics = {name: penalty for name, (_, penalty) in found.items()}
         return Added(sum(weight * penalty for weight, penalty in found.values()), metrics)  # type: ignore[arg-type]
 
-    return Stabiliser("gradient_penalties", d_term=term, every=every)
+    return Stabiliser("gradient_penalties", d_term=term, every=every, by_rows=off(dragan))

@@ -48,7 +48,7 @@ def auxiliary_classifier(
         loss = classification_loss(named(play, _judged(play.fake, "the auxiliary classifier")), play.fake_labels)
         return Added(generator * loss, {"class_fake": loss})
 
-    return Stabiliser("auxiliary", d_term=d_term, g_term=g_term, heads={"classifier": head})
+    return Stabiliser("auxiliary", d_term=d_term, g_term=g_term, heads=(("classifier", head),))
 
 
 def code_posterior(head: Module, *, prior: Any, categorical: float = 0.0, continuous: float = 0.0) -> Stabiliser | None:
@@ -84,4 +84,4 @@ def code_posterior(head: Module, *, prior: Any, categorical: float = 0.0, contin
         added, moved = bound(play)
         return added._replace(moved={"q": moved})
 
-    return Stabiliser("information", d_term=d_term, g_term=lambda play: bound(play)[0], heads={"q": head})
+    return Stabiliser("information", d_term=d_term, g_term=lambda play: bound(play)[0], heads=(("q", head),))

@@ -1,6 +1,6 @@
 """What can be added to a two-player game: terms of either loss, what D is shown, and what is remembered between steps."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -98,7 +98,7 @@ class Stabiliser(NamedTuple):
       mix: (images, fakes, rng, extra) -> [B] bool: rows of real images that fakes are shown in the place of.
       init: networks -> ``extra[name]`` at step 0.
       update: (extra[name], the step's metrics, state) -> extra[name] after a step.
-      heads: networks that read D's features and are moved with D.
+      heads: (net, module) of networks that read D's features and are moved with D.
       by_rows: whether its terms are means over examples, so that a batch can be taken in parts.
       needs_real: whether ``g_term`` reads ``Play.real``.
     """
@@ -111,7 +111,7 @@ class Stabiliser(NamedTuple):
     mix: Callable[[Array, Array, Array, dict[str, Any]], Array] | None = None
     init: Callable[[dict[str, Variables]], Any] | None = None
     update: Callable[[Any, Metrics, TrainState], Any] | None = None
-    heads: Mapping[str, Module] = {}  # noqa: RUF012
+    heads: tuple[tuple[str, Module], ...] = ()
     by_rows: bool = True
     needs_real: bool = False
 

@@ -1,0 +1,20 @@
+"""R3GAN on a ring of eight Gaussians, where modes can be counted.
+
+Paper: The GAN is dead; long live the GAN! (arXiv:2501.05441). The relativistic loss with R1 and R2. Networks are
+perceptrons of three layers, as for every recipe on this toy.
+
+Launch: jaxgan train --config=r3gan_ring8 --workdir=runs/r3gan_ring8
+Expected: docs/families.md. Hardware: one CPU core.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.recipes import r3gan
+from jaxgan.recipes.small import finish, on_toy
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    config = on_toy(r3gan.default_config("mlp"), "ring8")
+    for player in ("g", "d"):
+        config.optimizer[player].update(dict(b1=0.0, b2=0.99, learning_rate=1e-3))
+    return finish(config, arg, "r3gan_ring8")

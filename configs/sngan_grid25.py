@@ -1,0 +1,21 @@
+"""SNGAN on a grid of 25 Gaussians, where modes can be counted.
+
+Paper: Spectral Normalization for GANs (arXiv:1802.05957). Spectral normalisation in D, the hinge loss. Networks are
+perceptrons of three layers, as for every recipe on this toy.
+
+Launch: jaxgan train --config=sngan_grid25 --workdir=runs/sngan_grid25
+Expected: docs/families.md. Hardware: one CPU core.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.recipes import sngan
+from jaxgan.recipes.small import finish, on_toy
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    config = on_toy(sngan.default_config("mlp"), "grid25")
+    config.discriminator.spectral_norm = True
+    for player in ("g", "d"):
+        config.optimizer[player].update(dict(b1=0.0, b2=0.9, learning_rate=1e-3))
+    return finish(config, arg, "sngan_grid25")

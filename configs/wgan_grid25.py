@@ -1,0 +1,21 @@
+"""WGAN on a grid of 25 Gaussians, where modes can be counted.
+
+Paper: Wasserstein GAN (arXiv:1701.07875). A critic with clipped weights, five plays for each of G. Networks are
+perceptrons of three layers, as for every recipe on this toy.
+
+Launch: jaxgan train --config=wgan_grid25 --workdir=runs/wgan_grid25
+Expected: docs/families.md. Hardware: one CPU core.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.recipes import wgan
+from jaxgan.recipes.small import finish, on_toy
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    config = on_toy(wgan.default_config("mlp"), "grid25")
+    config.method.split_d = False
+    for player in ("g", "d"):
+        config.optimizer[player].update(dict(kind="rmsprop", b2=0.99, learning_rate=5e-4))
+    return finish(config, arg, "wgan_grid25")

@@ -1,0 +1,21 @@
+"""WGAN on a ring of eight Gaussians, where modes can be counted.
+
+Paper: Wasserstein GAN (arXiv:1701.07875). A critic with clipped weights, five plays for each of G. Networks are
+perceptrons of three layers, as for every recipe on this toy.
+
+Launch: jaxgan train --config=wgan_ring8 --workdir=runs/wgan_ring8
+Expected: docs/families.md. Hardware: one CPU core.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.recipes import wgan
+from jaxgan.recipes.small import finish, on_toy
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    config = on_toy(wgan.default_config("mlp"), "ring8")
+    config.method.split_d = False
+    for player in ("g", "d"):
+        config.optimizer[player].update(dict(kind="rmsprop", b2=0.99, learning_rate=5e-4))
+    return finish(config, arg, "wgan_ring8")
