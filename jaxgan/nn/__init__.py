@@ -1,5 +1,7 @@
 """Linen layers and differentiable operations, each importable alone."""
 
+from jaxgan.nn.ada import ada_augment, ada_update
+from jaxgan.nn.apa import apa_mix
 from jaxgan.nn.attention import SelfAttention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.bottleneck import DownBottleneck, UpBottleneck
@@ -29,6 +31,9 @@ __all__ = [
     "SelfAttention",
     "UpBlock",
     "UpBottleneck",
+    "ada_augment",
+    "ada_update",
+    "apa_mix",
     "average_pool",
     "diff_augment",
     "fold_spectral_norms",
