@@ -20,24 +20,8 @@ from jax import Array
 from jaxgan import nn as layers
 from jaxgan.networks.conditioning import check_conditioning, join_classes
 from jaxgan.networks.heads import LogitHead
+from jaxgan.nn.fractional_conv import up_conv
 from jaxgan.parallel import shard_batch
-
-
-def transposed_padding(kernel: int) -> tuple[int, int]:
-    """Padding of a zero-dilated input, for which a convolution of stride one exactly doubles its sides: it is the
-    transpose of one with stride two and padding (kernel - 1) // 2 (torch's ``ConvTranspose2d(4, 2, 1)``, and
-    ``ConvTranspose2d(5, 2, 2, output_padding=1)``).
-    """
-    low = kernel - 1 - (kernel - 1) // 2
-    return low, kernel - low
-
-
-def up_conv(features: int, kernel: int, **fields: Any) -> layers.Conv:
-    """A fractionally-strided convolution [B, H, W, C] -> [B, 2H, 2W, features], as a convolution of the zero-dilated
-    input: XLA lowers it to the gradient of a strided one, and it is split over devices as other convolutions are.
-    """
-    padding = transposed_padding(kernel)
-    return layers.Conv(features, (kernel, kernel), padding=(padding, padding), input_dilation=(2, 2), **fields)
 
 
 def down_conv(features: int, kernel: int, **fields: Any) -> layers.Conv:
@@ -65,6 +49,7 @@ class Generator(nn.Module):
         ``seed_norm``. See :mod:`jaxgan.networks.conditioning`.
       weight_init: see :func:`jaxgan.nn.initializers.initializer`.
       bn_eps, bn_groups: of the norms; ``bn_groups`` as ``groups`` in :class:`jaxgan.nn.BatchNorm`.
+      resample: how the convolutions are computed, see :func:`jaxgan.nn.fractional_conv.up_conv`.
       dtype, param_dtype: of the computation and of the parameters.
     """
 
@@ -84,6 +69,7 @@ class Generator(nn.Module):
     weight_init: str = "normal_02"
     bn_eps: float = 1e-5
     bn_groups: int | None = None
+    resample: str = "auto"
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -118,6 +104,7 @@ class Generator(nn.Module):
         )
         norms: dict[str, Any] = dict(eps=self.bn_eps, groups=self.bn_groups)
         hidden_bias = self.use_bias and not self.batch_norm
+        up = functools.partial(up_conv, kernel=self.kernel, resample=self.resample, **spectral)
 
         def finish(h: Array, name: str) -> Array:
             if self.conditioning == "cbn":
@@ -138,9 +125,9 @@ class Generator(nn.Module):
         else:
             h = finish(h.reshape(-1, *seed), "norm_seed")
         for index, multiple in enumerate(self.widths[1:]):
-            conv = up_conv(multiple * self.ch, self.kernel, use_bias=hidden_bias, name=f"conv_{index}", **spectral)
+            conv = up(multiple * self.ch, use_bias=hidden_bias, name=f"conv_{index}")
             h = finish(conv(h), f"norm_{index}")
-        to_image = up_conv(self.image_channels, self.kernel, use_bias=self.use_bias, name="to_image", **spectral)
+        to_image = up(self.image_channels, use_bias=self.use_bias, name="to_image")
         return jnp.tanh(to_image(h).astype(jnp.float32))
 
 

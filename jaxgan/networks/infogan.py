@@ -8,6 +8,7 @@ start at 1, D's convolutions from a truncated normal, and G's output is a sigmoi
 Images of 32 pixels and three channels have ``bottom=(8, 8), image_channels=3``.
 """
 
+import functools
 from typing import Any
 
 import jax.numpy as jnp
@@ -16,8 +17,9 @@ from jax import Array
 
 from jaxgan import nn as layers
 from jaxgan.networks.conditioning import check_conditioning, join_classes
-from jaxgan.networks.dcgan import down_conv, up_conv
+from jaxgan.networks.dcgan import down_conv
 from jaxgan.networks.heads import LogitHead
+from jaxgan.nn.fractional_conv import up_conv
 from jaxgan.parallel import shard_batch
 
 
@@ -35,6 +37,7 @@ class Generator(nn.Module):
       spectral_norm, sn_eps: of all weights.
       weight_init: see :func:`jaxgan.nn.initializers.initializer`.
       bn_eps, bn_groups: of the norms; ``bn_groups`` as ``groups`` in :class:`jaxgan.nn.BatchNorm`.
+      resample: how the convolutions are computed, see :func:`jaxgan.nn.fractional_conv.up_conv`.
       dtype, param_dtype: of the computation and of the parameters.
     """
 
@@ -50,6 +53,7 @@ class Generator(nn.Module):
     weight_init: str = "normal_02"
     bn_eps: float = 1e-5
     bn_groups: int | None = None
+    resample: str = "auto"
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -92,8 +96,9 @@ class Generator(nn.Module):
         # Each unit of the seed is normalised by itself, as in the code.
         h = finish(layers.Dense(height * width * first, name="seed", **spectral)(h), "norm_seed")
         h = h.reshape(-1, height, width, first)
-        h = finish(up_conv(second, 4, name="conv_0", **spectral)(h), "norm_0")
-        return jnp.tanh(up_conv(self.image_channels, 4, name="to_image", **spectral)(h).astype(jnp.float32))
+        up = functools.partial(up_conv, kernel=4, resample=self.resample, **spectral)
+        h = finish(up(second, name="conv_0")(h), "norm_0")
+        return jnp.tanh(up(self.image_channels, name="to_image")(h).astype(jnp.float32))
 
 
 class Discriminator(nn.Module):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from jaxgan.networks.dcgan import Discriminator, Generator, down_conv, up_conv
+from jaxgan.networks.dcgan import Discriminator, Generator, down_conv
+from jaxgan.nn.fractional_conv import up_conv
 
 RNG = np.random.default_rng(0)
 Z = RNG.normal(size=(4, 5)).astype(np.float32)
@@ -104,31 +105,6 @@ def test_sides(kernel, side, bottom, g_widths, d_widths):
     assert variables["features"]["last"].shape == (2, bottom[0] * bottom[1] * 64 * d_widths[-1])
 
 
-def transposed(x, kernel, padding, output_padding):
-    """Torch's ConvTranspose2d(kernel, stride 2): every pixel adds its multiple of the kernel; [B, H, W, C], and kernel
-    [k, k, C, D] in torch's orientation.
-    """
-    b, h, w, _ = x.shape
-    k = kernel.shape[0]
-    out = np.zeros((b, 2 * (h - 1) + k + output_padding, 2 * (w - 1) + k + output_padding, kernel.shape[-1]))
-    for i in range(h):
-        for j in range(w):
-            out[:, 2 * i : 2 * i + k, 2 * j : 2 * j + k] += np.einsum("bc,klcd->bkld", x[:, i, j], kernel)
-    return out[:, padding : out.shape[1] - padding, padding : out.shape[2] - padding]
-
-
-@pytest.mark.parametrize(("kernel", "output_padding"), [(4, 0), (5, 1)])
-def test_fractional_strides_are_torchs_transposed_convolution(kernel, output_padding):
-    x = RNG.normal(size=(2, 3, 4, 3)).astype(np.float32)
-    weight = RNG.normal(size=(kernel, kernel, 3, 2)).astype(np.float32)
-    layer = up_conv(2, kernel, use_bias=False, spectral_norm=False)
-    # A convolution takes the kernel turned by half: torch's weight [C, D, k, k] goes in as [k, k, C, D], turned.
-    got = layer.apply({"params": {"kernel": weight[::-1, ::-1]}}, x)
-    expected = transposed(x.astype(np.float64), weight, (kernel - 1) // 2, output_padding)
-    assert got.shape == (2, 6, 8, 2)
-    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
-
-
 @pytest.mark.parametrize("kernel", [4, 5])
 def test_up_is_the_transpose_of_down(kernel):
     """<up(x), y> = <x, down(y)>, the kernel turned and its channels exchanged."""
@@ -143,7 +119,7 @@ def test_up_is_the_transpose_of_down(kernel):
 @pytest.mark.parametrize(
     "changes",
     [
-        dict(num_classes=3, kernel=5, seed_norm="unit"),
+        dict(num_classes=3, kernel=5, seed_norm="unit", resample="strided"),
         dict(num_classes=3, conditioning="concat", batch_norm=False, use_bias=True),
         dict(num_classes=3, conditioning="cbn", spectral_norm=True),
     ],
