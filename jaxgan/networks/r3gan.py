@@ -22,6 +22,7 @@ from jax import Array
 from jaxgan import nn as layers
 from jaxgan.networks.conditioning import check_conditioning
 from jaxgan.networks.heads import MINIBATCH
+from jaxgan.nn.grouped_conv import grouped_hooks
 from jaxgan.parallel import shard_batch
 
 _SLOPE = 0.2
@@ -106,7 +107,7 @@ class Block(nn.Module):
         shared: dict[str, Any] = dict(spectral_norm=False, dtype=self.dtype, param_dtype=self.param_dtype)
         h = layers.Conv(hidden, (1, 1), kernel_init=started, name="conv_0", **shared)(x)
         grouped = layers.Conv(
-            hidden, (3, 3), feature_group_count=hidden // size, kernel_init=started, name="conv_1", **shared
+            hidden, (3, 3), kernel_init=started, name="conv_1", **grouped_hooks(hidden // size), **shared
         )
         h = grouped(nn.leaky_relu(h, _SLOPE))
         last = layers.Conv(features, (1, 1), use_bias=False, kernel_init=nn.initializers.zeros, name="conv_2", **shared)
