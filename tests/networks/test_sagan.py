@@ -96,7 +96,7 @@ def test_kernels_start_from_glorots_uniform_everywhere():
 
 
 def test_the_classes_and_the_attention_reach_the_image():
-    network = Generator(3, resolution=16, ch=16, z_dim=4, conditioning="cbn")
+    network = Generator(3, resolution=16, ch=16, z_dim=4, conditioning="cbn", resample="plain")
     rng = np.random.default_rng(0)
     shapes = traverse_util.flatten_dict(abstract(network, (4,))[1])
     values = {path: rng.normal(size=s.shape).astype(np.float32) for path, s in shapes.items()}

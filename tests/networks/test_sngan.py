@@ -26,8 +26,8 @@ RNG = np.random.default_rng(0)
 Z = RNG.normal(size=(4, 6)).astype(np.float32)
 IMAGES = RNG.uniform(-1, 1, size=(4, 16, 16, 3)).astype(np.float32)
 LABELS = np.array([0, 2, 4, 2])
-TINY_G = Generator(5, resolution=16, ch=8, z_dim=6, conditioning="cbn")
-TINY_D = Discriminator(5, resolution=16, ch=8, conditioning="projection", widths=(1, 1, 1, 2))
+TINY_G = Generator(5, resolution=16, ch=8, z_dim=6, conditioning="cbn", resample="plain")
+TINY_D = Discriminator(5, resolution=16, ch=8, conditioning="projection", widths=(1, 1, 1, 2), resample="plain")
 
 
 def abstract(network, first, *, train=False):

@@ -59,11 +59,11 @@ def test_shapes(resolution):
 
 
 def test_the_critic_sees_each_image_alone_and_is_linear_in_the_features_shown():
-    network = Discriminator(resolution=16, ch=8)
+    network = Discriminator(resolution=16, ch=8, resample="plain")
     shapes = traverse_util.flatten_dict(abstract(network, IMAGES.shape[1:])[1]["params"])
     params = {path: RNG.normal(size=s.shape).astype(np.float32) / 4 for path, s in shapes.items()}
     variables = {"params": traverse_util.unflatten_dict(params)}
-    apply = jax.jit(lambda x: network.apply(variables, x, train=True, mutable=["features"]))
+    apply = jax.jit(lambda x: network.apply(variables, x, None, train=True, mutable=["features"]))
     values, shown = apply(IMAGES)
     np.testing.assert_allclose(apply(IMAGES[::-1])[0][::-1], values, rtol=1e-4)
     assert np.asarray(values).std() > 1e-3
