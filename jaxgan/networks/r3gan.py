@@ -73,18 +73,21 @@ def downsample_smooth(x: Array) -> Array:
 
 
 class Block(nn.Module):
-    """x + 1x1(lrelu(3x3(lrelu(1x1(x))))), the 3x3 in groups; the identity at first.
+    """x + 1x1(lrelu(3x3(lrelu(1x1(x))))), the 3x3 in groups; the identity at first, unless normalised.
 
     Attributes:
       blocks: of the whole network, which the first two convolutions' initial size falls with.
       expansion: hidden channels over those of x.
       group_size: hidden channels a group of the 3x3; None for one group.
+      spectral_norm, sn_eps: as in :class:`Discriminator`.
       dtype, param_dtype: of the computation and of the parameters.
     """
 
     blocks: int
     expansion: int = 2
     group_size: int | None = 16
+    spectral_norm: bool = False
+    sn_eps: float = 1e-6
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -104,13 +107,19 @@ class Block(nn.Module):
             )
         # The gain of a leaky ReLU, and L ** (-1 / (2 m - 2)) for m = 3 layers in each of L blocks.
         started = _started(math.sqrt(2 / (1 + _SLOPE**2)) * self.blocks**-0.25)
-        shared: dict[str, Any] = dict(spectral_norm=False, dtype=self.dtype, param_dtype=self.param_dtype)
+        shared: dict[str, Any] = dict(
+            spectral_norm=self.spectral_norm,
+            spectral_eps=self.sn_eps,
+            dtype=self.dtype,
+            param_dtype=self.param_dtype,
+        )
         h = layers.Conv(hidden, (1, 1), kernel_init=started, name="conv_0", **shared)(x)
         grouped = layers.Conv(
             hidden, (3, 3), kernel_init=started, name="conv_1", **grouped_hooks(hidden // size), **shared
         )
         h = grouped(nn.leaky_relu(h, _SLOPE))
-        last = layers.Conv(features, (1, 1), use_bias=False, kernel_init=nn.initializers.zeros, name="conv_2", **shared)
+        at_first = started if self.spectral_norm else nn.initializers.zeros
+        last = layers.Conv(features, (1, 1), use_bias=False, kernel_init=at_first, name="conv_2", **shared)
         return x + last(nn.leaky_relu(h, _SLOPE))
 
 
@@ -229,6 +238,9 @@ class Discriminator(nn.Module):
       conditioning: 'none', or 'projection' for <linear(h), embed(label)> alone, without a term that no label enters.
       embed_dim: the size of those two; None for the last width.
       widths: channels of each stage, each of half the resolution of the one before.
+      spectral_norm: normalise every weight but the basis, which R3GAN does not. A kernel of zeros has no direction to
+        normalise: the blocks' last ones start like the others then.
+      sn_eps: as ``spectral_eps`` in :class:`jaxgan.nn.Conv`.
       minibatch: 'none'; 'discrimination' of the last representation; or 'stddev', a channel of the last map.
     """
 
@@ -239,6 +251,8 @@ class Discriminator(nn.Module):
     blocks: int | tuple[int, ...] = 2
     expansion: int = 2
     group_size: int | None = 16
+    spectral_norm: bool = False
+    sn_eps: float = 1e-6
     minibatch: str = "none"
     remat: str = "none"
     dtype: Any = jnp.float32
@@ -264,10 +278,11 @@ class Discriminator(nn.Module):
         if self.minibatch not in MINIBATCH:
             raise ValueError(f"minibatch={self.minibatch!r}; choose from {', '.join(MINIBATCH)}")
         blocks = _blocks_of(self.blocks, len(self.widths))
-        wide: dict[str, Any] = dict(spectral_norm=False, dtype=jnp.float32, param_dtype=self.param_dtype)
-        plain = functools.partial(
-            layers.Conv, use_bias=False, spectral_norm=False, kernel_init=_started(), param_dtype=self.param_dtype
+        spectral: dict[str, Any] = dict(
+            spectral_norm=self.spectral_norm, spectral_eps=self.sn_eps, param_dtype=self.param_dtype
         )
+        wide: dict[str, Any] = dict(dtype=jnp.float32, **spectral)
+        plain = functools.partial(layers.Conv, use_bias=False, kernel_init=_started(), **spectral)
 
         h = shard_batch(images.astype(self.dtype))
         h = plain(self.widths[0], (1, 1), dtype=self.dtype, name="from_image")(h)
@@ -282,6 +297,8 @@ class Discriminator(nn.Module):
                     sum(blocks),
                     self.expansion,
                     self.group_size,
+                    self.spectral_norm,
+                    self.sn_eps,
                     dtype=dtype,
                     param_dtype=self.param_dtype,
                     name=f"block_{stage}_{index}",

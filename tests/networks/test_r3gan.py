@@ -177,6 +177,24 @@ def test_what_the_last_layer_knows_of_the_batch(minibatch, inputs):
     assert difference < 1e-4 if minibatch == "none" else difference > 1e-4
 
 
+def test_the_discriminators_weights_may_be_normalised():
+    network = TINY_D.clone(spectral_norm=True)
+    variables = jax.jit(lambda key: network.init(key, IMAGES, LABELS, train=True))(jax.random.key(0))
+
+    def owners(tree, *names):
+        return {path[:-1] for path in traverse_util.flatten_dict(tree) if path[-1] in names}
+
+    assert owners(variables["spectral"], "u") == owners(variables["params"], "kernel", "embedding")
+    assert "spectral" not in abstract(TINY_D, (8, 8, 3))[1]
+    logits = network.apply(variables, IMAGES, LABELS, train=True)
+    assert np.isfinite(logits).all()
+    # Twice a weight is the same weight.
+    params = variables["params"] | {"linear": {"kernel": 2 * variables["params"]["linear"]["kernel"]}}
+    np.testing.assert_allclose(
+        network.apply({**variables, "params": params}, IMAGES, LABELS, train=True), logits, rtol=1e-4
+    )
+
+
 def test_bfloat16_leaves_the_lowest_resolution_in_float32():
     kept = []
 
