@@ -158,8 +158,8 @@ def ada_augment(images: Array, rng: Array, p: Array | float, *, pipeline: str = 
     """Augments every image of a batch, each transform with probability ``p``: real and generated ones, in D's updates
     and in G's.
 
-    Flips, quarter turns and whole shifts go through the filters of the resampling as the others do, as in the
-    reference; where nothing comes at all the image is unchanged.
+    Flips and quarter turns go through the filters of the resampling as the others do, as in the reference, and come out
+    a little soft; where nothing comes at all the image is unchanged.
 
     Args:
       images: [B, H, W, C] float, about [-1, 1], of 1 or 3 channels; the result may lie outside.

@@ -3,10 +3,11 @@ code NVlabs/stylegan2-ada-pytorch, ``training/augment.py``).
 
 Images are padded by reflection, upsampled by two with the orthogonal wavelet sym6 as low-pass filter, sampled
 bilinearly where the inverse transform says, and downsampled with the same filter. Along an axis padding and filters are
-linear maps that are known beforehand, so they are matrices here; what is left for a gather are four neighbours of every
-sample, in one operation for the batch.
+linear maps that are known beforehand, so they are matrices here; what is left to gather are the four neighbours of
+every sample, for the whole batch at once.
 
-The filter is orthogonal to its even shifts: where nothing moves, the image comes back as it was.
+The filter is orthogonal to its even shifts: where nothing moves, or by whole pixels, the image comes back as it was.
+Flips and turns are right to a tenth of a pixel, by what the filter leans to one side.
 """
 
 import functools
@@ -108,29 +109,28 @@ def inverse_transform(drawn: Mapping[str, Array]) -> Array:
 
 
 def _sample(images: Array, x: Array, y: Array) -> Array:
-    """Bilinear samples of [B, H, W, C] at x, y [B, N] -> [B, N, C]; pixels outside are zero."""
-    batch, height, width, channels = images.shape
+    """Bilinear samples of [B, C, H, W] at x, y [B, N] -> [B, C, N]; pixels outside are zero."""
+    batch, channels, height, width = images.shape
+    flat = images.reshape(batch, channels, height * width)
     left, top = jnp.floor(x), jnp.floor(y)
-    fractions = x - left, y - top
-    indices, weights = [], []
-    for down in (0, 1):
-        for right in (0, 1):
-            column, row = left + right, top + down
-            inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-            weight = jnp.abs(1 - right - fractions[0]) * jnp.abs(1 - down - fractions[1])
-            weights.append(jnp.where(inside, weight, 0.0))
-            clipped = jnp.clip(row, 0, height - 1) * width + jnp.clip(column, 0, width - 1)
-            indices.append(clipped.astype(jnp.int32))
-    index, weight = jnp.concatenate(indices, axis=1), jnp.stack(weights, axis=1)
-    flat = images.reshape(batch, height * width, channels)
-    corners = jnp.take_along_axis(flat, index[:, :, None], axis=1, mode="promise_in_bounds")
-    return (corners.reshape(batch, 4, -1, channels) * weight[..., None]).sum(1)
+
+    def corner(right: int, down: int) -> Array:
+        column, row = left + right, top + down
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        weight = jnp.abs(1 - right - (x - left)) * jnp.abs(1 - down - (y - top))
+        index = jnp.clip(row, 0, height - 1).astype(jnp.int32) * width + jnp.clip(column, 0, width - 1).astype(
+            jnp.int32
+        )
+        pixels = jnp.take_along_axis(flat, index[:, None], axis=2, mode="promise_in_bounds")
+        return pixels * jnp.where(inside, weight, 0.0)[:, None]
+
+    return corner(0, 0) + corner(1, 0) + corner(0, 1) + corner(1, 1)
 
 
-def _along_both(rows: Array | np.ndarray, columns: Array | np.ndarray, images: Array) -> Array:
-    """Multiplies the height of [B, H, W, C] by ``rows`` and the width by ``columns``."""
-    images = jnp.einsum("ik,bkjc->bijc", rows, images, precision=_PRECISION)
-    return jnp.einsum("jl,bilc->bijc", columns, images, precision=_PRECISION)
+def _along_both(rows: np.ndarray, columns: np.ndarray, images: Array) -> Array:
+    """Multiplies the height of [B, C, H, W] by ``rows`` and the width by ``columns``."""
+    images = jnp.einsum("ik,bckl->bcil", rows, images, precision=_PRECISION)
+    return jnp.einsum("jl,bcil->bcij", columns, images, precision=_PRECISION)
 
 
 def resample(images: Array, inverse: Array) -> Array:
@@ -147,9 +147,10 @@ def resample(images: Array, inverse: Array) -> Array:
       [B, H, W, C] float32.
     """
     _, height, width, _ = images.shape
-    padded = _along_both(_upsampling(height), _upsampling(width), images)
+    # Channels first: samples that are neighbours then lie beside each other, in a fifth of the time on a CPU.
+    padded = _along_both(_upsampling(height), _upsampling(width), jnp.moveaxis(images, 3, 1))
     tall, wide = 2 * (height + 2 * _BORDER), 2 * (width + 2 * _BORDER)
-    # An upsampled pixel pair's middle lies half an upsampled pixel off its pixel's.
+    # The filter leans to one side, by about half an upsampled pixel, which is taken off around the transform.
     doubled = _matrix((2.0, 0.0, -0.5), (0.0, 2.0, -0.5), (0.0, 0.0, 1.0))
     halved = _matrix((0.5, 0.0, 0.25), (0.0, 0.5, 0.25), (0.0, 0.0, 1.0))
     transform = jnp.matmul(jnp.matmul(doubled, inverse, precision=_PRECISION), halved, precision=_PRECISION)
@@ -158,8 +159,8 @@ def resample(images: Array, inverse: Array) -> Array:
     a = transform[:, :, :, None, None]
     sources = (
         a[:, axis, 0] * x + a[:, axis, 1] * y + a[:, axis, 2] + size / 2 - 0.5
-        for axis, size in ((0, padded.shape[2]), (1, padded.shape[1]))
+        for axis, size in ((0, padded.shape[3]), (1, padded.shape[2]))
     )
     samples = _sample(padded, *(source.reshape(-1, tall * wide) for source in sources))
-    samples = samples.reshape(-1, tall, wide, images.shape[-1])
-    return _along_both(_downsampling(height), _downsampling(width), samples)
+    samples = samples.reshape(*padded.shape[:2], tall, wide)
+    return jnp.moveaxis(_along_both(_downsampling(height), _downsampling(width), samples), 1, 3)

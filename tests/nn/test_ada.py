@@ -158,6 +158,23 @@ def test_is_the_per_image_pipeline(pipeline, shape):
     np.testing.assert_allclose(out, expected, atol=1e-4)
 
 
+def test_whole_moves_are_those_of_the_pixels():
+    images = images_of(1, 10, 12, 3)
+    one = lambda *values: jnp.array([values], jnp.float32)  # noqa: E731
+    # Right by two and up by one; the border comes back by reflection.
+    shifted = np.pad(images[0], ((0, 1), (2, 0), (0, 0)), mode="reflect")[1:, :-2]
+    np.testing.assert_allclose(apply(images, {"xint": one(2, -1)})[0], shifted, atol=1e-5)
+    # The filter leans to one side: what turns an image round is right to a tenth of a pixel, and these change by 0.3.
+    y, x = np.mgrid[:12, :12] / 11
+    smooth = np.stack([np.cos(np.pi * x), np.cos(np.pi * y) * x * x, y], axis=-1).astype(np.float32)
+    inner = np.s_[3:-3, 3:-3]
+    flipped = apply(smooth[None], {"xflip": one(1)[:, 0]})[0]
+    np.testing.assert_allclose(flipped[inner], smooth[:, ::-1][inner], atol=0.04)
+    for quarters in (1, 2, 3):
+        turned = apply(smooth[None], {"rotate90": one(quarters)[:, 0]})[0]
+        np.testing.assert_allclose(turned[inner], np.rot90(smooth, quarters)[inner], atol=0.04)
+
+
 def test_nothing_happens_at_zero():
     images = images_of(2, 8, 12, 3)
     augment = jax.jit(lambda x, p: ada_augment(x, jax.random.key(0), p, pipeline="bgcfnc"))
