@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jaxgan import recipes
 from jaxgan.benchmarks.torch_biggan import Discriminator, Generator, Spectral, networks_like
+from jaxgan.recipes.stabilisers import build_stabilisers, latent_prior
 from jaxgan.training.errors import UserError
 
 # Name -> (memory format, compiled by torch.compile in its default mode).
@@ -133,7 +133,7 @@ class TorchRun:
 def check_step(config: Any) -> None:
     """Raises UserError where a config's step has what the torch side's has not."""
     method = config.method
-    if method.orthogonal_weight or method.loss != "hinge" or recipes.build(config).stages[0].method.stabilisers:
+    if method.orthogonal_weight or method.loss != "hinge" or build_stabilisers(config, latent_prior(config)):
         raise UserError(
             f"the torch side's step has the hinge loss and no penalties; the config has loss={method.loss}, "
             f"orthogonal_weight={method.orthogonal_weight}, stabilisers={config.stabilisers.to_dict()}: set "

@@ -1,6 +1,7 @@
 """The two-player game: several discriminator plays, then generator plays, in one pure function."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -243,8 +244,8 @@ class Adversarial:
             second = {**d, **_without(moved, "spectral")}
             fake, fake_moved = self._judge(state, second, *fakes, jax.random.fold_in(rng, 1))
             return real, fake, {**moved, **_without(fake_moved, "spectral")}
-        both = jax.tree.map(join_interleaved, reals, fakes)
-        judged, moved = self._judge(state, d, *both, rng)
+        images, labels = jax.tree.map(join_interleaved, reals, fakes)
+        judged, moved = self._judge(state, d, images, labels, rng)
         logits = split_interleaved(judged.logits, 2)
         features = (None, None) if judged.features is None else split_interleaved(judged.features, 2)
         return Judged(logits[0], features[0]), Judged(logits[1], features[1]), moved
@@ -264,12 +265,8 @@ class Adversarial:
         fakes = jax.lax.stop_gradient(fakes)
         for index, stabiliser in enumerate(self.stabilisers):
             if stabiliser.mix is not None:
-                chosen = stabiliser.mix(images, fakes, jax.random.fold_in(rng, index), state.extra)
-                images, labels = jax.tree.map(
-                    lambda x, y: jnp.where(chosen.reshape(-1, *[1] * (x.ndim - 1)), y, x),  # noqa: B023 (used at once)
-                    (images, labels),
-                    (fakes, fake_labels),
-                )
+                mixed = functools.partial(stabiliser.mix, rng=jax.random.fold_in(rng, index), extra=state.extra)
+                images, labels = jax.tree.map(mixed, (images, labels), (fakes, fake_labels))
         rows = jnp.arange(images.shape[0])
         part = dict(images=images, labels=labels, z=z, fakes=fakes, fake_labels=fake_labels, rows=rows)
         return part, moved

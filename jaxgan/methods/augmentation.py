@@ -76,9 +76,8 @@ def apa(*, on: bool = False, target: float = 0.6, speed_images: int = 500_000, b
     if not on:
         return None
 
-    def mix(images: Array, fakes: Array, rng: Array, extra: dict[str, Any]) -> Array:
-        del fakes
-        return jax.random.bernoulli(rng, extra["apa"], images.shape[:1])
+    def mix(real: Array, fake: Array, *, rng: Array, extra: dict[str, Any]) -> Array:
+        return apa_mix(real, fake, rng, extra["apa"])
 
     def update(p: Array, metrics: Metrics, state: TrainState) -> Array:
         del state

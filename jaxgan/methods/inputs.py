@@ -1,5 +1,6 @@
 """Between a batch and the networks: images are bytes outside and [-1, 1] inside, points are as they are."""
 
+import jax.numpy as jnp
 from jax import Array
 
 from jaxgan.nn import from_uint8
@@ -7,13 +8,15 @@ from jaxgan.training.method import Batch
 
 
 def input_of(batch: Batch) -> Array:
-    """What D judges: ``batch['image']`` uint8 [B, H, W, C] as floats in [-1, 1], or ``batch['point']`` float [B, D].
+    """What D judges: ``batch['image']`` [B, H, W, C], bytes as floats in [-1, 1] and floats as they are (a pyramid's
+    residuals), or ``batch['point']`` float [B, D].
 
     Raises:
       ValueError: where the batch has neither.
     """
     if "image" in batch:
-        return from_uint8(batch["image"])
+        image = batch["image"]
+        return image if jnp.issubdtype(image.dtype, jnp.floating) else from_uint8(image)
     if "point" in batch:
         return batch["point"]
     raise ValueError(f"a batch holds 'image' or 'point', this one {sorted(batch)}")

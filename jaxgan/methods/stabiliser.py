@@ -1,4 +1,4 @@
-"""What can be added to a two-player game: terms of either loss, what D is shown, and what is remembered between steps."""
+"""What can be added to a two-player game: terms of either loss, what D is shown, what is remembered between steps."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -95,7 +95,7 @@ class Stabiliser(NamedTuple):
       every: apply ``d_term`` on every n-th step alone, in a D play of its own, n times as strong (lazy regularisation,
         arXiv:1912.04958, appendix B).
       see: (images, rng, extra, step) -> images: what D is shown in their place, real or generated.
-      mix: (images, fakes, rng, extra) -> [B] bool: rows of real images that fakes are shown in the place of.
+      mix: (real [B, ...], fake [B, ...], rng=, extra=) -> what D is told is real; called alike for images and labels.
       init: networks -> ``extra[name]`` at step 0.
       update: (extra[name], the step's metrics, state) -> extra[name] after a step.
       heads: (net, module) of networks that read D's features and are moved with D.
@@ -108,7 +108,7 @@ class Stabiliser(NamedTuple):
     g_term: Term | None = None
     every: int = 1
     see: Callable[[Array, Array, dict[str, Any], Array], Array] | None = None
-    mix: Callable[[Array, Array, Array, dict[str, Any]], Array] | None = None
+    mix: Callable[..., Array] | None = None
     init: Callable[[dict[str, Variables]], Any] | None = None
     update: Callable[[Any, Metrics, TrainState], Any] | None = None
     heads: tuple[tuple[str, Module], ...] = ()

@@ -2,15 +2,14 @@
 
 The checklist:
 
- 1. D has a second head that names the class (eq. 3): ``stabilisers.auxiliary``, of real and fake images in D's play, and of
-    fakes in G's; D itself is not told the class.
- 2. G takes the class as a one-hot joined to z (appendix A, table 2, joins an embedding by a product on CIFAR-10's code
-    forks; the paper says c ~ p_c beside z).
- 3. Adam 2e-4, beta1 0.5, weights from N(0, 0.02), leaky ReLU 0.2, batches of 100, dropout 0.5 in D (table 2).
- 4. z has 110 numbers on CIFAR-10 in the paper; here 100 beside the class, as in ``generator.z_dim``.
+ 1. D has a second head that names the class (section 3): ``stabilisers.auxiliary``, of real and fake images in D's
+    play, and of fakes in G's; D itself is not told the class.
+ 2. G takes the class as a one-hot joined to z.
+ 3. Adam 2e-4, beta1 0.5, weights from N(0, 0.02), leaky ReLU 0.2, batches of 100, dropout 0.5 in D
+    (appendix A, table 2).
+ 4. Networks are DCGAN's with classes; the paper's own for CIFAR-10 (table 2) have another table of channels.
  5. Real and fake pass D apart, for its batch norm.
- 6. The diversity that is lost where the classifier's weight is large is the known failing (section 4.3; Gong et al.
-    2019, arXiv:1907.02690).
+ 6. A large weight of the classifier costs diversity within a class (Gong et al. 2019, arXiv:1907.02690).
 """
 
 from ml_collections import ConfigDict

@@ -18,10 +18,11 @@ from ml_collections import ConfigDict
 
 from jaxgan import networks as networks_package
 from jaxgan.data import Source, batches, open_source, toy_batches, toy_mixture
+from jaxgan.latent import Prior
 from jaxgan.methods.adversarial import Adversarial
+from jaxgan.networks.multi_scale import MultiScaleDiscriminator
 from jaxgan.objectives import adversarial_loss
 from jaxgan.parallel import FSDP, REPLICATED, ROWS, ZERO1
-from jaxgan.networks.multi_scale import MultiScaleDiscriminator
 from jaxgan.recipes.evaluators import image_evaluators
 from jaxgan.recipes.sections import call, construct, defaults, keywords
 from jaxgan.recipes.stabilisers import build_stabilisers, latent_prior, stabiliser_sections
@@ -138,11 +139,12 @@ def default_config(recipe: str, networks: str, *, num_classes: int = 0) -> Confi
     return use_networks(config.lock(), networks, num_classes=num_classes)
 
 
-def _ema(config: ConfigDict, images_per_step: int) -> Ema:
+def _ema(config: ConfigDict, method: Method, images_per_step: int) -> Ema:
     decay = config.ema.decay
     if config.ema.half_life_images is not None:
         decay = decay_for_half_life(config.ema.half_life_images, images_per_step)
-    return Ema(nets=("g",), decay=decay, start_step=config.ema.start_step)
+    generators = tuple(net for player, nets in method.players.items() if player[0] == "g" for net in nets)
+    return Ema(nets=generators, decay=decay, start_step=config.ema.start_step)
 
 
 def _optimizer(config: ConfigDict, player: str) -> optax.GradientTransformation:
@@ -186,22 +188,42 @@ def build_method(config: ConfigDict) -> Adversarial:
             f"{config.discriminator.num_classes} must be equal"
         )
     module = _networks(config.networks)
+    prior = latent_prior(config)
+    return bind(
+        config,
+        generator=construct(module.Generator, "generator", config.generator),
+        discriminator=construct(module.Discriminator, "discriminator", config.discriminator),
+        prior=prior,
+    )
+
+
+def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior) -> Adversarial:
+    """The game that ``config`` says of two networks.
+
+    Raises:
+      UserError: on a key that no constructor takes, or values that contradict each other.
+    """
     settings = dict(config.method)
     loss = adversarial_loss(settings.pop("loss"), label_smoothing=settings.pop("label_smoothing"))
-    discriminator = construct(module.Discriminator, "discriminator", config.discriminator)
+    minibatch = config.discriminator.get("minibatch", "none")
+    if minibatch != "none" and (not config.method.split_d or config.method.accumulate > 1):
+        raise UserError(
+            f"discriminator.minibatch={minibatch!r} compares the images of a batch, all real or all fake: "
+            f"set --config.method.split_d=true and --config.method.accumulate=1, which are {config.method.split_d} and "
+            f"{config.method.accumulate}"
+        )
     if config.multi_scale.scales > 1:
         discriminator = MultiScaleDiscriminator(discriminator, scales=config.multi_scale.scales)
-    prior = latent_prior(config)
     return construct(
         Adversarial,
         "method",
         settings,
-        generator=construct(module.Generator, "generator", config.generator),
+        generator=generator,
         discriminator=discriminator,
         optimizers={player: _optimizer(config, player) for player in ("g", "d")},
         loss=loss,
         num_classes=config.generator.num_classes,
-        z_dim=config.generator.z_dim,
+        z_dim=prior.size,
         prior=prior,
         stabilisers=build_stabilisers(config, prior),
     )
@@ -260,7 +282,7 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
     )
     return Experiment(
         stages=(stage,),
-        ema=_ema(config, config.data.batch_size),
+        ema=_ema(config, played, config.data.batch_size),
         evaluators=evaluators,
         rules=_RULES[config.parallel.rules],
     )

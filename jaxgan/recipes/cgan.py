@@ -2,12 +2,12 @@
 
 The checklist:
 
- 1. Both players are told the class, by joining its one-hot (section 3.2): ``conditioning='concat'`` in either network. On
-    MNIST (section 4.1) noise and class, and image and class, have a hidden layer of their own before they meet:
+ 1. Both players are told the class, by joining its one-hot (section 3.2): ``conditioning='concat'`` in either network.
+    On MNIST (section 4.1) noise and class, and image and class, have a hidden layer of their own before they meet:
     ``label_hidden``. No code was published.
- 2. Other ways to say the class are values of the same keys: G takes 'cbn', conditional batch norm (de Vries et al. 2017,
-    arXiv:1707.00683; Dumoulin et al. 2016, arXiv:1610.07629), D 'projection' (Miyato & Koyama 2018, arXiv:1802.05637);
-    an auxiliary classifier is ``stabilisers.auxiliary``.
+ 2. Other ways to say the class are values of the same keys: G takes 'cbn', conditional batch norm (de Vries et al.
+    2017, arXiv:1707.00683; Dumoulin et al. 2016, arXiv:1610.07629), D 'projection' (Miyato & Koyama 2018,
+    arXiv:1802.05637); an auxiliary classifier is ``stabilisers.auxiliary``.
  3. Fakes' labels are uniform, or with ``method.labels_from='data'`` those of the real batch; the paper conditions fakes
     on the data's.
  4. Uniform noise of 100 numbers; SGD from 0.1 with momentum from 0.5, batches of 100, dropout in both networks

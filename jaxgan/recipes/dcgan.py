@@ -1,5 +1,5 @@
-"""DCGAN: Unsupervised Representation Learning with Deep Convolutional GANs (Radford et al. 2015, arXiv:1511.06434); code
-Newmu/dcgan_code, soumith/dcgan.torch.
+"""DCGAN: Unsupervised Representation Learning with Deep Convolutional GANs (Radford et al. 2015, arXiv:1511.06434);
+code Newmu/dcgan_code, soumith/dcgan.torch.
 
 The checklist:
 

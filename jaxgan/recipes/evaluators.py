@@ -41,11 +41,12 @@ def image_evaluators(
     collapse.
 
     Without classes, the latter are ``eval/modes`` and ``eval/modes_kl`` alone, by a classifier of real images; on
-    Stacked MNIST they count its 1000 modes. With classes, they are ``eval/tstr``, accuracy on real held-out images of a classifier trained on samples alone (CAS);
-    ``eval/tstr_real``, of the same classifier trained on real images; ``eval/trts``, how often the latter labels
-    samples as they were asked for; ``eval/classes_hit``, for how many classes it does so mostly; ``eval/modes`` and
-    ``eval/modes_kl``, how many classes it finds in the samples and how far from uniform; ``eval/spread_min`` and
-    ``eval/spread_mean``, the spread within a class over that of real images, of the worst class and on average.
+    Stacked MNIST they count its 1000 modes. With classes, they are ``eval/tstr``, accuracy on real held-out images of a
+    classifier trained on samples alone (CAS); ``eval/tstr_real``, of the same classifier trained on real images;
+    ``eval/trts``, how often the latter labels samples as they were asked for; ``eval/classes_hit``, for how many
+    classes it does so mostly; ``eval/modes`` and ``eval/modes_kl``, how many classes it finds in the samples and how
+    far from uniform; ``eval/spread_min`` and ``eval/spread_mean``, the spread within a class over that of real images,
+    of the worst class and on average.
 
     Raises:
       UserError: on an unknown score, or a feature network that is not there: at the start rather than hours later.

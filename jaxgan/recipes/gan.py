@@ -8,8 +8,8 @@ The checklist:
  3. Networks are ``mlp``: G with ReLU, D of maxout units with dropout on its input and its layers, as in mnist.yaml.
     Images being in [-1, 1] here, G ends in a tanh; the code's sigmoid is the same map on [0, 1].
  4. SGD with momentum, a learning rate of 0.1 and batches of 100 (mnist.yaml). The code also lets momentum grow from 0.5
-    to 0.7 and the rate decay by 1.000004 an update; here they stay (``optimizer.*.decay_steps`` falls linearly). Adam is
-    ``optimizer.*.kind``, and what this library's configs take.
+    to 0.7 and the rate decay by 1.000004 an update; here they stay (``optimizer.*.decay_steps`` falls linearly). Adam
+    is ``optimizer.*.kind``, and what this library's configs take.
  5. Real and fake pass D apart: it has no batch norm, so that the two are equal.
  6. The optimal D, p / (p + q), and the value 2 JSD - log 4 that it reaches (section 4) are tested in
     tests/objectives/test_adversarial.py.

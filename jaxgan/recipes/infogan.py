@@ -1,5 +1,5 @@
-"""InfoGAN: Interpretable Representation Learning by Information Maximizing GANs (Chen et al. 2016, arXiv:1606.03657); code
-openai/InfoGAN.
+"""InfoGAN: Interpretable Representation Learning by Information Maximizing GANs (Chen et al. 2016, arXiv:1606.03657);
+code openai/InfoGAN.
 
 The checklist:
 

@@ -1,10 +1,10 @@
-"""MSGAN: Mode Seeking Generative Adversarial Networks for Diverse Image Synthesis (Mao et al. 2019, arXiv:1903.05628); code
-HelenMao/MSGAN.
+"""MSGAN: Mode Seeking Generative Adversarial Networks for Diverse Image Synthesis (Mao et al. 2019, arXiv:1903.05628);
+code HelenMao/MSGAN.
 
 The checklist:
 
  1. Two latents under one label must give images as far apart as the latents are (eq. 3):
-    ``stabilisers.mode_seeking.weight``, 1, on any conditional method. The code adds the inverse of the ratio, with 1e-5.
+    ``stabilisers.mode_seeking.weight``, 1, on any method. The code adds the inverse of the ratio, with 1e-5.
  2. Distances are means of absolute differences (code).
  3. The base is the conditional DCGAN of the paper's CIFAR-10 experiment (section 4.1), classes joined in both networks.
  4. Adam 2e-4, beta1 0.5.

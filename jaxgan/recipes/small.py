@@ -48,14 +48,12 @@ def on_toy(config: ConfigDict, name: str, **networks: Any) -> ConfigDict:
     toy_mixture(name)
     codes = sum(config.prior.categorical) + config.prior.continuous
     config.data.update(dict(name=f"toy:{name}", split="train", image_size=(), channels=2, batch_size=256))
-    config.generator.update(
-        dict(image_shape=(2,), z_dim=16 + codes, hidden=TOY_HIDDEN, weight_init="orthogonal", **networks)
-    )
-    config.discriminator.update(
-        dict(hidden=TOY_HIDDEN, activation="leaky_relu", weight_init="orthogonal", dropout=0.0, **networks)
-    )
-    if "input_dropout" in config.discriminator:
-        config.discriminator.input_dropout = 0.0
+    for section in (config.generator, config.discriminator):
+        section.update(dict(hidden=TOY_HIDDEN, weight_init="orthogonal", **networks))
+    config.discriminator.dropout = 0.0
+    if "pyramid" not in config:
+        config.generator.update(dict(image_shape=(2,), z_dim=16 + codes))
+        config.discriminator.update(dict(activation="leaky_relu", input_dropout=0.0))
     # Modes are narrow: a long average blurs them.
     config.ema.update(dict(decay=0.99, start_step=0))
     config.training.update(dict(steps=5_000, save_every=5_000, log_every=100, keep=1))

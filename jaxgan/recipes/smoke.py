@@ -35,7 +35,9 @@ def shrink(config: ConfigDict) -> ConfigDict:
     What makes the recipe stays: its blocks, conditioning, attention, losses and optimisers.
     """
     config = config.copy_and_resolve_references()
-    if config.data.name.startswith("toy:"):
+    if "pyramid" in config:
+        _shrink_pyramid(config)
+    elif config.data.name.startswith("toy:"):
         _shrink_toy(config)
     elif "resolution" in config.generator and config.networks.startswith("biggan"):
         _shrink_biggan(config)
@@ -60,6 +62,16 @@ def _shrink_toy(config: ConfigDict) -> None:
         section.hidden = tuple(min(units, 32) for units in section.hidden)
 
 
+def _shrink_pyramid(config: ConfigDict) -> None:
+    config.pyramid.update(dict(coarse_z_dim=8, coarse_hidden_g=(32, 32), coarse_hidden_d=(32, 32)))
+    if config.data.name.startswith("toy:"):
+        _shrink_toy(config)
+        return
+    config.pyramid.levels = 2
+    _digits(config, (16, 16))
+    config.generator.hidden, config.discriminator.hidden = (8, 8), (8, 8)
+
+
 def _shrink_images(config: ConfigDict) -> None:
     """Every block stays; the grid that they start from shrinks."""
     generator, discriminator = config.generator, config.discriminator
@@ -69,7 +81,7 @@ def _shrink_images(config: ConfigDict) -> None:
         blocks = (config.data.image_size[0] // bottom[0]).bit_length() - 1
     side = 2**blocks * (2 if blocks < 3 else 1)
     _digits(config, (side, side))
-    tiny = {
+    tiny: dict[str, Any] = {
         "bottom": (side // 2**blocks,) * 2,
         "image_shape": (side, side, config.data.channels),
         "ch": 8,

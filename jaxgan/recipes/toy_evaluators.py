@@ -41,6 +41,7 @@ def toy_evaluators(method: Method, config: ConfigDict, *, mesh: Mesh) -> Sequenc
         rng = jax.random.key(seed + LATENT_SEED)
         points = sample_points(method, ready, labels, rng=rng, mesh=mesh, batch_size=evaluation.batch_size)
         scores = point_scores(points, mixture, np.random.default_rng(seed + LATENT_SEED))
-        return {f"eval/{name}": value for name, value in scores.items()} | {"samples": density_plot(points, mixture)}
+        found: dict[str, Result] = {f"eval/{name}": value for name, value in scores.items()}
+        return found | {"samples": density_plot(points, mixture)}
 
     return [Evaluator("points", run, evaluation.every_steps)]

@@ -3,9 +3,10 @@ igul222/improved_wgan_training.
 
 The checklist:
 
- 1. Penalty 10 (|grad D| - 1)^2 on lines between real and fake (eq. 3): ``stabilisers.penalties.gp``; one number a pair.
- 2. No batch norm in the critic, for it ties examples together (section 4); layer norm is the paper's recommendation where one
-    is wanted: ``discriminator.layer_norm`` of the dcgan networks.
+ 1. Penalty 10 (|grad D| - 1)^2 on lines between real and fake (eq. 3): ``stabilisers.penalties.gp``; one number a
+    pair.
+ 2. No batch norm in the critic, for it ties examples together (section 4); layer norm is the paper's recommendation
+    where one is wanted: ``discriminator.layer_norm`` of the dcgan networks.
  3. Five D plays a G play; Adam 1e-4, betas 0 and 0.9 (algorithm 1). The CIFAR-10 ResNet's code takes 2e-4, falling
     linearly to 0 over its 100,000 G plays: the default here; ``optimizer.*.decay_steps`` counts each player's own
     updates.
