@@ -100,8 +100,8 @@ class Lanes:
     def _step_keys(self, step: Array) -> Array:
         return jax.vmap(lambda key: jax.random.fold_in(key, step))(self._keys()[1])
 
-    def _each(self, fn: Callable[..., Any], *stacked: Any) -> Any:
-        """``fn(method, ...)`` of every lane, over arguments [S, ...]."""
+    def _each(self, fn: Callable[..., Any], *stacked: Any, in_turn: bool = False) -> Any:
+        """``fn(method, ...)`` of every lane, over arguments [S, ...]: at once, or ``in_turn``."""
         # Stacked one by one they are weakly typed, as a config's floats are.
         numbers = {key: jnp.stack([jnp.asarray(v) for v in values]) for key, values in self.numbers.items()}
 
@@ -110,7 +110,9 @@ class Lanes:
             method = self.remake(given) if given and self.remake is not None else self.method
             return fn(method, *arguments)
 
-        return jax.vmap(one, axis_size=len(self.names))(numbers, *stacked)
+        if in_turn:
+            return jax.lax.map(lambda arguments: one(*arguments), (numbers, *stacked))
+        return jax.vmap(one)(numbers, *stacked)
 
     def _rows(self, batch: Batch) -> Batch:
         return jax.tree.map(lambda x: split_interleaved(x, len(self.names)), batch)
@@ -118,7 +120,12 @@ class Lanes:
     def init(self, rng: Array, batch: Batch) -> TrainState:
         """The lanes' fresh states, stacked."""
         del rng
-        made = self._each(lambda method, key, rows: _fields(method.init(key, rows)), self._keys()[0], self._rows(batch))
+
+        def one(method: Method, key: Array, rows: Batch) -> dict[str, Any]:
+            return _fields(method.init(key, rows))
+
+        # In turn: on CPUs of two cores jaxlib's QR of a stack of matrices, which orthogonal weights take, never ends.
+        made = self._each(one, self._keys()[0], self._rows(batch), in_turn=True)
         return TrainState(step=jnp.zeros((), jnp.int32), **made)
 
     def step(self, state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
