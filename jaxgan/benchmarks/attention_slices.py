@@ -22,7 +22,7 @@ from jaxgan.planner.topology import parse_topology, prepare_environment, topolog
 
 
 def _both(slices: int, theta: Array, phi: Array, g: Array, cotangent: Array) -> tuple[Array, Any]:
-    out, backward = jax.vjp(lambda *x: attend_in_slices(*x, slices), theta, phi, g)
+    out, backward = jax.vjp(lambda q, k, v: attend_in_slices(q, k, v, slices), theta, phi, g)
     return out, backward(cotangent)
 
 
@@ -36,10 +36,11 @@ def ahead_of_time(slices: int, *, batch_size: int, channels: int, device: Any) -
     ]
     compiled = jax.jit(functools.partial(_both, slices)).lower(*arguments).compile()
     program = analyse(compiled.as_text() or "")
+    memory: Any = compiled.memory_analysis()
     return {
         "hbm_gb": round(program.total("hbm_bytes") / 1e9, 2),
         "megacycles": round(program.total("cycles") / 1e6, 1),
-        "temporaries_gb": round(compiled.memory_analysis().temp_size_in_bytes / 1e9, 2),
+        "temporaries_gb": round(memory.temp_size_in_bytes / 1e9, 2),
     }
 
 

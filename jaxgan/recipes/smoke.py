@@ -75,23 +75,26 @@ def _shrink_pyramid(config: ConfigDict) -> None:
 def _shrink_images(config: ConfigDict) -> None:
     """Every block stays; the grid that they start from shrinks."""
     generator, discriminator = config.generator, config.discriminator
-    blocks = 2
+    height, blocks = config.data.image_size[0], 2
     if "bottom" in generator:
-        bottom = generator.bottom or (4, 4)
-        blocks = (config.data.image_size[0] // bottom[0]).bit_length() - 1
-    side = 2**blocks * (2 if blocks < 3 else 1)
+        # None stands for a choice by the resolution: 7x7 for 28 pixels.
+        bottom = generator.bottom or ((7, 7) if height == 28 else (4, 4))
+        blocks = (height // bottom[0]).bit_length() - 1
+        generator.bottom = (2, 2) if blocks < 3 else (1, 1)
+    side = 8 if blocks == 2 else 2**blocks
     _digits(config, (side, side))
-    tiny: dict[str, Any] = {
-        "bottom": (side // 2**blocks,) * 2,
-        "image_shape": (side, side, config.data.channels),
-        "ch": 8,
-        "hidden": (32, 32),
-        "label_hidden": 8,
-    }
     for section in (generator, discriminator):
-        for key, value in tiny.items():
+        if "image_shape" in section:
+            section.image_shape = (side, side, config.data.channels)
+        for key, value in (("ch", 8), ("label_hidden", 8)):
             if section.get(key):
-                section[key] = value if key != "hidden" else value[:1] * len(section.hidden)
+                section[key] = value
+        if isinstance(section.get("hidden"), int):
+            section.hidden = 32
+        elif section.get("hidden"):
+            section.hidden = (32,) * len(section.hidden)
+        if config.networks == "r3gan":
+            section.widths = (16,) * len(section.widths)
 
 
 def _shrink_biggan(config: ConfigDict) -> None:

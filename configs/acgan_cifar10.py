@@ -1,0 +1,22 @@
+"""ACGAN on CIFAR-10, at a width that two CPU cores can train.
+
+Paper: Auxiliary Classifier GANs (arXiv:1610.09585). DCGAN networks of ch 32, dropout in D, and 2,000 steps of 64, as
+for every recipe here.
+
+Launch: jaxgan train --config=acgan_cifar10 --workdir=runs/acgan_cifar10
+Score: docs/families.md has those of every recipe at one budget. Hardware: two CPU cores.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.recipes import acgan
+from jaxgan.recipes.small import classes, finish, on_cifar10
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    config = on_cifar10(acgan.default_config("dcgan"))
+    config.generator.update(dict(ch=32, widths=(4, 2, 1), bottom=(4, 4)))
+    config.discriminator.update(dict(ch=32, widths=(1, 2, 4)))
+    classes(config, 10, generator="concat", discriminator="none")
+    config.discriminator.dropout = 0.5
+    return finish(config, arg, "acgan_cifar10")

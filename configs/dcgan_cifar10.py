@@ -1,0 +1,20 @@
+"""DCGAN on CIFAR-10, at a width that two CPU cores can train.
+
+Paper: Deep Convolutional GANs (arXiv:1511.06434). Three blocks from 4x4, ch 32, and 2,000 steps of 64, as for every
+recipe here.
+
+Launch: jaxgan train --config=dcgan_cifar10 --workdir=runs/dcgan_cifar10
+Score: docs/families.md has those of every recipe at one budget. Hardware: two CPU cores.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.recipes import dcgan
+from jaxgan.recipes.small import finish, on_cifar10
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    config = on_cifar10(dcgan.default_config("dcgan"))
+    config.generator.update(dict(ch=32, widths=(4, 2, 1), bottom=(4, 4)))
+    config.discriminator.update(dict(ch=32, widths=(1, 2, 4)))
+    return finish(config, arg, "dcgan_cifar10")

@@ -1,0 +1,20 @@
+"""LSGAN on CIFAR-10, at a width that two CPU cores can train.
+
+Paper: Least Squares Generative Adversarial Networks (arXiv:1611.04076). DCGAN networks of ch 32, and 2,000 steps of
+64, as for every recipe here.
+
+Launch: jaxgan train --config=lsgan_cifar10 --workdir=runs/lsgan_cifar10
+Score: docs/families.md has those of every recipe at one budget. Hardware: two CPU cores.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.recipes import lsgan
+from jaxgan.recipes.small import finish, on_cifar10
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    config = on_cifar10(lsgan.default_config("dcgan"))
+    config.generator.update(dict(ch=32, widths=(4, 2, 1), bottom=(4, 4)))
+    config.discriminator.update(dict(ch=32, widths=(1, 2, 4)))
+    return finish(config, arg, "lsgan_cifar10")

@@ -1,0 +1,19 @@
+"""WGAN on MNIST, at a width that two CPU cores can train.
+
+Paper: Wasserstein GAN (arXiv:1701.07875). DCGAN networks of ch 32, and 2,000 steps of 64, as for every recipe here.
+
+Launch: jaxgan train --config=wgan_mnist --workdir=runs/wgan_mnist
+Score: docs/families.md has those of every recipe at one budget. Hardware: two CPU cores.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.recipes import wgan
+from jaxgan.recipes.small import finish, on_mnist
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    config = on_mnist(wgan.default_config("dcgan"))
+    config.generator.update(dict(ch=32, widths=(2, 1), bottom=(7, 7), image_channels=1))
+    config.discriminator.update(dict(ch=32, widths=(1, 2)))
+    return finish(config, arg, "wgan_mnist")
