@@ -23,10 +23,11 @@ slice of accelerators, as `jaxgan plan` would."""
 _EXAMPLES = """  jaxgan study configs/studies/biggan_table1.py --workdir=runs/table1 --scale=digits
   jaxgan study biggan_table1 --workdir=runs/table1 --scale=cifar --data_dir=~/tensorflow_datasets --seeds=0,1
   jaxgan study biggan_table1 --scale=digits --lr_rule=sqrt --variants=row4,row5 --workdir=runs/sqrt
+  jaxgan study gd_ratio --data=ring8 --budget=g_updates --vmap --workdir=runs/gd_ratio
   jaxgan study biggan_table1 --plan --topology v5e:8x16 --price=1.2"""
 
 # Flags that become words of the study's argument; a study that knows no such word says so.
-_WORDS = ("scale", "regime", "lr_rule", "images", "data_dir")
+_WORDS = ("scale", "regime", "lr_rule", "data", "budget", "images", "data_dir")
 
 
 class _Stopped(Exception):
@@ -42,6 +43,8 @@ def _parser() -> Any:
     made.add_argument("--scale", metavar="NAME", help="for studies that come in several sizes: imagenet, cifar, digits")
     made.add_argument("--regime", metavar="NAME", help="what is matched between variants: images, updates or both")
     made.add_argument("--lr_rule", metavar="NAME", help="of learning rates over batch sizes: constant, sqrt or linear")
+    made.add_argument("--data", metavar="NAME", help="for studies over several sets: ring8, grid25, mnist, cifar10")
+    made.add_argument("--budget", metavar="NAME", help="what is equal between variants, of those that the study names")
     made.add_argument("--images", metavar="N", help="the budget of a run, in the place of the study's own")
     made.add_argument("--data_dir", metavar="DIR", help="where TFDS sets lie (default: ~/tensorflow_datasets)")
     made.add_argument(

@@ -10,7 +10,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from jaxgan import recipes
-from jaxgan.studies.lane_number import LaneNumber, untraceable
+from jaxgan.studies.lane_number import untraceable
 from jaxgan.studies.vectorized import vectorized
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment
@@ -113,11 +113,15 @@ def differing(lanes: Sequence[Lane]) -> dict[str, tuple[float, ...]]:
     return {key: values for key, values in found.items() if len(set(values)) > 1}
 
 
-def _trace(experiment: Experiment) -> None:
-    """Traces a fresh state and a step of every stage, and computes nothing."""
-    key, state = jax.eval_shape(lambda: jax.random.key(0)), experiment.shapes()
-    for stage in experiment.stages:
-        jax.eval_shape(make_step(stage.method), state, stage.batch, key)
+def _failure(experiment: Experiment) -> Exception | None:
+    """Traces a fresh state and a step of every stage, and computes nothing; what went wrong, or None."""
+    try:
+        key, state = jax.eval_shape(lambda: jax.random.key(0)), experiment.shapes()
+        for stage in experiment.stages:
+            jax.eval_shape(make_step(stage.method), state, stage.batch, key)
+    except Exception as error:  # what code does with a number that it did not expect has no common type
+        return error
+    return None
 
 
 def lanes_experiment(lanes: Sequence[Lane]) -> Experiment:
@@ -129,24 +133,28 @@ def lanes_experiment(lanes: Sequence[Lane]) -> Experiment:
     experiments = [recipes.build(lane.config) for lane in lanes]
     names, seeds = [lane.name for lane in lanes], [lane.config.seed for lane in lanes]
 
-    def remake(given: Mapping[str, LaneNumber]) -> Experiment:
+    def remake(given: Mapping[str, Any]) -> Experiment:
         return recipes.build(with_values(lanes[0].config, given))
 
-    def made(numbers: dict[str, tuple[float, ...]]) -> Experiment:
-        return vectorized(experiments, names=names, seeds=seeds, numbers=numbers, remake=remake)
+    def made(numbers: Mapping[str, tuple[float, ...]], plain: frozenset[str]) -> Experiment:
+        return vectorized(experiments, names=names, seeds=seeds, numbers=numbers, remake=remake, plain=plain)
 
     numbers = differing(lanes)
-    whole = made(numbers)
-    if numbers:
-        try:
-            _trace(whole)
-        except UserError:
-            raise
-        except Exception as error:  # what code does with a number that it did not expect has no common type
-            for key, values in numbers.items():
-                try:
-                    _trace(made({key: values}))
-                except Exception as found:
-                    raise untraceable(key, str(found).splitlines()[0][:200]) from found
-            raise untraceable(next(iter(numbers)), str(error).splitlines()[0][:200]) from error
+    if not numbers:
+        return made({}, frozenset())
+    whole = made(numbers, frozenset())
+    if _failure(whole) is None:
+        return whole
+    plain = set()
+    for key, values in numbers.items():
+        if (first := _failure(made({key: values}, frozenset()))) is None:
+            continue
+        if _failure(made({key: values}, frozenset([key]))) is not None:
+            if isinstance(first, UserError):
+                raise first
+            raise untraceable(key, str(first).splitlines()[0][:200]) from first
+        plain.add(key)
+    whole = made(numbers, frozenset(plain))
+    if (last := _failure(whole)) is not None:
+        raise untraceable(" and config.".join(numbers), str(last).splitlines()[0][:200]) from last
     return whole

@@ -41,6 +41,7 @@ class Study:
         :func:`variant` makes it. ``config.seed`` is set for each run.
       seeds: of every variant.
       scores: the columns of scores, as metrics.jsonl calls them: 'eval/tstr', 'eval/fd_efficientnet_lite0', ...
+      some_scores: further columns, of scores that not every variant has.
       columns: heading -> config key ('data.batch_size') whose value is shown for each variant.
       groups: heading -> variants that are put side by side, in order: a table each, and points on one axis of the plot.
         A variant may be in several, and is trained once. One group with all of them by default.
@@ -60,6 +61,7 @@ class Study:
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     references: Mapping[str, Mapping[str, float | tuple[float, float]]] = dataclasses.field(default_factory=dict)
     notes: Sequence[str] = ()
+    some_scores: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Raises UserError on what contradicts itself; configs are looked at by :meth:`configs`."""

@@ -145,7 +145,8 @@ def markdown(study: Study, configs: Mapping[str, ConfigDict], results: Sequence[
     players = list(dict.fromkeys(player for row in found.values() for player in row.noise_scale))
     published = list(dict.fromkeys(name for figures in study.references.values() for name in figures))
     heads = ["", *study.columns, "images", "updates", "runs"]
-    heads += [name.removeprefix("eval/") for name in study.scores] + [f"{p} noise scale" for p in players]
+    scores = [*study.scores, *study.some_scores]
+    heads += [name.removeprefix("eval/") for name in scores] + [f"{p} noise scale" for p in players]
     heads += ["seconds", "images/s", *(f"published {name}" for name in published)]
     lines = [f"# {study.title}", ""]
     for heading, variants in study.tables().items():
@@ -157,7 +158,7 @@ def markdown(study: Study, configs: Mapping[str, ConfigDict], results: Sequence[
             cells = [study.labels.get(variant, variant)]
             cells += [_cell(config, key, variant) for key in study.columns.values()]
             cells += [f"{row.images:,}", f"{row.updates:,}", _state(row)]
-            cells += [shown(row.scores.get(name)) for name in study.scores]
+            cells += [shown(row.scores.get(name)) for name in scores]
             cells += [shown(row.noise_scale.get(player)) for player in players]
             cells += [shown(row.seconds), shown(row.images_per_second)]
             cells += [_figure(study.references.get(variant, {}).get(name)) for name in published]

@@ -64,13 +64,16 @@ class Lanes:
       seeds: of the lanes.
       numbers: config key -> the lanes' values, of what differs between them.
       remake: config key -> value, to the method with these values; needed where there are numbers.
+      plain: the keys whose values are handed over as traced arrays, not as a :class:`LaneNumber`: what calls compiled
+        functions with a number takes the one, what asks whether it is 0 the other.
     """
 
     method: Method
     names: tuple[str, ...]
     seeds: tuple[int, ...]
     numbers: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
-    remake: Callable[[Mapping[str, LaneNumber]], Method] | None = None
+    remake: Callable[[Mapping[str, Any]], Method] | None = None
+    plain: frozenset[str] = frozenset()
 
     @property
     def players(self) -> Mapping[str, tuple[str, ...]]:
@@ -106,7 +109,10 @@ class Lanes:
         numbers = {key: jnp.stack([jnp.asarray(v) for v in values]) for key, values in self.numbers.items()}
 
         def one(own: dict[str, Array], *arguments: Any) -> Any:
-            given = {key: LaneNumber(key, self.numbers[key], value) for key, value in own.items()}
+            given = {
+                key: value if key in self.plain else LaneNumber(key, self.numbers[key], value)
+                for key, value in own.items()
+            }
             method = self.remake(given) if given and self.remake is not None else self.method
             return fn(method, *arguments)
 
@@ -210,7 +216,8 @@ def vectorized(
     names: Sequence[str],
     seeds: Sequence[int],
     numbers: Mapping[str, tuple[float, ...]] | None = None,
-    remake: Callable[[Mapping[str, LaneNumber]], Experiment] | None = None,
+    remake: Callable[[Mapping[str, Any]], Experiment] | None = None,
+    plain: frozenset[str] = frozenset(),
 ) -> Experiment:
     """One experiment of several whose shapes, stages, averages and rules agree.
 
@@ -221,6 +228,7 @@ def vectorized(
       seeds: of the lanes: of weights and steps. Their data have theirs already.
       numbers: config key -> the lanes' values, where they differ.
       remake: the experiment with these keys' values; called while the step is traced.
+      plain: see :class:`Lanes`.
 
     Raises:
       ValueError: where the lanes' stages or averages differ.
@@ -239,6 +247,7 @@ def vectorized(
             seeds=tuple(seeds),
             numbers=numbers or {},
             remake=None if remake is None else lambda given: remake(given).stages[index].method,
+            plain=plain,
         )
         return ours._replace(
             method=method,
