@@ -168,7 +168,7 @@ def collect(
     for output, wanted in (("spatial", wants.spatial), ("logits", wants.scores)):
         if wanted and output not in dims:
             raise ValueError(f"the feature network {network.name} gives {sorted(dims)}, and no {output!r}")
-    batch_size = -(-min(batch_size, images.length) // mesh.size) * mesh.size
+    batch_size = _whole_batch(batch_size, images.length, mesh)
     whole = NamedSharding(mesh, P())
     sums: dict[str, Any] = {}
     if wants.pool:
@@ -213,6 +213,13 @@ def collect(
     return Collected(images.length, bank=np.concatenate(bank) if wants.bank else None, **to_host(sums))
 
 
+def _whole_batch(batch_size: int, length: int, mesh: Mesh) -> int:
+    """The batch size, no larger than the set needs, rounded up to a multiple of the devices."""
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    return -(-min(batch_size, length) // mesh.size) * mesh.size
+
+
 def _on_mesh(tree: Any, sharding: NamedSharding) -> Any:
     """Arrays that live on the mesh already stay as they are sharded."""
 
@@ -246,7 +253,7 @@ def _place(batch: tuple[Any, np.ndarray, np.ndarray, int], mesh: Mesh) -> tuple[
 
 def all_images(images: Images, *, mesh: Mesh, batch_size: int = 64) -> np.ndarray:
     """Every image at once, uint8 [N, H, W, C], on every process: for scores of pixels and for pictures."""
-    batch_size = -(-min(batch_size, images.length) // mesh.size) * mesh.size
+    batch_size = _whole_batch(batch_size, images.length, mesh)
     operand = _on_mesh(images.operand, NamedSharding(mesh, P()))
     draw = jax.jit(images.draw)
     parts = []

@@ -13,7 +13,7 @@ from jaxgan.evaluation.collect import Images, Wants, all_images, collect, images
 from jaxgan.evaluation.image_scores import IMAGE_METRICS, image_scores
 from jaxgan.evaluation.protocol import code_version
 from jaxgan.evaluation.scores import METRICS, Settings, reference_wants, scores_of, wants_of
-from jaxgan.evaluation.statistics import Statistics, cached_statistics, statistics_key, statistics_of
+from jaxgan.evaluation.statistics import Statistics, cached_statistics, content_key, statistics_key, statistics_of
 from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Score
@@ -104,6 +104,11 @@ def _check_reference(given: Mapping[str, Any], subject: Subject, network: Featur
         raise UserError(f"the statistics in {where} were computed by another protocol:\n" + "\n".join(unlike))
 
 
+def _reference_key(reference: Statistics) -> str:
+    """That of the protocol, or, of a file that says nothing of it, that of the content: unlike references differ."""
+    return statistics_key(reference.stamp) if reference.stamp else content_key(reference)
+
+
 def measure(
     names: Sequence[str],
     subject: Subject,
@@ -181,13 +186,12 @@ def measure(
         images = statistics(
             subject, network, wants, mesh=mesh, batch_size=batch_size, advance=advance(str(subject.stamp["data"]))
         )
-        key = None if made is None or not made.stamp else statistics_key(made.stamp)
         full = {
             **protocol,
             "resizer": network.resizer,
             "network": network.name,
             "network_sha256": network.digest,
-            **({} if made is None else {"reference_key": key}),
+            **({} if made is None else {"reference_key": _reference_key(made)}),
         }
         found |= scores_of(features, images, made, network=network, settings=settings, stamp=full)
     if pixels:

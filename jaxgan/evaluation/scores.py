@@ -99,13 +99,15 @@ def _kid(images: Statistics, reference: Statistics, settings: Settings) -> Value
         block_size=settings.kid_block_size,
         seed=settings.seed,
     )
-    return found.mean, found.stderr
+    # Where a block is the whole of a set, that set is the same in every block, and their spread tells nothing of it.
+    varied = settings.kid_block_size < min(len(images.features), len(reference.features))  # type: ignore[arg-type]
+    return found.mean, found.stderr if varied else None
 
 
 def _is(images: Statistics, reference: Any, settings: Settings) -> Value:
     del reference
     mean, std = inception_score(images.scores)  # type: ignore[arg-type]
-    return mean, std / settings.is_splits**0.5
+    return mean, std / settings.is_splits**0.5 if settings.is_splits > 1 else None
 
 
 def _pair(function: Callable[..., tuple[float, float]], index: int, k: str) -> Callable[..., Value]:

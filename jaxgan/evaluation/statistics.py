@@ -128,6 +128,16 @@ def statistics_key(stamp: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def content_key(statistics: Statistics) -> str:
+    """Sixteen digits of the SHA-256 of the arrays: what tells apart statistics that do not say how they were made."""
+    digest = hashlib.sha256()
+    for name in ("mu", "sigma", "spatial_mu", "spatial_sigma", "features"):
+        array = getattr(statistics, name)
+        if array is not None:
+            digest.update(f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
 def statistics_dir() -> Path:
     """The cache: $XDG_CACHE_HOME/jaxgan/statistics, or ~/.cache/jaxgan/statistics."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxgan" / "statistics"

@@ -99,3 +99,5 @@ def test_an_output_that_is_not_there_is_named(network, pictures):
     poor = network._replace(apply=lambda variables, images: {"pool": images.reshape(len(images), -1).astype("float32")})
     with pytest.raises(ValueError, match=r"projection gives \['pool'\], and no 'logits'"):
         collect(poor, images_of(pictures), Wants(scores=True), mesh=make_mesh())
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        collect(network, images_of(pictures), Wants(pool=True), mesh=make_mesh(), batch_size=0)

@@ -11,7 +11,7 @@ from PIL import Image
 from jaxgan.data.image_set import open_images
 from jaxgan.evaluation.collect import Wants, collect, images_of_samples
 from jaxgan.evaluation.measure import Subject, measure, statistics, subject_of_set
-from jaxgan.evaluation.protocol import code_version
+from jaxgan.evaluation.protocol import code_version, differences
 from jaxgan.evaluation.scores import METRICS, Settings
 from jaxgan.evaluation.statistics import Statistics, load_statistics, save_statistics, statistics_key
 from jaxgan.metrics.frechet import frechet_of_rows
@@ -186,7 +186,12 @@ def test_statistics_that_say_nothing_of_themselves(sets, network, tmp_path):
     (score,) = run(["fd"], ours, Statistics(None, held.mu, held.sigma), network, tmp_path).values()
     assert score.value == run(["fd"], ours, theirs, network, tmp_path)["fd_projection"].value
     assert score.stamp["reference"] == "statistics of unknown origin"
-    assert score.stamp["reference_key"] is score.stamp["reference_count"] is None
+    assert score.stamp["reference_count"] is None
+    # Two such files of different images are no like protocols.
+    (other,) = run(["fd"], ours, Statistics(None, held.mu + 1, held.sigma), network, tmp_path).values()
+    assert list(differences(score.stamp, other.stamp)) == ["reference_key"]
+    (again,) = run(["fd"], ours, Statistics(None, held.mu.copy(), held.sigma), network, tmp_path).values()
+    assert again.stamp == score.stamp
     with pytest.raises(ValueError, match="different feature networks"):
         run(["fd"], ours, Statistics(None, held.mu[:3], held.sigma[:3, :3]), network, tmp_path)
 

@@ -1,5 +1,8 @@
 """Scores by name: how each is called, what it needs, and that it is the plain metric of the features."""
 
+import dataclasses
+
+import jax
 import numpy as np
 import pytest
 
@@ -92,6 +95,16 @@ def test_values_are_those_of_the_plain_metrics(sides):
     assert {name for name, score in found.items() if score.stderr is None} == {
         *("fd", "sfd", "precision", "recall", "density", "coverage")
     }
+
+
+def test_what_does_not_vary_has_no_standard_error(sides):
+    ours, theirs = sides[0][0], sides[1][0]
+    for size, known in ((59, True), (60, False), (1000, False)):
+        settings = dataclasses.replace(SETTINGS, kid_block_size=size)
+        assert (scores(["kid"], ours, theirs, settings=settings)["kid"].stderr is not None) == known
+    whole = ours._replace(scores=jax.tree.map(lambda x: x.sum(0, keepdims=True), ours.scores))
+    found = scores(["is"], whole, None, settings=dataclasses.replace(SETTINGS, is_splits=1))["is"]
+    assert found.stderr is None and found.value > 1
 
 
 def test_each_score_has_its_own_settings_and_the_reference_where_it_has_one(sides):
