@@ -25,7 +25,9 @@ def run(arguments: Sequence[str]) -> int:
     made.add_argument("second", metavar="B")
     made.add_argument("--allow", default="", help="fields of the stamp that may differ, separated by commas")
     made.add_argument("--json", action="store_true", help="a JSON object a score, a line each, and nothing else")
-    parsed, _ = flags.parse(made, arguments)
+    parsed, overrides = flags.parse(made, arguments)
+    if overrides:
+        raise UserError(f"--config.{overrides[0][0]}: results are compared as they are, and know no config")
 
     from jaxgan.evaluation.protocol import require_alike
 
@@ -78,7 +80,7 @@ def read_results(name: str) -> dict[str, dict[str, Any]]:
             continue
         try:
             result = json.loads(line)
-            found[result["metric"]] = {"value": float(result["value"]), **result, "stamp": dict(result["stamp"])}
+            found[result["metric"]] = {**result, "value": float(result["value"]), "stamp": dict(result["stamp"])}
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path}, line {number} is no result with `metric`, `value` and `stamp` ({error!r}); a number without "

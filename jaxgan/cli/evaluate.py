@@ -47,10 +47,13 @@ def _parser() -> Any:
     )
     how.add_argument("--is_splits", type=int, help="splits of is (default 10)")
     how.add_argument("--seed", type=int, help="of the latents (default: the config's own for evaluation)")
-    how.add_argument("--truncation", type=float, help="of the latents; needs --truncation_mode")
-    how.add_argument("--truncation_mode", help="scale, truncated_normal, scaled_truncated_normal or clamp")
+    how.add_argument("--truncation", type=float, help="of the latents (default: none)")
+    how.add_argument(
+        "--truncation_mode",
+        help="scale, truncated_normal, scaled_truncated_normal (the default of a truncation) or clamp",
+    )
     how.add_argument("--sweep", choices=("truncation",), help="score at several truncations")
-    how.add_argument("--values", default="0.04,0.1,0.2,0.4,0.6,0.8,1.0,1.5,2.0", help="truncations of a sweep")
+    how.add_argument("--values", help="truncations of a sweep (default 0.04,0.1,0.2,0.4,0.6,0.8,1.0,1.5,2.0)")
     how.add_argument("--out", help="the sweep's plot, X.png")
     how.add_argument("--neighbours", metavar="X.png", help="also draw samples beside their nearest reference images")
     flags.add_processes(made)
@@ -64,12 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     parsed, overrides = flags.parse(_parser(), arguments)
     if overrides:
         raise UserError(f"--config.{overrides[0][0]}: scores follow the run's own config, which cannot change")
-    if bool(parsed.workdir) == bool(parsed.images):
-        raise UserError("give --workdir=DIR, a trained run, or --images=X with --against=Y")
-    if parsed.images and (parsed.step or parsed.watch or parsed.raw or parsed.sweep or parsed.truncation is not None):
-        raise UserError("--step, --watch, --raw, --sweep and --truncation are for a run: give --workdir")
-    if parsed.truncation_mode not in (None, "none") and parsed.truncation is None and not parsed.sweep:
-        raise UserError(f"--truncation_mode={parsed.truncation_mode} needs --truncation=VALUE")
+    _check(parsed)
 
     from jaxgan.cli import scoring, sweep
     from jaxgan.parallel import initialize
@@ -85,6 +83,35 @@ def run(arguments: Sequence[str]) -> int:
         for scores in scoring.score_run(parsed):
             _print(scores, parsed.json)
     return 0
+
+
+def _check(parsed: Any) -> None:
+    """Refuses flags that would have no effect: whoever gave them believes that they had."""
+    given = {name for name, value in vars(parsed).items() if value is not None and value is not False}
+
+    def refuse(names: Sequence[str], why: str) -> None:
+        if found := [name for name in names if name in given]:
+            raise UserError(f"--{found[0]} {why}")
+
+    if ("workdir" in given) == ("images" in given):
+        raise UserError("give --workdir=DIR, a trained run, or --images=X with --against=Y")
+    if "images" in given:
+        of_run = ("step", "watch", "raw", "sweep", "truncation", "truncation_mode", "seed")
+        refuse(of_run, "is for a run: give --workdir")
+    elif "against" not in given:
+        refuse(("image_size",), "is for --images and --against: a run has its own size")
+    if "against" not in given and "images" in given:
+        refuse(("reference_images",), "needs a reference: --against=Y")
+    if "sweep" in given:
+        refuse(("watch", "truncation", "neighbours"), "does not go with --sweep")
+    else:
+        refuse(("out", "values"), "is of a sweep: give --sweep=truncation")
+    if "watch" in given:
+        refuse(("step",), "does not go with --watch, which scores every checkpoint")
+    if parsed.truncation_mode == "none":
+        refuse(("truncation", "sweep"), "needs a --truncation_mode other than none")
+    elif "truncation_mode" in given and not given & {"truncation", "sweep"}:
+        raise UserError(f"--truncation_mode={parsed.truncation_mode} needs --truncation=VALUE")
 
 
 def _print(scores: Mapping[str, Any], as_json: bool) -> None:

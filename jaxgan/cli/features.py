@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
         network,
         Wants(pool=subject.images.length > 1, spatial=parsed.spatial, bank=True),
         mesh=make_mesh(),
-        batch_size=parsed.batch_size or 64,
+        batch_size=64 if parsed.batch_size is None else parsed.batch_size,
         advance=images_bar(image_set.name, subject.images.length, enabled=is_main() and not parsed.no_progress),
     )
     if is_main():

@@ -65,6 +65,17 @@ def _network(parsed: Any, names: list[str], *, features: str, weights: Any, resi
     )
 
 
+def _settings(parsed: Any, kid_block_size: int, is_splits: int) -> Settings:
+    return Settings(
+        kid_block_size=kid_block_size if parsed.kid_block_size is None else parsed.kid_block_size,
+        is_splits=is_splits if parsed.is_splits is None else parsed.is_splits,
+    )
+
+
+def _batch_size(parsed: Any) -> int:
+    return 64 if parsed.batch_size is None else parsed.batch_size
+
+
 def _bars(parsed: Any, totals: dict[str, int]) -> Callable[[str], Advance]:
     shown = is_main() and not parsed.no_progress
 
@@ -76,6 +87,11 @@ def _bars(parsed: Any, totals: dict[str, int]) -> Callable[[str], Advance]:
 
 def _against(parsed: Any, size: tuple[int, int] | None, data_dir: Any) -> Subject | Statistics:
     if is_statistics(parsed.against):
+        if parsed.reference_images is not None or parsed.image_size is not None:
+            raise UserError(
+                f"--reference_images and --image_size choose and change images, and {parsed.against} holds their "
+                "statistics: make them again with `jaxgan features`"
+            )
         return load_statistics(parsed.against)
     return subject_of_set(open_images(parsed.against, image_size=size, data_dir=data_dir), parsed.reference_images)
 
@@ -106,8 +122,8 @@ def score_sets(parsed: Any) -> Scores:
         reference,
         network=network,
         mesh=mesh,
-        settings=Settings(kid_block_size=parsed.kid_block_size or 1_000, is_splits=parsed.is_splits or 10),
-        batch_size=parsed.batch_size or 64,
+        settings=_settings(parsed, Settings.kid_block_size, Settings.is_splits),
+        batch_size=_batch_size(parsed),
         advance=_bars(parsed, _totals(subject, reference)),
     )
     if parsed.neighbours:
@@ -129,11 +145,7 @@ def protocol_of(parsed: Any, run: Run) -> Protocol:
     network = _network(
         parsed, names, features=evaluation.features, weights=evaluation.weights, resizer=evaluation.resizer
     )
-    settings = Settings(
-        kid_block_size=parsed.kid_block_size or evaluation.kid_block_size,
-        is_splits=parsed.is_splits or evaluation.is_splits,
-    )
-    return Protocol(names, network, settings)
+    return Protocol(names, network, _settings(parsed, evaluation.kid_block_size, evaluation.is_splits))
 
 
 def reference_of_run(parsed: Any, run: Run) -> Subject | Statistics:
@@ -146,7 +158,7 @@ def reference_of_run(parsed: Any, run: Run) -> Subject | Statistics:
     source = open_source(
         data.name, split=split, data_dir=data_dir, image_size=tuple(data.image_size), channels=data.channels
     )
-    count = parsed.reference_images or evaluation.reference_images
+    count = evaluation.reference_images if parsed.reference_images is None else parsed.reference_images
     return data_subject(run.config, source, split, count, data_dir=data_dir)
 
 
@@ -158,12 +170,18 @@ def _truncation(parsed: Any) -> Truncation:
     return truncation
 
 
+def _latent_seed(parsed: Any, run: Run) -> int:
+    return run.config.seed + LATENT_SEED if parsed.seed is None else parsed.seed
+
+
 def score_checkpoint(
     parsed: Any, run: Run, protocol: Protocol, reference: Subject | Statistics, truncation: Truncation
 ) -> Scores:
     """Scores of one checkpoint's samples."""
-    count = parsed.num_images or run.config.evaluation.num_images
-    if parsed.batch_size:
+    count = run.config.evaluation.num_images if parsed.num_images is None else parsed.num_images
+    if count < 1:
+        raise UserError(f"--num_images={count}: draw one image at least")
+    if parsed.batch_size is not None:
         run.config.evaluation.batch_size = parsed.batch_size
     return score_samples(
         protocol.names,
@@ -176,7 +194,7 @@ def score_checkpoint(
         step=run.step,
         ema=not parsed.raw,
         num_images=count,
-        seed=run.config.seed + LATENT_SEED if parsed.seed is None else parsed.seed,
+        seed=_latent_seed(parsed, run),
         truncation=truncation,
         settings=protocol.settings,
         advance=_bars(parsed, {f"samples of {run.config.recipe}": count, **_totals(reference)}),
@@ -212,10 +230,17 @@ def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores,
                 found[name.removeprefix("eval/")] = value._replace(stamp={**value.stamp, "ema": not parsed.raw})
     if parsed.neighbours:
         nets = prepared_nets(
-            run.method, run.nets, run.config.evaluation, seed=run.config.seed + STANDING_SEED, mesh=run.mesh
+            run.method,
+            run.nets,
+            run.config.evaluation,
+            seed=run.config.seed + STANDING_SEED,
+            mesh=run.mesh,
+            truncation=truncation,
         )
         labels = balanced_labels(NEIGHBOUR_ROWS, run.method.num_classes)
-        images = images_of_samples(run.method, nets, labels, rng=jax.random.key(parsed.seed or 0))
+        images = images_of_samples(
+            run.method, nets, labels, rng=jax.random.key(_latent_seed(parsed, run)), truncation=truncation
+        )
         few = Subject(images, sample_stamp(run.config, NEIGHBOUR_ROWS))
         _neighbours(parsed, few, reference, protocol.network, run.mesh)
     if not found and not parsed.neighbours:
@@ -286,7 +311,7 @@ def _neighbours(parsed: Any, subject: Subject, reference: Any, network: FeatureN
         network,
         Wants(bank=True),
         mesh=mesh,
-        batch_size=parsed.batch_size or 64,
+        batch_size=_batch_size(parsed),
         advance=_bars(parsed, _totals(reference)),
     )
     grid = neighbour_grid(subject, reference, bank, network=network, mesh=mesh)

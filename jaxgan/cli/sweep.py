@@ -15,11 +15,13 @@ from jaxgan.training.errors import UserError
 
 log = logging.getLogger("jaxgan")
 
+TRUNCATIONS = (0.04, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0)
+
 
 def sweep(parsed: Any) -> Iterator[Scores]:
     """Scores at each of ``--values``, then the curve as a plot."""
     try:
-        values = [float(v) for v in parsed.values.split(",")]
+        values = [float(v) for v in parsed.values.split(",")] if parsed.values is not None else list(TRUNCATIONS)
     except ValueError:
         raise UserError(f"--values={parsed.values}: give numbers, such as 0.2,0.5,1.0") from None
     if parsed.step is not None and not parsed.step.isdigit():

@@ -223,6 +223,19 @@ def test_watching_ends_with_the_run(workdir, capsys):
     assert [json.loads(line)["stamp"]["step"] for line in capsys.readouterr().out.splitlines()] == [2, 3]
 
 
+@offline
+def test_neighbours_are_of_what_is_scored(workdir, tmp_path):
+    flags = [f"--workdir={workdir}", FEATURES, "--num_images=20", "--metrics=fd", "--no_progress"]
+    drawn = []
+    for more in ([], ["--seed=3"], ["--seed=4"], ["--truncation=0.2"]):
+        assert main(["evaluate", *flags, *more, f"--neighbours={tmp_path / 'n.png'}"]) == 0
+        with Image.open(tmp_path / "n.png") as picture:
+            drawn.append(np.asarray(picture))
+    # The seed of a config's scores is its own plus 3.
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2]) and not np.array_equal(drawn[0], drawn[3])
+
+
 def test_inception_offline_is_one_screen(drawn, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("JAXGAN_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -64,7 +64,7 @@ def mistake(capsys, *argv):
         (["evaluate"], "give --workdir=DIR, a trained run, or --images=X"),
         (["evaluate", "--images=x.npz", "--metrics=fid"], "no metric 'fid'; choose from fd, sfd"),
         (["evaluate", "--images=x.npz", "--metrics=fd"], "fd needs a reference: --against=Y"),
-        (["evaluate", "--images=x.npz", "--sweep=truncation"], "are for a run: give --workdir"),
+        (["evaluate", "--images=x.npz", "--sweep=truncation"], "--sweep is for a run: give --workdir"),
         (["evaluate", "--images=x.npz", "--against=y", "--metrics=psnr"], "no images at 'x.npz': give a folder"),
         (
             ["features", "--images=digits:test", "--features=vgg", "--out=f.npz"],

@@ -1,0 +1,74 @@
+"""Flags of `jaxgan evaluate` that would have no effect are refused, before anything is opened."""
+
+import json
+
+import numpy as np
+import pytest
+
+from jaxgan.cli import compare, evaluate, features
+from jaxgan.cli.scoring import score_sets
+from jaxgan.training.errors import UserError
+
+IMAGES, RUN = ("--images=a.npz", "--against=b.npz"), ("--workdir=run",)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ((), "give --workdir=DIR, a trained run, or --images=X"),
+        ((*IMAGES, *RUN), "give --workdir=DIR, a trained run, or --images=X"),
+        *(
+            ((*IMAGES, flag), rf"--{flag[2:].partition('=')[0]} is for a run: give --workdir")
+            for flag in ("--seed=0", "--step=3", "--watch", "--raw", "--truncation=0.5", "--truncation_mode=clamp")
+        ),
+        ((*RUN, "--image_size=8"), "--image_size is for --images and --against"),
+        (("--images=a.npz", "--metrics=is", "--reference_images=9"), "--reference_images needs a reference"),
+        ((*RUN, "--out=x.png"), "--out is of a sweep"),
+        ((*RUN, "--values=1"), "--values is of a sweep"),
+        ((*RUN, "--sweep=truncation", "--watch"), "--watch does not go with --sweep"),
+        ((*RUN, "--sweep=truncation", "--truncation=1"), "--truncation does not go with --sweep"),
+        ((*RUN, "--sweep=truncation", "--neighbours=n.png"), "--neighbours does not go with --sweep"),
+        ((*RUN, "--watch", "--step=3"), "--step does not go with --watch"),
+        ((*RUN, "--truncation_mode=clamp"), "--truncation_mode=clamp needs --truncation=VALUE"),
+        (
+            (*RUN, "--truncation_mode=none", "--truncation=0.5"),
+            "--truncation needs a --truncation_mode other than none",
+        ),
+    ],
+)
+def test_flags_without_effect(flags, message):
+    with pytest.raises(UserError, match=message):
+        evaluate.run(flags)
+
+
+def test_choices_of_images_do_not_apply_to_their_statistics(tmp_path):
+    np.savez(tmp_path / "images.npz", images=np.zeros((4, 8, 8, 3), np.uint8))
+    np.savez(tmp_path / "statistics.npz", mu=np.zeros(3), sigma=np.eye(3))
+    flags = [f"--images={tmp_path / 'images.npz'}", f"--against={tmp_path / 'statistics.npz'}", "--metrics=fd"]
+    for more in ("--reference_images=3", "--image_size=4"):
+        parsed, _ = evaluate.flags.parse(evaluate._parser(), [*flags, more])
+        with pytest.raises(UserError, match=r"statistics.npz holds their statistics"):
+            score_sets(parsed)
+
+
+def test_numbers_of_nothing(tmp_path):
+    np.savez(tmp_path / "x.npz", images=np.zeros((4, 8, 8, 3), np.uint8))
+    images = f"--images={tmp_path / 'x.npz'}"
+    pixels = [images, f"--against={tmp_path / 'x.npz'}", "--metrics=psnr", "--no_progress"]
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        evaluate.run([*pixels, "--batch_size=0"])
+    with pytest.raises(UserError, match="4 images; 0 were asked for"):
+        evaluate.run([*pixels, "--num_images=0"])
+    with pytest.raises(UserError, match=r"--config\.x: features are of images"):
+        features.run([images, "--features=inception", "--out=f.npz", "--config.x=1"])
+
+
+def test_results_must_be_numbers_and_know_no_config(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"metric": "fd", "value": "2.5", "stamp": {}}))
+    assert compare.read_results(str(path))["fd"] == {"metric": "fd", "value": 2.5, "stamp": {}}
+    path.write_text(json.dumps({"metric": "fd", "value": "good", "stamp": {}}))
+    with pytest.raises(UserError, match="line 1 is no result"):
+        compare.read_results(str(path))
+    with pytest.raises(UserError, match=r"--config\.x: results are compared as they are"):
+        compare.run([str(path), str(path), "--config.x=1"])
