@@ -53,6 +53,29 @@ def test_a_score_that_runs_do_not_have(study, trainer, tmp_path):
         markdown(given, given.configs(), read_results(tmp_path))
 
 
+def test_scores_that_some_variants_have_and_runs_that_shared_a_program(study, trainer, tmp_path):
+    given = study(some_scores=("eval/fid",))
+    run_study(given, tmp_path, train=trainer())
+    results = read_results(tmp_path)
+    text = markdown(
+        given,
+        given.configs(),
+        [
+            results[0]._replace(
+                scores={
+                    **results[0].scores,
+                    "eval/fid": 7.0,
+                }
+            ),
+            *results[1:],
+        ],
+    )
+    assert "| tstr | fid |" in text and "± 0.071 | 7 |" in text and "± 0.071 | - |" in text
+    assert "one program" not in text
+    text = markdown(given, given.configs(), [r._replace(lanes=4) for r in results])
+    assert "Up to 4 runs were trained together as one program" in text
+
+
 def test_an_empty_table_is_a_table(study):
     text = markdown(study(), study().configs(), [])
     assert "| narrow | 16 | 8 | 128 | 8 | 0 of 2 | - | - | - |" in text

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -201,6 +202,20 @@ def test_a_number_that_does_not_trace_is_named(monkeypatch):
     monkeypatch.setattr(recipes, "build", odd)
     with pytest.raises(UserError, match=r"config\.optimizer\.g\.learning_rate cannot differ"):
         lanes_experiment(lanes_of(configs, (0,)))
+
+
+def test_a_number_may_go_into_compiled_functions(monkeypatch):
+    configs = {"a": points.config(), "b": points.config()}
+    configs["b"].optimizer.d.learning_rate = 0.5
+
+    def build(config):
+        jnp.where(True, config.optimizer.d.learning_rate, 0.0)  # which takes arrays and Python's numbers alone
+        return points.build(config)
+
+    monkeypatch.setattr(recipes, "build", build)
+    method = lanes_experiment(lanes_of(configs, (0,))).stages[0].method
+    assert method.plain == {"optimizer.d.learning_rate"}
+    assert method.numbers == {"optimizer.d.learning_rate": (2e-2, 0.5)}
 
 
 def test_questions_are_asked_of_all_lanes():
