@@ -24,10 +24,10 @@ from jaxgan import recipes
 from jaxgan.parallel import host_to_global
 from jaxgan.recipes.config_file import load, split_overrides
 from jaxgan.recipes.mesh import experiment_mesh
-from jaxgan.studies.vectorized import lane_state, vectorized
 from jaxgan.training.method import Experiment
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.vectorized import lane_state, vectorized
 
 
 class Training:

@@ -14,11 +14,11 @@ from jaxgan.parallel import is_main, shardings
 from jaxgan.recipes.mesh import experiment_mesh
 from jaxgan.studies.lanes import Lane, lanes_experiment
 from jaxgan.studies.results import diverged_at
-from jaxgan.studies.vectorized import NOT_FINITE, lane_state
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.logging import read_metrics
 from jaxgan.training.loop import LoopOptions, Outcome, train
 from jaxgan.training.state import TrainState
+from jaxgan.training.vectorized import NOT_FINITE, lane_state
 from jaxgan.training.workdir import claim_config, fingerprint, lock, write_environment
 
 log = logging.getLogger("jaxgan")

@@ -10,11 +10,11 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from jaxgan import recipes
-from jaxgan.studies.lane_number import untraceable
-from jaxgan.studies.vectorized import vectorized
 from jaxgan.training.errors import UserError
+from jaxgan.training.lane_number import untraceable
 from jaxgan.training.method import Experiment
 from jaxgan.training.step import make_step
+from jaxgan.training.vectorized import vectorized
 from jaxgan.training.workdir import config_text
 
 # The sections whose floats may differ between the lanes of a program.

@@ -15,14 +15,14 @@ from jaxgan.parallel import host_to_global, make_mesh
 from jaxgan.recipes import run as recipe_run
 from jaxgan.studies import Study, lane_runs
 from jaxgan.studies.grid import run_study, seeded
-from jaxgan.studies.lane_number import LaneNumber
 from jaxgan.studies.lanes import Lane, group_folder, group_lanes, lanes_experiment
 from jaxgan.studies.results import read_results
-from jaxgan.studies.vectorized import lane_state
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
+from jaxgan.training.lane_number import LaneNumber
 from jaxgan.training.logging import read_metrics
 from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.vectorized import lane_state
 
 _SPEC = importlib.util.spec_from_file_location("points", Path(__file__).with_name("points.py"))
 points = importlib.util.module_from_spec(_SPEC)

@@ -21,7 +21,7 @@ from jax import Array
 from jax.sharding import Mesh
 
 from jaxgan.parallel import shardings, split_interleaved
-from jaxgan.studies.lane_number import LaneNumber
+from jaxgan.training.lane_number import LaneNumber
 from jaxgan.training.method import Batch, Evaluator, Experiment, Method, Result, Score, Stage
 from jaxgan.training.state import Metrics, TrainState, Variables
 
