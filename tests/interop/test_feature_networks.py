@@ -34,6 +34,9 @@ def test_inception_by_file(weights, inception_reference, resizer, reference):
     assert error < 1e-4, error
     if reference == "tf":
         np.testing.assert_allclose(found["logits"], inception_reference["tf_32_logits_unbiased"], atol=1e-4)
+        # The fixture has a corner of Mixed_6d's first channels, which are those of its 1x1 branch: sFID's map.
+        spatial = np.asarray(found["spatial"]).reshape(2, 17, 17, 7)[:, :3, :3].transpose(0, 3, 1, 2)
+        np.testing.assert_allclose(spatial, inception_reference["tf_32_act_Mixed_6d_head"][:, :7], atol=1e-4)
 
 
 def test_one_program_and_one_copy_of_the_weights_serve_a_file(weights):
