@@ -1,7 +1,7 @@
 """R3GAN on a ring of eight Gaussians, where modes can be counted.
 
 Paper: The GAN is dead; long live the GAN! (arXiv:2501.05441). The relativistic loss with R1 and R2. Networks are
-perceptrons of three layers, as for every recipe on this toy.
+perceptrons of three layers, as for every recipe on this toy. Gamma is 0.01: modes this narrow need a steep D.
 
 Launch: jaxgan train --config=r3gan_ring8 --workdir=runs/r3gan_ring8
 Expected: docs/families.md. Hardware: one CPU core.
@@ -16,5 +16,6 @@ from jaxgan.recipes.small import finish, on_toy
 def get_config(arg: str = "") -> ConfigDict:
     config = on_toy(r3gan.default_config("mlp"), "ring8")
     for player in ("g", "d"):
-        config.optimizer[player].update(dict(b1=0.0, b2=0.99, learning_rate=1e-3))
+        config.optimizer[player].update(dict(b1=0.0, b2=0.99, learning_rate=2e-3))
+    config.stabilisers.penalties.update(dict(r1=0.01, r2=0.01))
     return finish(config, arg, "r3gan_ring8")

@@ -38,7 +38,9 @@ def classes(config: ConfigDict, number: int, *, generator: str, discriminator: s
 def on_toy(config: ConfigDict, name: str, **networks: Any) -> ConfigDict:
     """A recipe of multi-layer perceptrons on 'ring8', 'grid25' or another of :func:`jaxgan.data.toy_mixture`.
 
-    Both networks have three hidden layers of 128 and a batch of 256, and G has latents of 16 numbers beside its codes.
+    Both networks have three hidden layers of 128 ReLU and a batch of 256, and G has latents of 4 numbers beside its
+    codes. Measured on grid25: a leaky ReLU in D takes several times as many steps to tell modes from what lies between,
+    latents of 16 numbers leave more samples between modes, and rates that fall to 0 sharpen nothing in so few steps.
 
     Args:
       config: with the networks 'mlp'.
@@ -52,8 +54,8 @@ def on_toy(config: ConfigDict, name: str, **networks: Any) -> ConfigDict:
         section.update(dict(hidden=TOY_HIDDEN, weight_init="orthogonal", **networks))
     config.discriminator.dropout = 0.0
     if "pyramid" not in config:
-        config.generator.update(dict(image_shape=(2,), z_dim=16 + codes))
-        config.discriminator.update(dict(activation="leaky_relu", input_dropout=0.0))
+        config.generator.update(dict(image_shape=(2,), z_dim=4 + codes))
+        config.discriminator.update(dict(activation="relu", input_dropout=0.0))
     # Modes are narrow: a long average blurs them.
     config.ema.update(dict(decay=0.99, start_step=0))
     config.training.update(dict(steps=5_000, save_every=5_000, log_every=100, keep=1))
