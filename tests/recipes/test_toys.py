@@ -1,0 +1,317 @@
+"""What the games and their stabilisers do, on points whose modes can be counted."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgan import recipes
+from jaxgan.parallel import host_to_global, make_mesh
+from jaxgan.recipes.config_file import load
+from jaxgan.studies.lanes import with_values
+from jaxgan.training.ema import averaged
+from jaxgan.training.step import compile_step, init_state, make_step
+
+# One device, and programs worth the compiler's time: these train for hundreds of steps.
+OPTIMISED = {"xla_backend_optimization_level": 2}
+
+
+@functools.cache
+def mesh():
+    return make_mesh(devices=jax.devices()[:1])
+
+
+def train(name, overrides, steps, *, optimised=True):
+    """The state before and after ``steps`` steps, each step's metrics, and the experiment."""
+    experiment = recipes.build(load(name, overrides.items()))
+    stage = experiment.stages[0]
+    init_rng, rng = jax.random.split(jax.random.key(0))
+    state, where = init_state(experiment, rng=init_rng, mesh=mesh())
+    start, data, metrics = jax.device_get(state), stage.data(0), []
+    with jax.set_mesh(mesh()):
+        batches = (host_to_global(next(data), mesh()) for _ in range(steps))
+        step = compile_step(make_step(stage.method, ema=experiment.ema), mesh(), where)
+        for index, batch in enumerate(batches):
+            if index == 0:
+                step = step.lower(state, batch, rng).compile(OPTIMISED if optimised else None)
+            state, found = step(state, batch, rng)
+            metrics.append(found)
+    return start, state, jax.device_get(metrics), experiment
+
+
+def scores(state, experiment):
+    """Of the averaged networks, by the recipe's own evaluator."""
+    with jax.set_mesh(mesh()):
+        found = experiment.evaluators(mesh())[0].run(averaged(state.nets, state.ema), int(state.step))
+    return {name.removeprefix("eval/"): value for name, value in found.items() if name != "samples"}
+
+
+SMALL = {"generator.hidden": "(64, 64)", "discriminator.hidden": "(64, 64)", "data.batch_size": "128"}
+
+
+def learn(name, overrides, steps, *, g, d):
+    """The scores after some training of small networks at two rates, and each step's metrics."""
+    rates = {"optimizer.g.learning_rate": str(g), "optimizer.d.learning_rate": str(d)}
+    _, state, metrics, experiment = train(name, SMALL | rates | overrides, steps)
+    return scores(state, experiment), metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "steps"),
+    [
+        ("wgan_gp_grid25", {}, 500),
+        ("sngan_grid25", {}, 500),
+        ("gan_grid25", {"stabilisers.penalties.r1": "0.01"}, 1_500),
+    ],
+    ids=["gp", "sn", "r1"],
+)
+def test_lipschitz_discriminators_find_all_25_modes(name, overrides, steps):
+    many = {"evaluation.num_points": "10_000", "evaluation.batch_size": "10_000"}
+    found, _ = learn(name, overrides | many, steps, g=4e-3, d=4e-3)
+    assert found["modes"] == 25
+    # ln 25 = 3.2 where all are in one mode.
+    assert found["mode_kl"] < 0.2
+
+
+def test_where_d_is_sure_the_minimax_loss_stalls_and_the_other_does_not():
+    """Plain gradient descent moves G: Adam divides a gradient by its own size, and hides that it is gone."""
+    game = {"optimizer.g.kind": "sgd", "optimizer.g.b1": "0.5", "method.d_steps": "3"}
+    (stalled, small), (found, large) = (
+        learn("gan_ring8", game | {"method.loss": loss}, 350, g=5e-3, d=1e-3) for loss in ("minimax", "non_saturating")
+    )
+    norms = [np.mean([m["g/grad_norm"] for m in metrics[20:100]]) for metrics in (small, large)]
+    assert norms[0] < 0.2 * norms[1]
+    # ln 8 = 2.1 where all are in one mode.
+    assert stalled["mode_kl"] > 1.2 > 0.6 > found["mode_kl"]
+    assert stalled["emd"] > 1.2 > 0.9 > found["emd"]
+
+
+@functools.cache
+def hasty(**overrides):
+    """A G that moves more than D does, on the ring: it runs from mode to mode."""
+    settings = {key.replace("__", "."): value for key, value in overrides.items()}
+    return learn("gan_ring8", {"method.g_steps": "2"} | settings, 300, g=2e-3, d=1e-3)[0]
+
+
+def test_the_mode_seeking_term_brings_modes_back():
+    without, found = hasty(), hasty(stabilisers__mode_seeking__weight="1.0")
+    assert without["emd"] > 1.1 > 0.7 > found["emd"]
+    assert without["mode_kl"] > 0.3 > 0.1 > found["mode_kl"]
+
+
+def test_minibatch_discrimination_brings_modes_back():
+    switch = dict(discriminator__minibatch="discrimination", discriminator__minibatch_kernels="8")
+    without, found = hasty(), hasty(**switch, method__split_d="true")
+    assert without["emd"] > 1.15 > 1.0 > found["emd"]
+
+
+TINY = {
+    "generator.hidden": "(16,)",
+    "discriminator.hidden": "(16,)",
+    "data.batch_size": "16",
+}
+# Every number that turns a stabiliser on, and what it is off.
+WEIGHTS = {
+    "stabilisers.penalties.gp": 1.0,
+    "stabilisers.penalties.dragan": 1.0,
+    "stabilisers.penalties.r1": 1.0,
+    "stabilisers.penalties.r2": 1.0,
+    "stabilisers.penalties.zero_centred": 1.0,
+    "stabilisers.consistency.cr": 1e4,
+    "stabilisers.consistency.bcr_real": 1e4,
+    "stabilisers.consistency.bcr_fake": 1e4,
+    "stabilisers.consistency.zcr_d": 1e4,
+    "stabilisers.consistency.zcr_g": 1.0,
+    "stabilisers.lecam.weight": 1.0,
+    "stabilisers.instance_noise.sigma": 0.5,
+    "stabilisers.feature_matching.weight": 1.0,
+    "stabilisers.mode_seeking.weight": 1.0,
+    "stabilisers.historical.g": 1.0,
+    "stabilisers.historical.d": 1.0,
+    "stabilisers.auxiliary.real": 1.0,
+    "stabilisers.auxiliary.fake": 1.0,
+    "stabilisers.auxiliary.generator": 1.0,
+    "stabilisers.information.categorical": 1.0,
+    "stabilisers.information.continuous": 1.0,
+}
+BASE = {
+    **TINY,
+    "generator.num_classes": "8",
+    "discriminator.num_classes": "8",
+    "generator.conditioning": "concat",
+    "prior.categorical": "(3,)",
+    "prior.continuous": "1",
+    "generator.z_dim": "8",
+    "stabilisers.lecam.start_step": "0",
+    "stabilisers.instance_noise.steps": "4",
+}
+
+
+@pytest.fixture(scope="module")
+def weighed():
+    """weights -> the state and the metrics after three steps, of one program that has every term."""
+    config = load("gan_ring8", BASE.items())
+    on = recipes.build(with_values(config, WEIGHTS))
+    init_rng, rng = jax.random.split(jax.random.key(0))
+    start, _ = init_state(on, rng=init_rng, mesh=mesh())
+
+    def run(weights, start, batches):
+        method = recipes.build(with_values(config, weights)).stages[0].method
+        return jax.lax.scan(lambda state, batch: make_step(method)(state, batch, rng), start, batches)
+
+    data = on.stages[0].data(0)
+    batches = jax.tree.map(lambda *x: np.stack(x), *(next(data) for _ in range(3)))
+    compiled = jax.jit(run)
+
+    def weigh(**weights):
+        with jax.set_mesh(mesh()):
+            values = {name: np.float32(weights.get(name, 0.0)) for name in WEIGHTS}
+            return jax.device_get(compiled(values, start, batches))
+
+    weigh.nothing = weigh()
+    return weigh
+
+
+def differ(a, b):
+    """Whether parameters of G, or of D, are others."""
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return any(np.abs(x - y).max() > 1e-5 for x, y in pairs)
+
+
+def assert_finite(*trees):
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(trees) if np.asarray(x).dtype.kind == "f")
+
+
+def parameters(state):
+    return {name: net["params"] for name, net in state.nets.items()}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_every_weight_moves_what_it_should(weighed, name):
+    nothing, (state, metrics) = parameters(weighed.nothing[0]), weighed(**{name: WEIGHTS[name]})
+    assert_finite(state.nets, metrics)
+    moved = parameters(state)
+    # The heads' own parameters are no sign: they are moved by their own term alone.
+    assert differ((moved["g"], moved["d"]), (nothing["g"], nothing["d"]))
+    heads = {"auxiliary.real": "classifier", "auxiliary.fake": "classifier"}
+    heads |= {"information.categorical": "q", "information.continuous": "q"}
+    for net in ("classifier", "q"):
+        assert differ(moved[net], nothing[net]) == (heads.get(name.removeprefix("stabilisers.")) == net)
+
+
+def test_without_weights_the_game_is_as_without_stabilisers(weighed):
+    plain = {k: v for k, v in BASE.items() if not k.startswith("stabilisers")}
+    _, state, metrics, _ = train("gan_ring8", plain, 3, optimised=False)
+    for net in ("g", "d"):
+        nothing = weighed.nothing[0].nets[net]["params"]
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), state.nets[net]["params"], nothing)
+    assert set(metrics[0]) < set(weighed.nothing[1])
+
+
+SWITCHES = {
+    "rarely": {"stabilisers.penalties.r1": "1.0", "stabilisers.penalties.every": "4"},
+    "pseudo": {
+        "stabilisers.apa.on": "true",
+        "stabilisers.apa.target": "-2.0",
+        "stabilisers.apa.speed_images": "32",
+    },
+    "smoothing": {"method.label_smoothing": "0.1"},
+    "best": {"method.top_k_minimum": "0.5", "method.top_k_steps": "1", "method.top_k_decay": "0.5"},
+    "twice": {"method.g_steps": "2"},
+    "clipped": {"method.clip": "0.05"},
+    "features": {"method.adversarial_weight": "0.0", "stabilisers.feature_matching.weight": "1.0"},
+    "minibatch": {
+        "discriminator.minibatch": "discrimination",
+        "discriminator.minibatch_kernels": "4",
+        "method.split_d": "true",
+    },
+}
+
+
+@functools.cache
+def plain_points():
+    return train("gan_ring8", TINY, 3, optimised=False)
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_every_switch_changes_the_game(name):
+    _, plain, plain_metrics, _ = plain_points()
+    _, state, metrics, _ = train("gan_ring8", {**TINY, **SWITCHES[name]}, 3, optimised=False)
+    assert_finite(state.nets, metrics)
+    found = jax.device_get(parameters(state))
+    if name == "minibatch":
+        assert found["d"]["head"]["linear"]["kernel"].shape == (16 + 4, 1)
+        return
+    assert differ(found, jax.device_get(parameters(plain)))
+    if name == "rarely":
+        # The step that 4 divides had one more play.
+        assert int(state.opt["d"][0].count) == 4
+    if name == "pseudo":
+        assert state.extra["apa"] == 1.0
+        assert metrics[-1]["d/real"] != plain_metrics[-1]["d/real"]
+    if name == "clipped":
+        assert max(np.abs(x).max() for x in jax.tree.leaves(found["d"])) <= np.float32(0.05)
+    if name == "twice":
+        assert int(state.opt["g"][0].count) == 6
+
+
+IMAGES = {"generator.ch": "2", "discriminator.ch": "2", "data.batch_size": "8", "generator.z_dim": "4"}
+SEEN = {
+    "diffaugment": {"stabilisers.diffaugment.policy": "color,translation,cutout"},
+    "ada": {"stabilisers.ada.pipeline": "color", "stabilisers.ada.target": "-2.0", "stabilisers.ada.speed_images": "8"},
+    "scales": {"multi_scale.scales": "2"},
+    "dequantised": {"method.dequantize": "true"},
+}
+
+
+def train_images(name, overrides, steps=2):
+    config, draw = load(name, overrides.items()), np.random.default_rng(0)
+    shape = (config.data.batch_size * config.method.d_steps, *config.data.image_size, config.data.channels)
+    batch = {"image": draw.integers(0, 256, shape, np.uint8), "label": draw.integers(0, 10, shape[0], np.int32)}
+    experiment = recipes.build(config)
+    init_rng, rng = jax.random.split(jax.random.key(0))
+    state, where = init_state(experiment, rng=init_rng, mesh=mesh())
+    start, metrics = jax.device_get(state), {}
+    with jax.set_mesh(mesh()):
+        step = compile_step(make_step(experiment.stages[0].method), mesh(), where)
+        for _ in range(steps):
+            state, metrics = step(state, host_to_global(batch, mesh()), rng)
+    state, metrics = jax.device_get((state, metrics))
+    assert_finite(state.nets, metrics)
+    return start, state, metrics
+
+
+@pytest.fixture(scope="module")
+def plain_images():
+    return train_images("dcgan_mnist:smoke", IMAGES)
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_what_d_sees_of_images(plain_images, name):
+    _, state, metrics = train_images("dcgan_mnist:smoke", IMAGES | SEEN[name])
+    assert differ(state.nets["g"]["params"], plain_images[1].nets["g"]["params"])
+    if name == "ada":
+        assert state.extra["ada"] == 1.0 and metrics["d/ada_p"] == 1.0
+    if name == "scales":
+        assert len(state.nets["d"]["params"]) == 2
+
+
+def test_biggan_takes_them_too():
+    _, state, metrics = train_images(
+        "biggan_digits16:smoke",
+        {
+            "method.loss": "relativistic",
+            "stabilisers.diffaugment.policy": "color",
+            "stabilisers.ada.pipeline": "color",
+            "stabilisers.ada.target": "-2.0",
+            "stabilisers.ada.speed_images": "16",
+            "stabilisers.penalties.r1": "1.0",
+            "stabilisers.auxiliary.real": "1.0",
+            "stabilisers.auxiliary.generator": "1.0",
+        },
+        steps=1,
+    )
+    assert metrics["d/r1"] > 0 and state.extra["ada"] == 1.0
+    assert metrics["d/class_real"] > 0 and metrics["g/class_fake"] > 0
+    assert "classifier" in state.nets
