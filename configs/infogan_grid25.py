@@ -19,5 +19,5 @@ def get_config(arg: str = "") -> ConfigDict:
     on_toy(config, "grid25")
     config.method.split_d = False
     for player in ("g", "d"):
-        config.optimizer[player].update(dict(kind="adam", b1=0.5, learning_rate=1e-3))
+        config.optimizer[player].update(dict(kind="adam", b1=0.5, learning_rate=5e-4))
     return finish(config, arg, "infogan_grid25")

@@ -60,9 +60,9 @@ def learn(name, overrides, steps, *, g, d):
 @pytest.mark.parametrize(
     ("name", "overrides", "steps"),
     [
-        ("wgan_gp_grid25", {}, 500),
+        ("wgan_gp_grid25", {}, 800),
         ("sngan_grid25", {}, 500),
-        ("gan_grid25", {"stabilisers.penalties.r1": "0.01"}, 1_500),
+        ("gan_grid25", {"stabilisers.penalties.r1": "0.05"}, 2_000),
     ],
     ids=["gp", "sn", "r1"],
 )
