@@ -1,6 +1,6 @@
 """LAPGAN on MNIST, at a width that two CPU cores can train.
 
-Paper: Laplacian Pyramid of Adversarial Networks (arXiv:1506.05751). Two levels, 14 and 28 pixels; half the channels,
+Paper: Laplacian Pyramid of Adversarial Networks (arXiv:1506.05751). Two levels, 14 and 28 pixels; a quarter of the channels,
 and Adam in the place of SGD, and 2,000 steps of 64, as for every recipe here.
 
 Launch: jaxgan train --config=lapgan_mnist --workdir=runs/lapgan_mnist
@@ -16,8 +16,8 @@ from jaxgan.recipes.small import finish, on_mnist
 def get_config(arg: str = "") -> ConfigDict:
     config = on_mnist(lapgan.default_config())
     config.pyramid.update(dict(levels=2, coarse_hidden_g=(600, 600), coarse_hidden_d=(600, 600)))
-    config.generator.hidden = (32, 32)
-    config.discriminator.hidden = (32, 32)
+    config.generator.hidden = (16, 16)
+    config.discriminator.hidden = (16, 16)
     for player in ("g", "d"):
         config.optimizer[player].update(dict(kind="adam", learning_rate=2e-4, b1=0.5))
     return finish(config, arg, "lapgan_mnist")

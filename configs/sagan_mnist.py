@@ -1,6 +1,6 @@
 """SAGAN on MNIST, at a width that two CPU cores can train.
 
-Paper: Self-Attention GANs (arXiv:1805.08318). ResNets of ch 32 with attention at 14 pixels, and 2,000 steps of 64, as
+Paper: Self-Attention GANs (arXiv:1805.08318). ResNets of ch 16 with attention at 14 pixels, and 2,000 steps of 64, as
 for every recipe here.
 
 Launch: jaxgan train --config=sagan_mnist --workdir=runs/sagan_mnist
@@ -15,7 +15,7 @@ from jaxgan.recipes.small import classes, finish, on_mnist
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_mnist(sagan.default_config("sagan"))
-    config.generator.update(dict(resolution=28, ch=32, image_channels=1))
-    config.discriminator.update(dict(resolution=28, ch=32))
+    config.generator.update(dict(resolution=28, ch=16, image_channels=1))
+    config.discriminator.update(dict(resolution=28, ch=16))
     classes(config, 10, generator="cbn", discriminator="projection")
     return finish(config, arg, "sagan_mnist")

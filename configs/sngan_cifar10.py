@@ -1,6 +1,6 @@
 """SNGAN on CIFAR-10, at a width that two CPU cores can train.
 
-Paper: Spectral Normalization for GANs (arXiv:1802.05957). ResNets of ch 32 (the paper: 256 and 128), without classes,
+Paper: Spectral Normalization for GANs (arXiv:1802.05957). ResNets of ch 16 (the paper: 256 and 128), without classes,
 and 2,000 steps of 64, as for every recipe here.
 
 Launch: jaxgan train --config=sngan_cifar10 --workdir=runs/sngan_cifar10
@@ -15,6 +15,6 @@ from jaxgan.recipes.small import finish, on_cifar10
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_cifar10(sngan.default_config("sngan"))
-    config.generator.update(dict(resolution=32, ch=32))
-    config.discriminator.update(dict(resolution=32, ch=32))
+    config.generator.update(dict(resolution=32, ch=16))
+    config.discriminator.update(dict(resolution=32, ch=16))
     return finish(config, arg, "sngan_cifar10")

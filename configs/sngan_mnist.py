@@ -1,6 +1,6 @@
 """SNGAN on MNIST, at a width that two CPU cores can train.
 
-Paper: Spectral Normalization for GANs (arXiv:1802.05957). ResNets of ch 32, and 2,000 steps of 64, as for every
+Paper: Spectral Normalization for GANs (arXiv:1802.05957). ResNets of ch 16, and 2,000 steps of 64, as for every
 recipe here.
 
 Launch: jaxgan train --config=sngan_mnist --workdir=runs/sngan_mnist
@@ -15,6 +15,6 @@ from jaxgan.recipes.small import finish, on_mnist
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_mnist(sngan.default_config("sngan"))
-    config.generator.update(dict(resolution=28, ch=32, image_channels=1))
-    config.discriminator.update(dict(resolution=28, ch=32))
+    config.generator.update(dict(resolution=28, ch=16, image_channels=1))
+    config.discriminator.update(dict(resolution=28, ch=16))
     return finish(config, arg, "sngan_mnist")

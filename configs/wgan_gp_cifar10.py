@@ -1,6 +1,6 @@
 """WGAN-GP on CIFAR-10, at a width that two CPU cores can train.
 
-Paper: Improved Training of Wasserstein GANs (arXiv:1704.00028). ResNets of ch 32 (the paper: 128), and 2,000 steps of
+Paper: Improved Training of Wasserstein GANs (arXiv:1704.00028). ResNets of ch 16 (the paper: 128), and 2,000 steps of
 64, as for every recipe here.
 
 Launch: jaxgan train --config=wgan_gp_cifar10 --workdir=runs/wgan_gp_cifar10
@@ -15,6 +15,6 @@ from jaxgan.recipes.small import finish, on_cifar10
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_cifar10(wgan_gp.default_config("wgan_gp"))
-    config.generator.update(dict(resolution=32, ch=32))
-    config.discriminator.update(dict(resolution=32, ch=32))
+    config.generator.update(dict(resolution=32, ch=16))
+    config.discriminator.update(dict(resolution=32, ch=16))
     return finish(config, arg, "wgan_gp_cifar10")

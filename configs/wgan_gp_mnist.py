@@ -1,6 +1,6 @@
 """WGAN-GP on MNIST, at a width that two CPU cores can train.
 
-Paper: Improved Training of Wasserstein GANs (arXiv:1704.00028). ResNets of ch 32, and 2,000 steps of 64, as for every
+Paper: Improved Training of Wasserstein GANs (arXiv:1704.00028). ResNets of ch 16, and 2,000 steps of 64, as for every
 recipe here.
 
 Launch: jaxgan train --config=wgan_gp_mnist --workdir=runs/wgan_gp_mnist
@@ -15,6 +15,6 @@ from jaxgan.recipes.small import finish, on_mnist
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_mnist(wgan_gp.default_config("wgan_gp"))
-    config.generator.update(dict(resolution=28, ch=32, image_channels=1))
-    config.discriminator.update(dict(resolution=28, ch=32))
+    config.generator.update(dict(resolution=28, ch=16, image_channels=1))
+    config.discriminator.update(dict(resolution=28, ch=16))
     return finish(config, arg, "wgan_gp_mnist")

@@ -42,6 +42,10 @@ def on_budget(config: ConfigDict, images: int, budget: str) -> ConfigDict:
     steps = updates_for(images, config.data.batch_size * shown)
     config.training.update(dict(steps=steps, save_every=steps, log_every=max(1, steps // 50), keep=1))
     config.evaluation.every_steps = 0
+    if not config.data.name.startswith("toy:"):
+        # Budgets are of hundreds of updates: a long average would still hold the first ones.
+        config.ema.update(dict(decay=0.99, start_step=0))
+        config.evaluation.update(dict(num_images=500, tstr_images=2_000, tstr_steps=200))
     return config
 
 

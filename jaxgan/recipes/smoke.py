@@ -32,7 +32,7 @@ _SHORT: dict[str, Any] = {
 def shrink(config: ConfigDict) -> ConfigDict:
     """The same recipe at a tiny width and size, on handwritten digits or on its toy, for two steps.
 
-    What makes the recipe stays: its blocks, conditioning, attention, losses and optimisers.
+    What makes the recipe stays: its blocks, conditioning, attention, losses and optimisers; of five D steps two.
     """
     config = config.copy_and_resolve_references()
     if "pyramid" in config:
@@ -43,6 +43,7 @@ def shrink(config: ConfigDict) -> ConfigDict:
         _shrink_biggan(config)
     else:
         _shrink_images(config)
+    config.method.d_steps = min(config.method.d_steps, 2)
     config.update(_SHORT)
     return config
 
