@@ -46,18 +46,20 @@ def quick_weights(config: Any) -> Any:
     no slower or faster.
     """
     config = config.copy_and_resolve_references()
-    config.generator.weight_init = config.discriminator.weight_init = "normal_02"
+    for section in (config.generator, config.discriminator):
+        if "weight_init" in section:
+            section.weight_init = "normal_02"
     return config
 
 
 def random_batch(experiment: Experiment, num_classes: int) -> dict[str, np.ndarray]:
-    """A batch of the first stage's shapes: uint8 noise and uniform labels."""
+    """A batch of the first stage's shapes: noise, bytes for images and normal for points, and uniform labels."""
     rng = np.random.default_rng(0)
     shapes = experiment.stages[0].batch
-    return {
-        "image": rng.integers(0, 256, shapes["image"].shape, np.uint8),
-        "label": rng.integers(0, num_classes, shapes["label"].shape, np.int32),
-    }
+    labels = rng.integers(0, max(1, num_classes), shapes["label"].shape, np.int32)
+    if "point" in shapes:
+        return {"point": rng.standard_normal(shapes["point"].shape, np.float32), "label": labels}
+    return {"image": rng.integers(0, 256, shapes["image"].shape, np.uint8), "label": labels}
 
 
 def compile_training(config: Any, *, devices: Sequence[Any] | None = None, donate: bool = True) -> Training:

@@ -83,6 +83,8 @@ def run(arguments: Sequence[str]) -> int:
     if out.suffix == ".png" and parsed.num_images % parsed.columns:
         raise UserError(f"--num_images={parsed.num_images} must be a multiple of --columns={parsed.columns} for a grid")
     if parsed.interpolate:
+        if opened.config.data.name.startswith("toy:"):
+            raise UserError(f"--interpolate draws images; the run in {parsed.workdir} draws points: leave it out")
         if out.suffix != ".png":
             raise UserError(f"--interpolate writes a grid: --out={parsed.out} must end in .png")
         rows = parsed.num_images // parsed.columns
@@ -105,6 +107,8 @@ def run(arguments: Sequence[str]) -> int:
         labels = np.repeat(np.resize(np.asarray(classes, np.int32), rows), parsed.columns)
     else:
         labels = balanced_labels(parsed.num_images, classes)
+    if opened.config.data.name.startswith("toy:"):
+        return _points(opened, nets, labels, out, rng=rng, truncation=truncation)
     size = parsed.batch_size or evaluation.batch_size
     options: dict[str, Any] = dict(rng=rng, mesh=mesh, batch_size=size, truncation=truncation)
     next(sample_batches(opened.method, nets, labels[:1], **options))
@@ -124,6 +128,24 @@ def run(arguments: Sequence[str]) -> int:
         seconds,
         len(labels) / seconds,
     )
+    print(out)
+    return 0
+
+
+def _points(opened: Any, nets: Any, labels: np.ndarray, out: Path, **options: Any) -> int:
+    """Writes points [N, 2], or a picture of them over the density that they should have."""
+    from jaxgan.data import toy_mixture
+    from jaxgan.evaluation.point_plot import density_plot
+    from jaxgan.evaluation.points import sample_points
+
+    if out.suffix not in (".npz", ".png"):
+        raise UserError(f"--out={out}: this run draws points; give a name ending in .npz or .png")
+    points = sample_points(opened.method, nets, labels, mesh=opened.mesh, **options)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".npz":
+        np.savez_compressed(out, points=points, labels=labels)
+    else:
+        _save_png(out, density_plot(points, toy_mixture(opened.config.data.name.removeprefix("toy:"))))
     print(out)
     return 0
 

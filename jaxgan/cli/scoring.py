@@ -181,8 +181,6 @@ def score_checkpoint(
     count = run.config.evaluation.num_images if parsed.num_images is None else parsed.num_images
     if count < 1:
         raise UserError(f"--num_images={count}: draw one image at least")
-    if parsed.batch_size is not None:
-        run.config.evaluation.batch_size = parsed.batch_size
     return score_samples(
         protocol.names,
         run.config,
@@ -197,6 +195,7 @@ def score_checkpoint(
         seed=_latent_seed(parsed, run),
         truncation=truncation,
         settings=protocol.settings,
+        batch_size=parsed.batch_size,
         advance=_bars(parsed, {f"samples of {run.config.recipe}": count, **_totals(reference)}),
     )
 

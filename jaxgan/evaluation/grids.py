@@ -65,8 +65,8 @@ def interpolation_grid(
     """
     if over not in ("z", "class"):
         raise ValueError(f"interpolate over 'z' or 'class', got {over!r}")
-    if method.latent_shape is None or not method.num_classes:
-        raise ValueError("interpolation needs a method with latents and classes")
+    if method.latent_shape is None or (over == "class" and not method.num_classes):
+        raise ValueError(f"interpolation over {over!r} needs a method with latents, and over 'class' one with classes")
     start_rng, end_rng = jax.random.split(rng)
     start = jax.random.normal(start_rng, (rows, *method.latent_shape))
     end = jax.random.normal(end_rng, start.shape)
@@ -74,12 +74,12 @@ def interpolation_grid(
     second = jnp.asarray(np.resize(np.roll(classes, -1), rows))
     if over == "z":
         z = path(start, end, columns, kind=kind)
-        weights = jnp.repeat(jax.nn.one_hot(first, method.num_classes)[:, None], columns, 1)
+        labels = jnp.repeat(first, columns)
     else:
         z = jnp.repeat(start[:, None], columns, 1)
         one, other = (jax.nn.one_hot(c, method.num_classes) for c in (first, second))
-        weights = path(one, other, columns, kind="lerp")
-    batch = {"z": z.reshape(rows * columns, -1), "label": weights.reshape(rows * columns, -1)}
+        labels = path(one, other, columns, kind="lerp").reshape(rows * columns, -1)
+    batch = {"z": z.reshape(rows * columns, -1), "label": labels}
     size = -(-rows * columns // mesh.size) * mesh.size
     batch = jax.tree.map(lambda x: jnp.resize(x, (size, *x.shape[1:])), batch)
     with jax.set_mesh(mesh):

@@ -121,9 +121,13 @@ def sampling_stamp(
     truncation: Truncation = Truncation(),  # noqa: B008
 ) -> dict[str, Any]:
     """What a stamp says of how samples were drawn."""
+    evaluation = config.evaluation
+    standing = evaluation.batch_norm == "standing"
     return {
         "ema": ema,
-        "batch_norm": config.evaluation.batch_norm,
+        "batch_norm": evaluation.batch_norm,
+        # Statistics of other batches are others, and so are the images.
+        **({"standing": f"{evaluation.standing_passes} x {evaluation.batch_size}"} if standing else {}),
         "truncation_mode": truncation.mode,
         "truncation": truncation.value,
         "seed": seed,
@@ -160,6 +164,7 @@ def score_samples(
     seed: int,
     truncation: Truncation = Truncation(),  # noqa: B008
     settings: Settings,
+    batch_size: int | None = None,
     advance: Callable[[str], Advance] = lambda what: lambda images: None,
     cache: Path | None = None,
 ) -> dict[str, Score]:
@@ -177,6 +182,8 @@ def score_samples(
       seed: of the latents.
       truncation: of the latents; standing statistics are computed anew for it.
       settings: the scores' numbers.
+      batch_size: images a dispatch, which no score depends on; ``evaluation.batch_size``, in which standing statistics
+        are drawn whatever this is, where None.
       advance, cache: as for :func:`jaxgan.evaluation.measure.measure`.
     """
     ready = prepared_nets(
@@ -191,7 +198,7 @@ def score_samples(
         network=network,
         mesh=mesh,
         settings=settings,
-        batch_size=config.evaluation.batch_size,
+        batch_size=config.evaluation.batch_size if batch_size is None else batch_size,
         stamp=sampling_stamp(config, step=step, ema=ema, seed=seed, truncation=truncation),
         advance=advance,
         cache=cache,

@@ -10,8 +10,15 @@ from ml_collections import ConfigDict
 from jaxgan.data import toy_mixture
 from jaxgan.evaluation import balanced_labels
 from jaxgan.evaluation.point_plot import density_plot
-from jaxgan.evaluation.points import point_scores, sample_points
-from jaxgan.recipes.scores import LATENT_SEED, STANDING_SEED, prepared_nets
+from jaxgan.evaluation.points import EMD_POINTS, point_scores, sample_points
+from jaxgan.recipes.scores import (
+    LATENT_SEED,
+    STANDING_SEED,
+    prepared_nets,
+    sample_stamp,
+    sampling_stamp,
+    stamped,
+)
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Evaluator, Method, Result
 from jaxgan.training.state import Variables
@@ -26,22 +33,28 @@ def toy_evaluators(method: Method, config: ConfigDict, *, mesh: Mesh) -> Sequenc
     Raises:
       UserError: where the config asks for scores of images.
     """
-    evaluation, seed = config.evaluation, config.seed
+    evaluation, data, seed = config.evaluation, config.data, config.seed
     if evaluation.metrics or evaluation.tstr:
         raise UserError(
-            f"{config.data.name} draws points: evaluation.metrics={evaluation.metrics!r} and evaluation.tstr="
+            f"{data.name} draws points: evaluation.metrics={evaluation.metrics!r} and evaluation.tstr="
             f"{evaluation.tstr} are of images; leave them empty, the scores of points are always computed"
         )
-    mixture = toy_mixture(config.data.name.removeprefix("toy:"))
+    mixture = toy_mixture(data.name.removeprefix("toy:"))
 
     def run(nets: dict[str, Variables], step: int) -> dict[str, Result]:
-        del step
         ready = prepared_nets(method, nets, evaluation, seed=seed + STANDING_SEED, mesh=mesh)
         labels = balanced_labels(evaluation.num_points, method.num_classes)
         rng = jax.random.key(seed + LATENT_SEED)
         points = sample_points(method, ready, labels, rng=rng, mesh=mesh, batch_size=evaluation.batch_size)
         scores = point_scores(points, mixture, np.random.default_rng(seed + LATENT_SEED))
-        found: dict[str, Result] = {f"eval/{name}": value for name, value in scores.items()}
+        stamp = {
+            **sample_stamp(config, len(points)),
+            **sampling_stamp(config, step=step, ema=True, seed=seed + LATENT_SEED),
+            "reference": data.name,
+        }
+        settings = {"emd_points": min(EMD_POINTS, len(points))}
+        found: dict[str, Result] = {}
+        found |= stamped({f"eval/{name}": value for name, value in scores.items()}, stamp, settings)
         return found | {"samples": density_plot(points, mixture)}
 
     return [Evaluator("points", run, evaluation.every_steps)]

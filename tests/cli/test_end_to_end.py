@@ -224,6 +224,17 @@ def test_watching_ends_with_the_run(workdir, capsys):
 
 
 @offline
+def test_the_batch_size_changes_no_score(workdir, capsys):
+    flags = [f"--workdir={workdir}", FEATURES, "--num_images=30", "--metrics=fd", "--json", "--no_progress"]
+    found = []
+    for size in (8, 24):
+        assert main(["evaluate", *flags, f"--batch_size={size}"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    np.testing.assert_allclose(found[0]["value"], found[1]["value"], rtol=1e-6)
+    assert found[0]["stamp"] == found[1]["stamp"] and " x " in found[0]["stamp"]["standing"]
+
+
+@offline
 def test_neighbours_are_of_what_is_scored(workdir, tmp_path):
     flags = [f"--workdir={workdir}", FEATURES, "--num_images=20", "--metrics=fd", "--no_progress"]
     drawn = []

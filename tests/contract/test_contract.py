@@ -100,10 +100,10 @@ def leaves(tree):
 
 
 def is_twin(name: str) -> bool:
-    """Whether another config runs the same recipe in the same shape of program: the ring for the grid, MNIST for
-    CIFAR-10.
+    """Whether another config runs the same recipe in the same shape of program: the grid that of the ring, MNIST that
+    of CIFAR-10.
     """
-    twins = {"_ring8": "_grid25", "_cifar10": "_mnist"}
+    twins = {"_ring8": "_grid25", "_cifar10": "_mnist", "_stacked_mnist": "_mnist"}
     return any(name.endswith(end) and name.removesuffix(end) + other in CONFIGS for end, other in twins.items())
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -45,6 +47,14 @@ def test_ways_go_from_one_draw_to_another(method, nets, over):
     for column, t in enumerate((0, 1 / 3, 2 / 3, 1)):
         expected = np.clip((1 - t) * first + t * last, -1.8, 1.8)
         np.testing.assert_allclose(np.clip(found[:, column], -1.8, 1.8), expected, atol=0.1)
+
+
+def test_latents_are_interpolated_without_classes_too(method, nets):
+    plain = dataclasses.replace(method, num_classes=0)
+    options = dict(rows=1, columns=4, classes=[0], rng=RNG, mesh=make_mesh())
+    assert interpolation_grid(plain, nets, over="z", **options).ndim == 3
+    with pytest.raises(ValueError, match="over 'class' one with classes"):
+        interpolation_grid(plain, nets, over="class", **options)
 
 
 def test_errors(method, nets):

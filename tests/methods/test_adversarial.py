@@ -1,3 +1,5 @@
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -196,7 +198,7 @@ def test_lazy_r1_is_as_many_times_stronger(state):
         penalty = gradient_penalties(r1=weight, every=interval)
         method = make(stabilisers=(penalty,), optimizers=sgd)
         start = state.replace(opt={player: sgd[player].init({}) for player in sgd})
-        after = jax.jit(lambda s: method._lazy_play(s, penalty, batch(), RNG))(start)
+        after = jax.jit(functools.partial(method._lazy_play, stabiliser=penalty, real=batch(), rng=RNG))(start)
         changes.append(jax.tree.map(lambda a, b: a - b, after.nets["d"]["params"], state.nets["d"]["params"]))
     assert np.abs(changes[0]["conv"]["kernel"]).max() > 1e-5
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-7), *changes)
