@@ -99,12 +99,17 @@ def leaves(tree):
     }
 
 
+# Games whose networks others have: their grid shows the game, and the others' MNIST the networks.
+SHOWN_BY_OTHERS = {f"{recipe}_mnist" for recipe in ("gan", "cgan", "lsgan", "wgan", "fgan", "msgan")}
+
+
 def is_twin(name: str) -> bool:
-    """Whether another config runs the same recipe in the same shape of program: the grid that of the ring, MNIST that
-    of CIFAR-10.
+    """Whether other configs run the same recipe in the same shape of program: the grid that of the ring, MNIST that of
+    CIFAR-10.
     """
     twins = {"_ring8": "_grid25", "_cifar10": "_mnist", "_stacked_mnist": "_mnist"}
-    return any(name.endswith(end) and name.removesuffix(end) + other in CONFIGS for end, other in twins.items())
+    same = any(name.endswith(end) and name.removesuffix(end) + other in CONFIGS for end, other in twins.items())
+    return same or name in SHOWN_BY_OTHERS
 
 
 # The loop over configs is outermost, so that each config's programs are compiled once.

@@ -1,5 +1,6 @@
 import functools
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,17 @@ CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.py"))
 
 
 def test_the_files_are_the_registry():
-    assert recipes.names() == ["biggan", "biggan_deep"]
-    with pytest.raises(UserError, match=r"config\.recipe='dcgan' is no recipe; there are biggan, biggan_deep"):
-        recipes.build(ConfigDict({"recipe": "dcgan"}))
+    built = {load(path.stem).recipe for path in CONFIGS}
+    assert set(recipes.names()) == built and len(built) == 16
+    with pytest.raises(UserError, match=r"config\.recipe='stylegan9' is no recipe; there are acgan, biggan, "):
+        recipes.build(ConfigDict({"recipe": "stylegan9"}))
+
+
+def test_a_recipe_names_its_paper_in_a_checklist():
+    for name in recipes.names():
+        text = importlib.import_module(f"jaxgan.recipes.{name}").__doc__
+        assert re.search(r"arXiv:\d{4}\.\d{4,5}", text), name
+        assert name == "biggan_deep" or re.search(r"^ 1\. ", text, re.M), name
 
 
 def test_a_key_that_a_constructor_lacks_is_answered_with_its_fields():

@@ -93,6 +93,7 @@ def one_device(monkeypatch):
         monkeypatch.setattr(module, "experiment_mesh", lambda config: make_mesh(devices=jax.devices()[:1]))
 
 
+@pytest.mark.slow
 def test_a_vmapped_study_gives_the_results_of_runs_one_by_one(tmp_path, one_device):
     rates = {"slow": (1e-3, 0.1), "fast": (3e-2, 0.3), "wild": (1e30, 0.2)}
     configs = {name: points.config(method__weight=weight) for name, (_, weight) in rates.items()}
@@ -136,6 +137,7 @@ def test_a_vmapped_study_gives_the_results_of_runs_one_by_one(tmp_path, one_devi
         assert run_study(study, tmp_path / part, train=pytest.fail, train_lanes=pytest.fail) is None
 
 
+@pytest.mark.slow
 def test_a_group_that_is_stopped_goes_on_bit_for_bit(tmp_path, monkeypatch, one_device):
     configs = {"v": points.config()}
     study, options = study_of(configs, (0, 1)), dict(train=pytest.fail, train_lanes=together)
