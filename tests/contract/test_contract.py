@@ -99,8 +99,10 @@ def leaves(tree):
     }
 
 
-# Games whose networks others have: their grid shows the game, and the others' MNIST the networks.
-SHOWN_BY_OTHERS = {f"{recipe}_mnist" for recipe in ("gan", "cgan", "lsgan", "wgan", "fgan", "msgan")}
+# Games whose networks others have: their grid shows the game, and other configs the networks.
+SHOWN_BY_OTHERS = {
+    f"{recipe}_mnist" for recipe in ("gan", "cgan", "lsgan", "wgan", "wgan_gp", "fgan", "msgan", "sagan")
+}
 
 
 def is_twin(name: str) -> bool:

@@ -44,7 +44,7 @@ def scores(state, experiment):
     """Of the averaged networks, by the recipe's own evaluator."""
     with jax.set_mesh(mesh()):
         found = experiment.evaluators(mesh())[0].run(averaged(state.nets, state.ema), int(state.step))
-    return {name.removeprefix("eval/"): value for name, value in found.items() if name != "samples"}
+    return {name.removeprefix("eval/"): score.value for name, score in found.items() if name != "samples"}
 
 
 SMALL = {"generator.hidden": "(64, 64)", "discriminator.hidden": "(64, 64)", "data.batch_size": "128"}
