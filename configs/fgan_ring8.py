@@ -1,8 +1,9 @@
 """f-GAN on a ring of eight Gaussians, where modes can be counted.
 
 Paper: f-GAN (arXiv:1606.00709). The Jensen-Shannon divergence by its variational bound; any other of the six by
-method.loss. (That of Kullback and Leibler, the recipe's default, has an exponential in it, which diverges at this
-rate.) Networks are perceptrons of three layers, as for every recipe on this toy.
+method.loss. (That of Kullback and Leibler, the recipe's default, had 2 of 25 modes after 2,000 steps at this rate:
+fgan_grid25 with --config.method.loss=f_kl, seed 0.) Networks are perceptrons of three layers, as for every recipe on
+this toy.
 
 Launch: jaxgan train --config=fgan_ring8 --workdir=runs/fgan_ring8
 Expected: docs/families.md. Hardware: one CPU core.

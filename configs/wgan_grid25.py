@@ -1,8 +1,8 @@
 """WGAN on a grid of 25 Gaussians, where modes can be counted.
 
 Paper: Wasserstein GAN (arXiv:1701.07875). A critic with clipped weights, five plays for each of G. Networks are
-perceptrons of three layers, as for every recipe on this toy. Weights are clipped at 0.1: at the paper's 0.01 four
-layers of 128 pass G next to no gradient. What clipping costs is seen beside wgan_gp, at the same budget.
+perceptrons of three layers, as for every recipe on this toy. Weights are clipped at 0.1; the paper has 0.01. What
+clipping costs is seen beside wgan_gp, at the same budget.
 
 Launch: jaxgan train --config=wgan_grid25 --workdir=runs/wgan_grid25
 Expected: docs/families.md. Hardware: one CPU core.

@@ -19,6 +19,13 @@ def test_the_python_example_runs():
     assert np.isfinite(float(scope["metrics"]["g/loss"]))
 
 
+def test_the_families_example_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "families.md").read_text(), re.S)
+    scope = {}
+    exec(compile(code, "docs/families.md", "exec"), scope)
+    assert scope["config"].networks == "dcgan" and scope["config"].discriminator.layer_norm
+
+
 def test_the_scores_example_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "scores.md").read_text(), re.S)

@@ -20,6 +20,21 @@ READ_THREADS = 4
 READ_AHEAD_BATCHES = 4
 
 
+def check_stream(batch_size: int, seed: int, start_step: int, process_index: int, process_count: int) -> None:
+    """Raises ValueError where the processes don't divide the batch, or a number is out of range."""
+    if process_count < 1 or not 0 <= process_index < process_count:
+        raise ValueError(f"process_index must lie in [0, process_count), got {process_index} of {process_count}")
+    if batch_size < 1 or batch_size % process_count:
+        raise ValueError(
+            f"batch_size={batch_size} is no positive multiple of the {process_count} processes; "
+            f"choose one, such as {max(1, batch_size // process_count) * process_count}"
+        )
+    if start_step < 0:
+        raise ValueError(f"start_step must not be negative, got {start_step}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must lie in [0, 2**32), got {seed}")
+
+
 def batches(
     source: Source,
     *,
@@ -50,17 +65,9 @@ def batches(
     Raises:
       ValueError: where the processes don't divide the batch, or a number is out of range.
     """
-    if process_count < 1 or not 0 <= process_index < process_count:
-        raise ValueError(f"process_index must lie in [0, process_count), got {process_index} of {process_count}")
-    if batch_size < 1 or batch_size % process_count:
-        raise ValueError(
-            f"batch_size={batch_size} is no positive multiple of the {process_count} processes; "
-            f"choose one, such as {max(1, batch_size // process_count) * process_count}"
-        )
-    if start_step < 0 or workers < 0:
-        raise ValueError(f"start_step and workers must not be negative, got {start_step} and {workers}")
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed must lie in [0, 2**32), got {seed}")
+    check_stream(batch_size, seed, start_step, process_index, process_count)
+    if workers < 0:
+        raise ValueError(f"workers must not be negative, got {workers}")
     rows = batch_size // process_count
     first = start_step * process_count + process_index
     order = _order(source.length, seed)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from jaxgan.data.loader import check_stream
 from jaxgan.data.source import Batch
 
 TOY_FORMS = "'ringN' (such as 'ring8') or 'gridN' with N a square (such as 'grid25')"
@@ -100,12 +101,7 @@ def toy_batches(
     Raises:
       ValueError: where the processes don't divide the batch, or a number is out of range.
     """
-    if process_count < 1 or not 0 <= process_index < process_count:
-        raise ValueError(f"process_index must lie in [0, process_count), got {process_index} of {process_count}")
-    if batch_size < 1 or batch_size % process_count:
-        raise ValueError(f"batch_size={batch_size} is no positive multiple of the {process_count} processes")
-    if start_step < 0 or not 0 <= seed < 2**32:
-        raise ValueError(f"start_step must not be negative and seed in [0, 2**32), got {start_step} and {seed}")
+    check_stream(batch_size, seed, start_step, process_index, process_count)
     rows = batch_size // process_count
     mine = slice(process_index * rows, (process_index + 1) * rows)
     return (_draw(mixture, batch_size, seed, step, mine) for step in itertools.count(start_step))

@@ -87,8 +87,8 @@ def build(config: ConfigDict) -> Experiment:
             f"pyramid.levels={levels} does not fit {config.data.name} of size {tuple(config.data.image_size)}: "
             + ("points have 2 levels" if toy else "each level halves the image, and there are at least 2")
         )
-    moving = config.stabilisers
-    if moving.diffaugment.policy or moving.ada.pipeline or moving.consistency.cr or moving.consistency.bcr_real:
+    moving, same = config.stabilisers, config.stabilisers.consistency
+    if moving.diffaugment.policy or moving.ada.pipeline or same.cr or same.bcr_real or same.bcr_fake:
         raise UserError("lapgan's D sees a residual apart from its image: diffaugment, ada, cr and bcr do not fit it")
     if config.multi_scale.scales > 1 or config.prior.categorical or config.prior.continuous:
         raise UserError("lapgan judges every scale already, and its latents have no codes: leave multi_scale and prior")

@@ -39,8 +39,9 @@ def on_toy(config: ConfigDict, name: str, **networks: Any) -> ConfigDict:
     """A recipe of multi-layer perceptrons on 'ring8', 'grid25' or another of :func:`jaxgan.data.toy_mixture`.
 
     Both networks have three hidden layers of 128 ReLU and a batch of 256, and G has latents of 4 numbers beside its
-    codes. Measured on grid25: a leaky ReLU in D takes over twice as many steps to tell modes from what lies between,
-    latents of 16 numbers leave more samples between modes, and rates that fall to 0 sharpen nothing in so few steps.
+    codes (LAPGAN: as many as its own config says). Measured on grid25: a leaky ReLU in D takes over twice as many steps
+    to tell modes from what lies between, latents of 16 numbers leave more samples between modes, and rates that fall to
+    0 sharpen nothing in so few steps.
 
     Args:
       config: with the networks 'mlp'.

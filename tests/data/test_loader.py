@@ -107,8 +107,8 @@ def test_workers_do_not_change_the_stream(tmp_path):
         ({"process_count": 3}, "batch_size=8 is no positive multiple of the 3 processes; choose one, such as 6"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"process_index": 2, "process_count": 2}, r"process_index must lie in \[0, process_count\), got 2 of 2"),
-        ({"start_step": -1}, "start_step and workers must not be negative, got -1 and 0"),
-        ({"workers": -1}, "start_step and workers must not be negative, got 0 and -1"),
+        ({"start_step": -1}, "start_step must not be negative, got -1"),
+        ({"workers": -1}, "workers must not be negative, got -1"),
         ({"seed": -1}, "seed must lie in .* got -1"),
     ],
 )

@@ -73,8 +73,8 @@ def test_unknown_names_say_what_there_is(name):
     [
         ({"process_count": 3}, "no positive multiple of the 3 processes"),
         ({"process_index": 2, "process_count": 2}, "got 2 of 2"),
-        ({"start_step": -1}, "got -1 and 3"),
-        ({"seed": 2**32}, "got 0 and 4294967296"),
+        ({"start_step": -1}, "start_step must not be negative, got -1"),
+        ({"seed": 2**32}, "seed must lie in .* got 4294967296"),
     ],
 )
 def test_errors_come_before_the_first_batch(wrong, message):
