@@ -16,8 +16,8 @@ from jaxgan.recipes.small import finish, on_mnist
 def get_config(arg: str = "") -> ConfigDict:
     config = on_mnist(lapgan.default_config())
     config.pyramid.update(dict(levels=2, coarse_hidden_g=(600, 600), coarse_hidden_d=(600, 600)))
-    config.generator.hidden = (16, 16)
-    config.discriminator.hidden = (16, 16)
+    config.generator.hidden = (8, 8)
+    config.discriminator.hidden = (8, 8)
     for player in ("g", "d"):
         config.optimizer[player].update(dict(kind="adam", learning_rate=2e-4, b1=0.5))
     return finish(config, arg, "lapgan_mnist")

@@ -1,6 +1,6 @@
 """R3GAN on CIFAR-10, at a width that two CPU cores can train.
 
-Paper: The GAN is dead; long live the GAN! (arXiv:2501.05441). Widths 16 and 32 (the paper: 768), one block a stage,
+Paper: The GAN is dead; long live the GAN! (arXiv:2501.05441). Widths 8 and 16 (the paper: 768), one block a stage,
 and 2,000 steps of 64, as for every recipe here.
 
 Launch: jaxgan train --config=r3gan_cifar10 --workdir=runs/r3gan_cifar10
@@ -15,6 +15,6 @@ from jaxgan.recipes.small import finish, on_cifar10
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_cifar10(r3gan.default_config("r3gan"))
-    config.generator.update(dict(bottom=(4, 4), widths=(32, 32, 32, 16), blocks=1, z_dim=64))
-    config.discriminator.update(dict(widths=(16, 32, 32, 32), blocks=1))
+    config.generator.update(dict(bottom=(4, 4), widths=(16, 16, 16, 8), blocks=1, z_dim=64))
+    config.discriminator.update(dict(widths=(8, 16, 16, 16), blocks=1))
     return finish(config, arg, "r3gan_cifar10")

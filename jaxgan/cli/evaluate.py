@@ -108,6 +108,8 @@ def _check(parsed: Any) -> None:
         refuse(("out", "values"), "is of a sweep: give --sweep=truncation")
     if "watch" in given:
         refuse(("step",), "does not go with --watch, which scores every checkpoint")
+    if "watch" in given or parsed.step == "all":
+        refuse(("neighbours",), "draws one picture: give --step=N, or none for the newest checkpoint")
     if parsed.truncation_mode == "none":
         refuse(("truncation", "sweep"), "needs a --truncation_mode other than none")
     elif "truncation_mode" in given and not given & {"truncation", "sweep"}:

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from jaxgan.data import Source
 from jaxgan.data.image_set import ImageSet
 from jaxgan.evaluation.collect import Images, Wants, all_images, collect, images_of_source
-from jaxgan.evaluation.image_scores import IMAGE_METRICS, image_scores
+from jaxgan.evaluation.image_scores import IMAGE_METRICS, PAIRED, image_scores
 from jaxgan.evaluation.protocol import code_version
 from jaxgan.evaluation.scores import METRICS, Settings, reference_wants, scores_of, wants_of
 from jaxgan.evaluation.statistics import Statistics, cached_statistics, content_key, statistics_key, statistics_of
@@ -27,10 +27,12 @@ class Subject(NamedTuple):
     Attributes:
       images: the images.
       stamp: data, version, split, count, resolution, crop.
+      chosen_from: images of the whole set, where these are a choice from one.
     """
 
     images: Images
     stamp: Mapping[str, Any]
+    chosen_from: int | None = None
 
 
 def subject_of_set(image_set: ImageSet, num_images: int | None = None) -> Subject:
@@ -56,7 +58,8 @@ def subject_of_set(image_set: ImageSet, num_images: int | None = None) -> Subjec
         "resolution": list(image_set.source.image_shape),
         "crop": image_set.crop,
     }
-    return Subject(images_of_source(image_set.source, indices, labels=labels), stamp)
+    images = images_of_source(image_set.source, indices, labels=labels)
+    return Subject(images, stamp, None if indices is None else length)
 
 
 def _labels(source: Source, indices: np.ndarray) -> np.ndarray:
@@ -197,6 +200,13 @@ def measure(
     if pixels:
         if not isinstance(reference, Subject):
             raise UserError(f"{pixels[0]} compares pixels: give images, not statistics, as --against")
+        paired = [name for name in pixels if name in PAIRED]
+        if paired and subject.chosen_from != reference.chosen_from:
+            sizes = [s.chosen_from or s.images.length for s in (subject, reference)]
+            raise UserError(
+                f"{paired[0]} compares the i-th image to the i-th, and a choice from {sizes[0]} images has other numbers "
+                f"than one from {sizes[1]}; give two sets of equal length"
+            )
         ours, theirs = (all_images(s.images, mesh=mesh, batch_size=batch_size) for s in (subject, reference))
         found |= image_scores(pixels, ours, theirs, stamp=protocol, batch_size=batch_size)
     return found

@@ -97,6 +97,10 @@ def image_evaluators(
         hit, kl = mode_counter()(images)
         return dict(stamped({"eval/modes": float(hit), "eval/modes_kl": kl}, classifier_stamp(step), classifier))
 
+    @functools.cache
+    def reference_version() -> str:
+        return data_subject(config, source(data.split), data.split, 1).stamp["version"]
+
     def classifier_stamp(step: int) -> dict[str, Any]:
         drawn = sample_stamp(config, evaluation.tstr_images)
         return {
@@ -107,6 +111,7 @@ def image_evaluators(
             "resolution": drawn["resolution"],
             **sampling_stamp(config, step=step, ema=True, seed=seed + LATENT_SEED),
             "reference": data.name,
+            "reference_version": reference_version(),
             "reference_split": f"trained on {data.split}, tested on {data.test_split}",
         }
 

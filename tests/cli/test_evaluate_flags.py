@@ -28,6 +28,8 @@ IMAGES, RUN = ("--images=a.npz", "--against=b.npz"), ("--workdir=run",)
         ((*RUN, "--sweep=truncation", "--watch"), "--watch does not go with --sweep"),
         ((*RUN, "--sweep=truncation", "--truncation=1"), "--truncation does not go with --sweep"),
         ((*RUN, "--sweep=truncation", "--neighbours=n.png"), "--neighbours does not go with --sweep"),
+        ((*RUN, "--step=all", "--neighbours=n.png"), "--neighbours draws one picture"),
+        ((*RUN, "--watch", "--neighbours=n.png"), "--neighbours draws one picture"),
         ((*RUN, "--watch", "--step=3"), "--step does not go with --watch"),
         ((*RUN, "--truncation_mode=clamp"), "--truncation_mode=clamp needs --truncation=VALUE"),
         (

@@ -211,6 +211,10 @@ def test_pixels(tmp_path):
     np.testing.assert_allclose(found["psnr"].stderr, each.std(ddof=1) / 12**0.5, rtol=1e-4)
     assert found["psnr"].stamp["reference"] == "npz:b.npz" and "network" not in found["psnr"].stamp
     assert not (tmp_path / "cache").exists()
+    np.savez(tmp_path / "more.npz", images=np.concatenate([images, images]))
+    few, of_more = (subject_of_set(open_images(str(tmp_path / f"{name}.npz")), 6) for name in ("a", "more"))
+    with pytest.raises(UserError, match="a choice from 12 images has other numbers than one from 24"):
+        run(["swd", "psnr"], few, of_more, None, tmp_path)
     with pytest.raises(UserError, match="psnr compares pixels: give images, not statistics"):
         run(["psnr"], a, Statistics(3), None, tmp_path)
 

@@ -32,3 +32,23 @@ def test_recipes_have_equal_budgets(budget):
     }
     assert shown == {64_000} and len(study.variants) == 14
     assert study.scores == ("eval/fd_efficientnet_lite0", "eval/modes", "eval/modes_kl")
+
+
+def test_recipes_have_equal_seconds():
+    study = load_study("equal_budget", {"data": "cifar10", "budget": "seconds", "seconds": "120"})
+    steps = {recipe: config.training.steps for recipe, config in study.variants.items()}
+    assert len(steps) == 14 and steps["dcgan"] == 1_043 and steps["wgan_gp"] < steps["sngan"] < steps["dcgan"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"data": "mnist", "budget": "seconds"},
+        {"data": "mnist", "seconds": "120"},
+        {"data": "grid25", "budget": "seconds", "seconds": "120"},
+        {"data": "mnist", "budget": "seconds", "seconds": "120", "images": "64000"},
+    ],
+)
+def test_seconds_go_with_their_budget_alone(words):
+    with pytest.raises(UserError, match="budget=seconds goes with seconds=N"):
+        load_study("equal_budget", words)
