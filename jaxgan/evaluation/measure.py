@@ -204,8 +204,8 @@ def measure(
         if paired and subject.chosen_from != reference.chosen_from:
             sizes = [s.chosen_from or s.images.length for s in (subject, reference)]
             raise UserError(
-                f"{paired[0]} compares the i-th image to the i-th, and a choice from {sizes[0]} images has other numbers "
-                f"than one from {sizes[1]}; give two sets of equal length"
+                f"{paired[0]} compares the i-th image to the i-th, and a choice from {sizes[0]} images has other "
+                f"numbers than one from {sizes[1]}; give two sets of equal length"
             )
         ours, theirs = (all_images(s.images, mesh=mesh, batch_size=batch_size) for s in (subject, reference))
         found |= image_scores(pixels, ours, theirs, stamp=protocol, batch_size=batch_size)
