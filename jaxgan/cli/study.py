@@ -27,7 +27,7 @@ _EXAMPLES = """  jaxgan study configs/studies/biggan_table1.py --workdir=runs/ta
   jaxgan study biggan_table1 --plan --topology v5e:8x16 --price=1.2"""
 
 # Flags that become words of the study's argument; a study that knows no such word says so.
-_WORDS = ("scale", "regime", "lr_rule", "data", "budget", "images", "data_dir")
+_WORDS = ("scale", "regime", "lr_rule", "data", "budget", "images", "seconds", "data_dir")
 
 
 class _Stopped(Exception):
@@ -46,6 +46,7 @@ def _parser() -> Any:
     made.add_argument("--data", metavar="NAME", help="for studies over several sets: ring8, grid25, mnist, cifar10")
     made.add_argument("--budget", metavar="NAME", help="what is equal between variants, of those that the study names")
     made.add_argument("--images", metavar="N", help="the budget of a run, in the place of the study's own")
+    made.add_argument("--seconds", metavar="N", help="the same, in seconds of training, for studies that count in these")
     made.add_argument("--data_dir", metavar="DIR", help="where TFDS sets lie (default: ~/tensorflow_datasets)")
     made.add_argument(
         "--cache_dir", metavar="DIR", help="of compiled programs (default WORKDIR/.cache; 'none' for none)"
