@@ -46,7 +46,9 @@ def _parser() -> Any:
     made.add_argument("--data", metavar="NAME", help="for studies over several sets: ring8, grid25, mnist, cifar10")
     made.add_argument("--budget", metavar="NAME", help="what is equal between variants, of those that the study names")
     made.add_argument("--images", metavar="N", help="the budget of a run, in the place of the study's own")
-    made.add_argument("--seconds", metavar="N", help="the same, in seconds of training, for studies that count in these")
+    made.add_argument(
+        "--seconds", metavar="N", help="the same, in seconds of training, for studies that count in these"
+    )
     made.add_argument("--data_dir", metavar="DIR", help="where TFDS sets lie (default: ~/tensorflow_datasets)")
     made.add_argument(
         "--cache_dir", metavar="DIR", help="of compiled programs (default WORKDIR/.cache; 'none' for none)"

@@ -24,16 +24,26 @@ def diffaugment(*, policy: str = "") -> Stabiliser | None:
     return Stabiliser("diffaugment", see=lambda images, rng, extra, step: diff_augment(images, rng, policy=policy))
 
 
-def _overfitting(play: Play) -> Added:
-    """Logs r_t, the mean sign of D on real images (arXiv:2006.06676, eq. 1): 1 where D knows them all by heart."""
-    if play.real is None:
-        raise ValueError("the overfitting heuristic needs D's logits of real images")
-    return Added(jnp.zeros(()), {"real_sign": jnp.sign(play.real.logits).mean()})
+def _controlled(name: str, *, target: float, speed_images: int, batch_size: int) -> dict[str, Any]:
+    """What makes a stabiliser's probability, ``extra[name]``, follow r_t, the mean sign of D on real images
+    (arXiv:2006.06676, eq. 1), which is 1 where D knows them all by heart; both are logged.
+    """
 
+    def init(nets: dict[str, Variables]) -> Array:
+        del nets
+        return jnp.zeros(())
 
-def _probability(nets: dict[str, Variables]) -> Array:
-    del nets
-    return jnp.zeros(())
+    def update(p: Array, metrics: Metrics, state: TrainState) -> Array:
+        del state
+        return ada_update(p, metrics["d/real_sign"], images=batch_size, target=target, speed_images=speed_images)
+
+    def d_term(play: Play) -> Added:
+        if play.real is None:
+            raise ValueError("the overfitting heuristic needs D's logits of real images")
+        seen = {"real_sign": jnp.sign(play.real.logits).mean(), f"{name}_p": play.extra[name]}
+        return Added(jnp.zeros(()), seen)
+
+    return dict(d_term=d_term, init=init, update=update)
 
 
 def ada(*, pipeline: str = "", target: float = 0.6, speed_images: int = 500_000, batch_size: int) -> Stabiliser | None:
@@ -56,15 +66,8 @@ def ada(*, pipeline: str = "", target: float = 0.6, speed_images: int = 500_000,
         del step
         return ada_augment(images, rng, extra["ada"], pipeline=pipeline)
 
-    def update(p: Array, metrics: Metrics, state: TrainState) -> Array:
-        del state
-        return ada_update(p, metrics["d/real_sign"], images=batch_size, target=target, speed_images=speed_images)
-
-    def d_term(play: Play) -> Added:
-        added = _overfitting(play)
-        return added._replace(metrics=added.metrics | {"ada_p": play.extra["ada"]})
-
-    return Stabiliser("ada", d_term=d_term, see=see, init=_probability, update=update)
+    controlled = _controlled("ada", target=target, speed_images=speed_images, batch_size=batch_size)
+    return Stabiliser("ada", see=see, **controlled)
 
 
 def apa(*, on: bool = False, target: float = 0.6, speed_images: int = 500_000, batch_size: int) -> Stabiliser | None:
@@ -79,15 +82,8 @@ def apa(*, on: bool = False, target: float = 0.6, speed_images: int = 500_000, b
     def mix(real: Array, fake: Array, *, rng: Array, extra: dict[str, Any]) -> Array:
         return apa_mix(real, fake, rng, extra["apa"])
 
-    def update(p: Array, metrics: Metrics, state: TrainState) -> Array:
-        del state
-        return ada_update(p, metrics["d/real_sign"], images=batch_size, target=target, speed_images=speed_images)
-
-    def d_term(play: Play) -> Added:
-        added = _overfitting(play)
-        return added._replace(metrics=added.metrics | {"apa_p": play.extra["apa"]})
-
-    return Stabiliser("apa", d_term=d_term, mix=mix, init=_probability, update=update)
+    controlled = _controlled("apa", target=target, speed_images=speed_images, batch_size=batch_size)
+    return Stabiliser("apa", mix=mix, **controlled)
 
 
 def instance_noise(*, sigma: float = 0.0, steps: int = 0) -> Stabiliser | None:
