@@ -16,9 +16,9 @@ log = logging.getLogger("jaxgan")
 
 _DESCRIPTION = """Runs a study: a grid of variants x seeds from one file, a training after another, each in
 WORKDIR/VARIANT/seedK as `jaxgan train` would run it. Leaves results.jsonl (a line per variant and seed), results.md
-(mean and standard deviation over seeds, budget, wall time) and results.png. The same command goes on where it was
-stopped, and given again while it runs shares the work. With --plan nothing is trained: every variant is planned for a
-slice of accelerators, as `jaxgan plan` would."""
+(mean and standard deviation over seeds, budget, wall time), results.png and samples.png (each variant's last samples,
+of its first seed). The same command goes on where it was stopped, and given again while it runs shares the work. With
+--plan nothing is trained: every variant is planned for a slice of accelerators, as `jaxgan plan` would."""
 
 _EXAMPLES = """  jaxgan study configs/studies/biggan_table1.py --workdir=runs/table1 --scale=digits
   jaxgan study biggan_table1 --workdir=runs/table1 --scale=cifar --data_dir=~/tensorflow_datasets --seeds=0,1
@@ -62,7 +62,7 @@ def _parser() -> Any:
     )
     made.add_argument("--max_lanes", type=int, metavar="N", help="with --vmap: runs of a program (default: all)")
     made.add_argument("--no_progress", action="store_true", help="no progress bar")
-    made.add_argument("--no_plot", action="store_true", help="no results.png")
+    made.add_argument("--no_plot", action="store_true", help="no results.png and samples.png")
     made.add_argument("--plan", action="store_true", help="plan every variant for --topology, and train nothing")
     made.add_argument("--topology", nargs="+", action="extend", metavar="CHIP:SHAPE", help="as for `jaxgan plan`")
     made.add_argument("--price", type=float, metavar="X", help="of a chip for an hour, in any currency")
@@ -107,10 +107,13 @@ def _seeds(text: str | None) -> list[int] | None:
 
 def _train(study: Any, parsed: Any) -> int:
     """Trains the grid, and tells of it as it grows."""
+    from PIL import Image
+
     from jaxgan.cli.run import absolute
     from jaxgan.cli.train import EXIT_RESTART
     from jaxgan.parallel import initialize, is_main
     from jaxgan.recipes.run import train_config
+    from jaxgan.studies.gallery import gallery
     from jaxgan.studies.grid import run_study
     from jaxgan.studies.lane_runs import train_lanes
     from jaxgan.studies.plot import draw, require_plots
@@ -151,6 +154,9 @@ def _train(study: Any, parsed: Any) -> int:
             tell()
             if is_main() and not parsed.no_plot:
                 draw(study, configs, read_results(workdir), workdir / "results.png")
+                if (picture := gallery(study, workdir, read_results(workdir))) is not None:
+                    with (workdir / "samples.png").open("wb") as file:
+                        Image.fromarray(picture).save(file, format="png")
     except _Stopped:
         stopped_by = signal.SIGTERM
     if stopped_by is not None:
@@ -158,8 +164,9 @@ def _train(study: Any, parsed: Any) -> int:
         return EXIT_RESTART if stopped_by == signal.SIGTERM else 128 + stopped_by
     if is_main():
         print((workdir / "results.md").read_text())
-        for name in ("results.md", "results.jsonl", *(() if parsed.no_plot else ("results.png",))):
-            print(workdir / name)
+        for name in ("results.md", "results.jsonl", "results.png", "samples.png"):
+            if (workdir / name).exists():
+                print(workdir / name)
         sys.stdout.flush()
     return 0
 
