@@ -101,15 +101,21 @@ def leaves(tree):
 
 # Games whose networks others have: their grid shows the game, and other configs the networks.
 SHOWN_BY_OTHERS = {
-    f"{recipe}_mnist" for recipe in ("gan", "cgan", "lsgan", "wgan", "wgan_gp", "fgan", "msgan", "sagan")
+    f"{recipe}_mnist" for recipe in ("gan", "cgan", "acgan", "lsgan", "wgan", "wgan_gp", "fgan", "msgan", "sagan")
 }
 
 
 def is_twin(name: str) -> bool:
     """Whether other configs run the same recipe in the same shape of program: the grid that of the ring, MNIST that of
-    CIFAR-10.
+    CIFAR-10, and ImageNet's smallest those of its larger, whose smoke runs keep its blocks.
     """
-    twins = {"_ring8": "_grid25", "_cifar10": "_mnist", "_stacked_mnist": "_mnist"}
+    twins = {
+        "_ring8": "_grid25",
+        "_cifar10": "_mnist",
+        "_stacked_mnist": "_mnist",
+        "_imagenet256": "_imagenet128",
+        "_imagenet512": "_imagenet128",
+    }
     same = any(name.endswith(end) and name.removesuffix(end) + other in CONFIGS for end, other in twins.items())
     return same or name in SHOWN_BY_OTHERS
 
