@@ -48,7 +48,7 @@ MILLISECONDS = {
         "cgan": 75,
         "acgan": 105,
         "lsgan": 75,
-        "wgan": 350,
+        "wgan": 200,
         "wgan_gp": 770,
         "fgan": 75,
         "sngan": 525,
