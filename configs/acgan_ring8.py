@@ -4,7 +4,7 @@ Paper: Auxiliary Classifier GANs (arXiv:1610.09585). G is told the mode, and D m
 of three layers, as for every recipe on this toy.
 
 Launch: jaxgan train --config=acgan_ring8 --workdir=runs/acgan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

@@ -4,7 +4,7 @@ Paper: Conditional Generative Adversarial Nets (arXiv:1411.1784). Either network
 perceptrons of three layers, as for every recipe on this toy.
 
 Launch: jaxgan train --config=cgan_ring8 --workdir=runs/cgan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

@@ -4,7 +4,7 @@ Paper: Deep Convolutional GANs (arXiv:1511.06434). What a perceptron can have of
 leaky ReLU in D, uniform noise. Networks are perceptrons of three layers, as for every recipe on this toy.
 
 Launch: jaxgan train --config=dcgan_ring8 --workdir=runs/dcgan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

@@ -6,7 +6,7 @@ fgan_grid25 with --config.method.loss=f_kl, seed 0.) Networks are perceptrons of
 this toy.
 
 Launch: jaxgan train --config=fgan_ring8 --workdir=runs/fgan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

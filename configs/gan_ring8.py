@@ -4,7 +4,7 @@ Paper: Generative Adversarial Nets (arXiv:1406.2661). The first GAN, with the lo
 are perceptrons of three layers, as for every recipe on this toy.
 
 Launch: jaxgan train --config=gan_ring8 --workdir=runs/gan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

@@ -4,7 +4,7 @@ Paper: InfoGAN (arXiv:1606.03657). A categorical code with a value for each mode
 perceptrons of three layers, as for every recipe on this toy.
 
 Launch: jaxgan train --config=infogan_ring8 --workdir=runs/infogan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

@@ -5,7 +5,7 @@ draws their mean, the second their differences from it. Networks are perceptrons
 this toy.
 
 Launch: jaxgan train --config=lapgan_ring8 --workdir=runs/lapgan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

@@ -4,7 +4,7 @@ Paper: Least Squares Generative Adversarial Networks (arXiv:1611.04076). Least s
 entropy. Networks are perceptrons of three layers, as for every recipe on this toy.
 
 Launch: jaxgan train --config=lsgan_ring8 --workdir=runs/lsgan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

@@ -4,7 +4,7 @@ Paper: Mode Seeking GANs (arXiv:1903.05628). The conditional GAN with the mode-s
 of three layers, as for every recipe on this toy.
 
 Launch: jaxgan train --config=msgan_ring8 --workdir=runs/msgan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

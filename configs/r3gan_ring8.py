@@ -4,7 +4,7 @@ Paper: The GAN is dead; long live the GAN! (arXiv:2501.05441). The relativistic 
 perceptrons of three layers, as for every recipe on this toy. Gamma is 0.01: modes this narrow need a steep D.
 
 Launch: jaxgan train --config=r3gan_ring8 --workdir=runs/r3gan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

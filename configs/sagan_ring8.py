@@ -5,7 +5,7 @@ spectral normalisation, two time scales, the hinge loss. In D alone: a normalise
 mode to mode, and learns nothing here. Networks are perceptrons of three layers, as for every recipe on this toy.
 
 Launch: jaxgan train --config=sagan_ring8 --workdir=runs/sagan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

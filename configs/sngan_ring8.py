@@ -5,7 +5,7 @@ plays of D for each of G. Networks are perceptrons of three layers, as for every
 times the paper's, for 2,500 plays of G.
 
 Launch: jaxgan train --config=sngan_ring8 --workdir=runs/sngan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

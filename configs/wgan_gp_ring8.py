@@ -6,7 +6,7 @@ and Adam's betas are 0.5 and 0.9, as in the paper's own code for it (gan_toy.py)
 for 2,500 plays of G in the place of 100,000.
 
 Launch: jaxgan train --config=wgan_gp_ring8 --workdir=runs/wgan_gp_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict

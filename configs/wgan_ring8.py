@@ -5,7 +5,7 @@ perceptrons of three layers, as for every recipe on this toy. Weights are clippe
 clipping costs is seen beside wgan_gp, at the same budget.
 
 Launch: jaxgan train --config=wgan_ring8 --workdir=runs/wgan_ring8
-Expected: docs/families.md. Hardware: one CPU core.
+Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one CPU core.
 """
 
 from ml_collections import ConfigDict
