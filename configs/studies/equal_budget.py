@@ -18,7 +18,7 @@ Launch: jaxgan study configs/studies/equal_budget.py --workdir=runs/equal_budget
 
 from ml_collections import ConfigDict
 
-from jaxgan.studies import Study, read_words, updates_for, variant
+from jaxgan.studies import Study, read_number, read_words, updates_for, variant
 from jaxgan.training.errors import UserError
 
 RECIPES = (
@@ -109,7 +109,9 @@ def get_study(arg: str = "") -> Study:
     variants = {recipe: variant(f"{recipe}_{data}:smoke" if smoke else f"{recipe}_{data}") for recipe in RECIPES}
     first = variants["gan"]
     # Five D steps, the most that a recipe takes, divide the smoke run's budget.
-    images = int(words["images"] or first.data.batch_size * (5 if smoke else first.training.steps))
+    images = first.data.batch_size * (5 if smoke else first.training.steps)
+    if words["images"]:
+        images = int(read_number(words, "images", study="equal_budget"))
     by_time = words["budget"] == "seconds"
     if by_time != bool(words["seconds"]) or (by_time and (data not in MILLISECONDS or words["images"] or smoke)):
         raise UserError(
@@ -118,7 +120,9 @@ def get_study(arg: str = "") -> Study:
         )
     for recipe, config in variants.items():
         if by_time:
-            steps = max(1, round(1_000 * float(words["seconds"]) / MILLISECONDS[data][recipe]))
+            steps = max(
+                1, round(1_000 * read_number(words, "seconds", study="equal_budget") / MILLISECONDS[data][recipe])
+            )
         else:
             steps = steps_for(config, images, words["budget"])
         with_steps(config, steps)

@@ -16,7 +16,7 @@ Launch: jaxgan study configs/studies/gd_ratio.py --workdir=runs/gd_ratio --data=
 
 from ml_collections import ConfigDict
 
-from jaxgan.studies import Study, read_words, updates_for, variant
+from jaxgan.studies import Study, read_number, read_words, updates_for, variant
 from jaxgan.training.errors import UserError
 
 RATIOS = ((5, 1), (3, 1), (2, 1), (1, 1), (1, 2), (1, 3), (1, 5))
@@ -58,7 +58,7 @@ def get_study(arg: str = "") -> Study:
     if words["data_dir"]:
         config.data.data_dir = words["data_dir"]
     if words["images"]:
-        updates = updates_for(int(words["images"]), config.data.batch_size)
+        updates = updates_for(int(read_number(words, "images", study="gd_ratio")), config.data.batch_size)
         if updates % UNIT:
             raise UserError(
                 f"gd_ratio: images={words['images']} are {updates} updates, which not every ratio divides; choose a "

@@ -2,6 +2,6 @@
 
 from jaxgan.studies.scaling import set_average, set_batch, updates_for
 from jaxgan.studies.study import Study, variant
-from jaxgan.studies.study_file import load_study, read_words
+from jaxgan.studies.study_file import load_study, read_number, read_words
 
-__all__ = ["Study", "load_study", "read_words", "set_average", "set_batch", "updates_for", "variant"]
+__all__ = ["Study", "load_study", "read_number", "read_words", "set_average", "set_batch", "updates_for", "variant"]

@@ -76,3 +76,18 @@ def read_words(arg: str, choices: Mapping[str, tuple[str, ...] | None], *, study
             raise UserError(f"{study}: {key}={value}; choose from {', '.join(allowed)}")
         found[key] = value
     return found
+
+
+def read_number(words: Mapping[str, str], key: str, *, study: str) -> float:
+    """A word of :func:`read_words` that is a number above 0.
+
+    Raises:
+      UserError: on anything else.
+    """
+    try:
+        found = float(words[key])
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise UserError(f"{study}: {key}={words[key]}; give a number above 0")
+    return found

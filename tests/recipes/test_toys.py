@@ -109,7 +109,7 @@ def hasty(**overrides):
 )
 def test_modes_come_back_where_g_must_differ_from_itself(term):
     without, found = hasty(), hasty(**term)
-    assert without["modes"] <= 4 < 7 <= found["modes"]
+    assert without["modes"] <= 4 < found["modes"]
     assert without["mode_kl"] > 1.2 > 0.6 > found["mode_kl"]
     assert without["emd"] > 0.8 > 0.6 > found["emd"]
 

@@ -52,3 +52,11 @@ def test_recipes_have_equal_seconds():
 def test_seconds_go_with_their_budget_alone(words):
     with pytest.raises(UserError, match="budget=seconds goes with seconds=N"):
         load_study("equal_budget", words)
+
+
+@pytest.mark.parametrize("given", ["soon", "0", "-5", "inf", "nan"])
+def test_budgets_are_numbers(given):
+    with pytest.raises(UserError, match="give a number above 0"):
+        load_study("equal_budget", {"data": "mnist", "budget": "seconds", "seconds": given})
+    with pytest.raises(UserError, match="give a number above 0"):
+        load_study("equal_budget", {"data": "mnist", "images": given})
