@@ -24,7 +24,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.recipes.config_file import load
 from jaxgan.recipes.smoke import shrink
-from jaxgan.studies import Study, read_words, set_average, set_batch, updates_for, variant
+from jaxgan.studies import Study, read_number, read_words, set_average, set_batch, updates_for, variant
 from jaxgan.studies.scaling import LR_RULES
 from jaxgan.training.errors import UserError
 
@@ -131,7 +131,9 @@ def get_study(arg: str = "") -> Study:
         groups: dict[str, list[str]] = {}
     else:
         by = SCALES[scale]
-        images = int(words["images"] or (8 * LARGEST // by["batch"] if smoke else by["images"]))
+        images = int(8 * LARGEST // by["batch"] if smoke else by["images"])
+        if words["images"]:
+            images = int(read_number(words, "images", study="biggan_table1"))
         updates = updates_for(images, LARGEST // by["batch"])
         variants, groups = {}, {}
         for regime, heading in (("images", "Matched images"), ("updates", "Matched updates")):
