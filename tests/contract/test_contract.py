@@ -107,14 +107,16 @@ SHOWN_BY_OTHERS = {
 
 def is_twin(name: str) -> bool:
     """Whether other configs run the same recipe in the same shape of program: the grid that of the ring, MNIST that of
-    CIFAR-10, and ImageNet's smallest those of its larger, whose smoke runs keep its blocks.
+    CIFAR-10, 128 pixels of ImageNet those of its other sizes, and StudioGAN's CIFAR-10 Brock's.
     """
     twins = {
         "_ring8": "_grid25",
         "_cifar10": "_mnist",
         "_stacked_mnist": "_mnist",
+        "_imagenet64": "_imagenet128",
         "_imagenet256": "_imagenet128",
         "_imagenet512": "_imagenet128",
+        "_cifar10_brock": "_cifar10",
     }
     same = any(name.endswith(end) and name.removesuffix(end) + other in CONFIGS for end, other in twins.items())
     return same or name in SHOWN_BY_OTHERS
