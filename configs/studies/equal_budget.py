@@ -4,7 +4,7 @@
   images=N        the budget; the configs' own steps by default. A multiple of every batch (with d_images, times 5).
   budget=images   The images of one D play, times steps: what tables count, and what G is updated by; or d_images, all
                   that D is shown: recipes of five D steps then have a fifth of the steps; or seconds, of training on
-                  one CPU core, by what a step of each took where the tables were measured (MILLISECONDS).
+                  one CPU core, by what a step of each was reckoned to take (MILLISECONDS).
   seconds=N       the budget of budget=seconds; of mnist and cifar10.
   data_dir        where TFDS sets lie.
   smoke           for a few steps.
@@ -38,8 +38,8 @@ RECIPES = (
     "r3gan",
 )
 POINT_SCORES = ("eval/modes", "eval/high_quality", "eval/emd")
-# A step's, of 64 images, on one core of an Intel Xeon with AVX-512. Two runs at a time on two cores take somewhat more:
-# what a run took is in the table.
+# What a step of 64 images was reckoned to take on one core of an Intel Xeon, from a few steps beside other work. Whole
+# runs took 0.4 to 1.5 of it: docs/families.md has each one's seconds.
 MILLISECONDS = {
     "mnist": {
         "gan": 75,
