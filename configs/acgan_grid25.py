@@ -9,8 +9,8 @@ Expected: docs/families.md. Hardware: one CPU core.
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import classes, finish, on_toy
 from jaxgan.recipes import acgan
-from jaxgan.recipes.small import classes, finish, on_toy
 
 
 def get_config(arg: str = "") -> ConfigDict:

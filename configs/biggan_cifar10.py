@@ -14,8 +14,8 @@ Hardware: one GPU.
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.smoke import shrink
 from jaxgan.recipes import biggan
-from jaxgan.recipes.smoke import shrink
 
 
 def get_config(arg: str = "") -> ConfigDict:

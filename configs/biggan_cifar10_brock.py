@@ -12,8 +12,8 @@ Steps: 125,000 (the script's 500 epochs of 50,000 images at 200 a step). Hardwar
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.smoke import shrink
 from jaxgan.recipes import biggan
-from jaxgan.recipes.smoke import shrink
 
 
 def get_config(arg: str = "") -> ConfigDict:

@@ -10,9 +10,9 @@ Hardware: the paper used a TPU v3 pod slice of 128 to 512 cores.
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.imagenet import at_resolution
+from jaxgan.experiment.smoke import shrink
 from jaxgan.recipes import biggan_deep
-from jaxgan.recipes.imagenet import at_resolution
-from jaxgan.recipes.smoke import shrink
 
 
 def get_config(arg: str = "") -> ConfigDict:

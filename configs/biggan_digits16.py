@@ -11,8 +11,8 @@ Expected: TSTR at least 0.95; see README.md for what was measured. Hardware: two
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.smoke import shrink
 from jaxgan.recipes import biggan
-from jaxgan.recipes.smoke import shrink
 
 
 def get_config(arg: str = "") -> ConfigDict:

@@ -9,14 +9,14 @@ Score: eval/modes of 1000, and eval/modes_kl, at the end; docs/families.md. Hard
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import finish, on_mnist
 from jaxgan.recipes import dcgan
-from jaxgan.recipes.small import finish, on_mnist
 
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_mnist(dcgan.default_config("dcgan"))
     config.data.update(dict(name="stacked_mnist", channels=3))
-    config.generator.update(dict(ch=32, widths=(2, 1), bottom=(7, 7), image_channels=3))
+    config.generator.update(dict(ch=32, widths=(2, 1), base=(7, 7), image_channels=3))
     config.discriminator.update(dict(ch=32, widths=(1, 2)))
     # 26,000 samples are the published protocol.
     config.evaluation.update(dict(metrics="", tstr_images=26_000))

@@ -8,13 +8,13 @@ Score: docs/families.md has those of every recipe at one budget. Hardware: two C
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import finish, on_cifar10
 from jaxgan.recipes import fgan
-from jaxgan.recipes.small import finish, on_cifar10
 
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_cifar10(fgan.default_config("dcgan"))
-    config.generator.update(dict(ch=32, widths=(4, 2, 1), bottom=(4, 4)))
+    config.generator.update(dict(ch=32, widths=(4, 2, 1), base=(4, 4)))
     config.discriminator.update(dict(ch=32, widths=(1, 2, 4)))
     config.method.split_d = True
     return finish(config, arg, "fgan_cifar10")

@@ -11,8 +11,8 @@ Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import finish, on_toy
 from jaxgan.recipes import fgan
-from jaxgan.recipes.small import finish, on_toy
 
 
 def get_config(arg: str = "") -> ConfigDict:

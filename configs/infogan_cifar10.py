@@ -9,12 +9,12 @@ Score: docs/families.md has those of every recipe at one budget. Hardware: two C
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import finish, on_cifar10
 from jaxgan.recipes import infogan
-from jaxgan.recipes.small import finish, on_cifar10
 
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_cifar10(infogan.default_config("infogan"))
-    config.generator.update(dict(bottom=(8, 8), image_channels=3, hidden=256, widths=(64, 32)))
+    config.generator.update(dict(base=(8, 8), image_channels=3, hidden=256, widths=(64, 32)))
     config.discriminator.update(dict(hidden=256, widths=(32, 64)))
     return finish(config, arg, "infogan_cifar10")

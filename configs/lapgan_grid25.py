@@ -10,8 +10,8 @@ Expected: docs/families.md. Hardware: one CPU core.
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import TOY_HIDDEN, finish, on_toy
 from jaxgan.recipes import lapgan
-from jaxgan.recipes.small import TOY_HIDDEN, finish, on_toy
 
 
 def get_config(arg: str = "") -> ConfigDict:

@@ -10,8 +10,8 @@ Expected: docs/families.md measures the grid of 25, not this ring. Hardware: one
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import TOY_HIDDEN, finish, on_toy
 from jaxgan.recipes import lapgan
-from jaxgan.recipes.small import TOY_HIDDEN, finish, on_toy
 
 
 def get_config(arg: str = "") -> ConfigDict:

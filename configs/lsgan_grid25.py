@@ -9,8 +9,8 @@ Expected: docs/families.md. Hardware: one CPU core.
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import finish, on_toy
 from jaxgan.recipes import lsgan
-from jaxgan.recipes.small import finish, on_toy
 
 
 def get_config(arg: str = "") -> ConfigDict:

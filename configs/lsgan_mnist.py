@@ -9,12 +9,12 @@ Score: docs/families.md has those of every recipe at one budget. Hardware: two C
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import finish, on_mnist
 from jaxgan.recipes import lsgan
-from jaxgan.recipes.small import finish, on_mnist
 
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_mnist(lsgan.default_config("dcgan"))
-    config.generator.update(dict(ch=32, widths=(2, 1), bottom=(7, 7), image_channels=1))
+    config.generator.update(dict(ch=32, widths=(2, 1), base=(7, 7), image_channels=1))
     config.discriminator.update(dict(ch=32, widths=(1, 2)))
     return finish(config, arg, "lsgan_mnist")

@@ -9,13 +9,13 @@ Score: docs/families.md has those of every recipe at one budget. Hardware: two C
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import classes, finish, on_mnist
 from jaxgan.recipes import msgan
-from jaxgan.recipes.small import classes, finish, on_mnist
 
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_mnist(msgan.default_config("dcgan"))
-    config.generator.update(dict(ch=32, widths=(2, 1), bottom=(7, 7), image_channels=1))
+    config.generator.update(dict(ch=32, widths=(2, 1), base=(7, 7), image_channels=1))
     config.discriminator.update(dict(ch=32, widths=(1, 2)))
     classes(config, 10, generator="concat", discriminator="concat")
     return finish(config, arg, "msgan_mnist")

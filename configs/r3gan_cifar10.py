@@ -9,13 +9,13 @@ Score: docs/families.md has those of every recipe at one budget. Hardware: two C
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import finish, on_cifar10
 from jaxgan.recipes import r3gan
-from jaxgan.recipes.small import finish, on_cifar10
 
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_cifar10(r3gan.default_config("r3gan"))
-    config.generator.update(dict(bottom=(4, 4), widths=(16, 16, 16, 8), blocks=1, z_dim=64))
+    config.generator.update(dict(base=(4, 4), widths=(16, 16, 16, 8), blocks=1, z_dim=64))
     config.discriminator.update(dict(widths=(8, 16, 16, 16), blocks=1))
     for player in ("g", "d"):
         config.optimizer[player].learning_rate = 1e-3

@@ -9,13 +9,13 @@ Expected: docs/families.md. Hardware: one CPU core.
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import finish, on_toy
 from jaxgan.recipes import r3gan
-from jaxgan.recipes.small import finish, on_toy
 
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_toy(r3gan.default_config("mlp"), "grid25")
     for player in ("g", "d"):
         config.optimizer[player].update(dict(b1=0.0, b2=0.99, learning_rate=2e-3))
-    config.stabilisers.penalties.update(dict(r1=0.01, r2=0.01))
+    config.regularizers.penalties.update(dict(r1=0.01, r2=0.01))
     return finish(config, arg, "r3gan_grid25")

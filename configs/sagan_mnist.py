@@ -9,8 +9,8 @@ Score: docs/families.md has those of every recipe at one budget. Hardware: two C
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import classes, finish, on_mnist
 from jaxgan.recipes import sagan
-from jaxgan.recipes.small import classes, finish, on_mnist
 
 
 def get_config(arg: str = "") -> ConfigDict:

@@ -9,8 +9,8 @@ Score: docs/families.md has those of every recipe at one budget. Hardware: two C
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import finish, on_cifar10
 from jaxgan.recipes import wgan_gp
-from jaxgan.recipes.small import finish, on_cifar10
 
 
 def get_config(arg: str = "") -> ConfigDict:

@@ -11,14 +11,14 @@ Expected: docs/families.md. Hardware: one CPU core.
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import finish, on_toy
 from jaxgan.recipes import wgan_gp
-from jaxgan.recipes.small import finish, on_toy
 
 
 def get_config(arg: str = "") -> ConfigDict:
     config = on_toy(wgan_gp.default_config("mlp"), "grid25")
     for player in ("g", "d"):
         config.optimizer[player].update(dict(b1=0.5, b2=0.9, learning_rate=2e-3))
-    config.stabilisers.penalties.gp = 0.1
+    config.regularizers.penalties.gp = 0.1
     config.training.steps = 2_500
     return finish(config, arg, "wgan_gp_grid25")

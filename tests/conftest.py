@@ -59,6 +59,6 @@ def inception_reference() -> dict:
 @pytest.fixture(scope="session")
 def inception_state() -> dict:
     """The random weights of those activations, made from the tensors' names alone."""
-    from jaxgan.benchmarks.random_inception import random_state
+    from random_inception import random_state
 
     return random_state()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxgan.recipes.config_file import load, names
+from jaxgan.experiment.config_file import load, names
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()

@@ -22,10 +22,10 @@ Results: docs/scaling_study.md.
 
 from ml_collections import ConfigDict
 
-from jaxgan.recipes.config_file import load
-from jaxgan.recipes.smoke import shrink
-from jaxgan.studies import Study, read_number, read_words, set_average, set_batch, updates_for, variant
-from jaxgan.studies.scaling import LR_RULES
+from jaxgan.experiment.config_file import load
+from jaxgan.experiment.smoke import shrink
+from jaxgan.tools.studies import Study, read_number, read_words, set_average, set_batch, updates_for, variant
+from jaxgan.tools.studies.scaling import LR_RULES
 from jaxgan.training.errors import UserError
 
 # Row -> FID, IS, with the spread that the paper gives.
@@ -81,7 +81,7 @@ def base(scale: str) -> ConfigDict:
         )
     else:
         # The digits are 8x8; two blocks from a seed of 2x2.
-        config = variant("biggan_digits16", {"data.image_size": (8, 8), "generator.bottom": (2, 2)})
+        config = variant("biggan_digits16", {"data.image_size": (8, 8), "generator.base": (2, 2)})
         # On a CPU the feature network takes longer over a thousand images than a row takes to train.
         config.evaluation.update(dict(metrics="", tstr_images=2_000, tstr_steps=300))
     config.evaluation.every_steps = 0

@@ -18,7 +18,7 @@ Launch: jaxgan study configs/studies/equal_budget.py --workdir=runs/equal_budget
 
 from ml_collections import ConfigDict
 
-from jaxgan.studies import Study, read_number, read_words, updates_for, variant
+from jaxgan.tools.studies import Study, read_number, read_words, updates_for, variant
 from jaxgan.training.errors import UserError
 
 RECIPES = (

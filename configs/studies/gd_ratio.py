@@ -16,7 +16,7 @@ Launch: jaxgan study configs/studies/gd_ratio.py --workdir=runs/gd_ratio --data=
 
 from ml_collections import ConfigDict
 
-from jaxgan.studies import Study, read_number, read_words, updates_for, variant
+from jaxgan.tools.studies import Study, read_number, read_words, updates_for, variant
 from jaxgan.training.errors import UserError
 
 RATIOS = ((5, 1), (3, 1), (2, 1), (1, 1), (1, 2), (1, 3), (1, 5))

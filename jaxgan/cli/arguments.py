@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from jaxgan.recipes.config_file import split_overrides
+from jaxgan.experiment.config_file import split_overrides
 from jaxgan.training.errors import UserError
 
 

@@ -63,28 +63,28 @@ def _numbers(flag: str, text: str) -> list[int]:
 
 
 def _measure(parsed: Any, overrides: list[tuple[str, str]]) -> dict[str, Any]:
-    from jaxgan.recipes.config_file import load
+    from jaxgan.experiment.config_file import load
 
     config = load(parsed.config, overrides)
     named = {"subject": parsed.subject, "config": parsed.config, "overrides": dict(overrides)}
     if parsed.subject == "scaling":
-        from jaxgan.benchmarks import scaling
+        from jaxgan.tools.bench import scaling
 
         return named | scaling.measure(parsed.config, overrides, counts=_numbers("devices", parsed.devices))
     if parsed.subject == "train":
-        from jaxgan.benchmarks import train
+        from jaxgan.tools.bench import train
 
         if parsed.donation:
             return named | train.compare_donation(config, steps=parsed.steps)
         return named | train.measure(config, steps=parsed.steps, profile=parsed.profile)
     if parsed.subject == "sample":
-        from jaxgan.benchmarks import sample
+        from jaxgan.tools.bench import sample
 
         sizes, dtypes = _numbers("batch_sizes", parsed.batch_sizes), parsed.dtypes.split(",")
         return named | sample.measure(
             config, batch_sizes=sizes, dtypes=dtypes, draws=parsed.steps, profile=parsed.profile
         )
-    from jaxgan.benchmarks import data
+    from jaxgan.tools.bench import data
 
     return named | data.measure(config, batches=parsed.batches, steps=parsed.steps, profile=parsed.profile)
 

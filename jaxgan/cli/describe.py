@@ -18,8 +18,8 @@ def _compiled(experiment: Any, config: Any) -> dict[str, Any]:
     """FLOPs and memory of the step, compiled for the devices present."""
     import jax
 
+    from jaxgan.experiment.mesh import experiment_mesh
     from jaxgan.parallel import shardings
-    from jaxgan.recipes.mesh import experiment_mesh
     from jaxgan.training.step import compile_step, make_step
 
     mesh = experiment_mesh(config)
@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     parsed, overrides = flags.parse(made, arguments)
 
     from jaxgan import recipes
-    from jaxgan.recipes.config_file import load
+    from jaxgan.experiment.config_file import load
     from jaxgan.training.logging import parameter_table
     from jaxgan.training.state import count_parameters
 

@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.evaluation.collect import Wants
     from jaxgan.evaluation.measure import statistics, subject_of_set
     from jaxgan.evaluation.statistics import save_statistics
-    from jaxgan.interop.feature_networks import open_features
+    from jaxgan.interop.open_features import open_features
     from jaxgan.parallel import initialize, is_main, make_mesh
     from jaxgan.training.logging import images_bar
 

@@ -65,9 +65,9 @@ def run(arguments: Sequence[str]) -> int:
     if bool(parsed.weak_scaling) != bool(parsed.images_per_chip):
         raise UserError("--weak_scaling=8,64,256 and --images_per_chip=N go together")
 
-    from jaxgan.planner import prepare_environment
-    from jaxgan.planner.weak import weak_scaling
-    from jaxgan.recipes.config_file import load
+    from jaxgan.experiment.config_file import load
+    from jaxgan.tools.planner import prepare_environment
+    from jaxgan.tools.planner.weak import weak_scaling
 
     prepare_environment()
     if not parsed.calibrate and "local" not in parsed.topology:
@@ -97,8 +97,8 @@ def _cases(parsed: Any) -> list[tuple[str, int | None]]:
     """(topology, batch) of each plan."""
     if not parsed.weak_scaling:
         return [(name, batch) for name in parsed.topology for batch in parsed.batch or [None]]
-    from jaxgan.planner.topology import axes_of
-    from jaxgan.planner.weak import slice_shape
+    from jaxgan.tools.planner.topology import axes_of
+    from jaxgan.tools.planner.weak import slice_shape
 
     chip = parsed.topology[0].split(":")[0]
     if len(parsed.topology) > 1 or parsed.batch:
@@ -115,9 +115,9 @@ def plan_config(config: Any, name: str, parsed: Any) -> dict[str, Any]:
     """The record of one config on one topology, with the settings of the verb's flags."""
     import jax
 
-    from jaxgan import planner
     from jaxgan.cli import planned_step
-    from jaxgan.recipes.mesh import experiment_mesh
+    from jaxgan.experiment.mesh import experiment_mesh
+    from jaxgan.tools import planner
 
     local = name == "local"
     topology = planner.local_topology() if local else planner.parse_topology(name)
@@ -148,10 +148,11 @@ def _calibrate(config: Any, parsed: Any) -> int:
     import jax
     import numpy as np
 
-    from jaxgan import planner, recipes
+    from jaxgan import recipes
     from jaxgan.cli import planned_step
     from jaxgan.parallel import host_to_global, make_mesh
-    from jaxgan.planner import calibrate
+    from jaxgan.tools import planner
+    from jaxgan.tools.planner import calibrate
     from jaxgan.training.step import compile_step, init_state, make_step
 
     mesh = make_mesh(devices=jax.devices()[:1])
@@ -181,7 +182,7 @@ def _calibrate(config: Any, parsed: Any) -> int:
 
 
 def _show(plans: list[dict[str, Any]], scaling: list[dict[str, Any]], parsed: Any) -> None:
-    from jaxgan.planner import page, report
+    from jaxgan.tools.planner import page, report
 
     if parsed.html:
         place = Path(parsed.html)

@@ -26,7 +26,8 @@ CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def estimated_plan(config: Any, topology: Any, parsed: Any) -> dict[str, Any]:
     """The record that the traces of the whole batch and of one device's part of it give."""
-    from jaxgan import planner, recipes
+    from jaxgan import recipes
+    from jaxgan.tools import planner
 
     sizes = planner.mesh_sizes(dict(config.parallel), topology.devices)
     part = trace_part(config, sizes["data"] * sizes["fsdp"])
@@ -47,8 +48,9 @@ def trace_step(config: Any, topology: Any, mesh: Any, parsed: Any) -> tuple[Any,
     from jax.sharding import NamedSharding
     from jax.sharding import PartitionSpec as P
 
-    from jaxgan import planner, recipes
+    from jaxgan import recipes
     from jaxgan.parallel import BATCH, shardings
+    from jaxgan.tools import planner
     from jaxgan.training.step import compile_step, make_step
 
     experiment = recipes.build(config)
@@ -65,7 +67,7 @@ def trace_step(config: Any, topology: Any, mesh: Any, parsed: Any) -> tuple[Any,
 
 def planned_work(config: Any, topology: Any, mesh: dict[str, int], images_per_step: int, parsed: Any) -> Any:
     """What is planned, as the planner takes it."""
-    from jaxgan.planner import Work
+    from jaxgan.tools.planner import Work
 
     return Work(
         topology=topology.name,
@@ -88,7 +90,7 @@ def trace_part(config: Any, devices: int) -> Any:
     import jax
 
     from jaxgan import recipes
-    from jaxgan.recipes.config_file import from_json
+    from jaxgan.experiment.config_file import from_json
     from jaxgan.training.step import make_step
 
     part = from_json(json.loads(config.to_json()))
@@ -108,7 +110,7 @@ def gradient_exchanges(config: Any, devices: int) -> list[tuple[str, Any]]:
     import jax
 
     from jaxgan import recipes
-    from jaxgan.planner import Exchange
+    from jaxgan.tools.planner import Exchange
 
     experiment = recipes.build(config)
     nets, found = experiment.shapes().nets, []
@@ -121,8 +123,9 @@ def gradient_exchanges(config: Any, devices: int) -> list[tuple[str, Any]]:
 
 def state_arguments(config: Any, sizes: dict[str, int]) -> list[Any]:
     """The training state's arrays, split as the config's rules say over a mesh of these sizes."""
-    from jaxgan import planner, recipes
+    from jaxgan import recipes
     from jaxgan.parallel import shardings
+    from jaxgan.tools import planner
 
     experiment = recipes.build(config)
     shapes = experiment.shapes()
@@ -133,8 +136,8 @@ def state_arguments(config: Any, sizes: dict[str, int]) -> list[Any]:
 
 def changes_that_help(config: Any, plan: dict[str, Any]) -> list[dict[str, Any]]:
     """What each change would do to the peak: the state's part exactly, the rest in the ratio of traced estimates."""
-    from jaxgan import planner
-    from jaxgan.recipes.config_file import from_json
+    from jaxgan.experiment.config_file import from_json
+    from jaxgan.tools import planner
 
     devices, sizes = plan["devices"], plan["mesh"]
     rest = plan["peak_hbm_bytes"] - sum(argument.bytes for argument in state_arguments(config, sizes))

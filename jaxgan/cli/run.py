@@ -9,8 +9,8 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from jaxgan import recipes
+from jaxgan.experiment.config_file import from_json
 from jaxgan.parallel import make_mesh, shardings
-from jaxgan.recipes.config_file import from_json
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.ema import averaged
 from jaxgan.training.errors import UserError

@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.cli.run import open_run
     from jaxgan.evaluation import Truncation, balanced_labels, interpolation_grid, sample_batches, tile
     from jaxgan.evaluation.sampling import check_truncation
-    from jaxgan.recipes.scores import prepared_nets
+    from jaxgan.experiment.scores import prepared_nets
 
     truncation = Truncation()
     if parsed.truncation is not None:

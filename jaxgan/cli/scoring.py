@@ -13,7 +13,7 @@ from PIL import Image
 from jaxgan import recipes
 from jaxgan.cli.arguments import image_size
 from jaxgan.cli.run import Run, checkpoint_steps, last_step, open_run
-from jaxgan.data import open_source
+from jaxgan.data import open_dataset
 from jaxgan.data.image_set import open_images
 from jaxgan.evaluation import Truncation, balanced_labels
 from jaxgan.evaluation.collect import Wants, images_of_samples
@@ -22,10 +22,7 @@ from jaxgan.evaluation.neighbours import neighbour_grid
 from jaxgan.evaluation.sampling import check_truncation
 from jaxgan.evaluation.scores import METRICS, Settings
 from jaxgan.evaluation.statistics import Statistics, is_statistics, load_statistics
-from jaxgan.interop.feature_networks import open_features
-from jaxgan.networks.feature_network import FeatureNetwork
-from jaxgan.parallel import is_main, make_mesh
-from jaxgan.recipes.scores import (
+from jaxgan.experiment.scores import (
     LATENT_SEED,
     STANDING_SEED,
     data_subject,
@@ -34,6 +31,9 @@ from jaxgan.recipes.scores import (
     sample_stamp,
     score_samples,
 )
+from jaxgan.features.feature_network import FeatureNetwork
+from jaxgan.interop.open_features import open_features
+from jaxgan.parallel import is_main, make_mesh
 from jaxgan.training.errors import UserError
 from jaxgan.training.logging import images_bar
 from jaxgan.training.method import Evaluator, Score
@@ -155,7 +155,7 @@ def reference_of_run(parsed: Any, run: Run) -> Subject | Statistics:
     if parsed.against:
         return _against(parsed, image_size(parsed.image_size), data_dir)
     split = evaluation.reference_split or data.split
-    source = open_source(
+    source = open_dataset(
         data.name, split=split, data_dir=data_dir, image_size=tuple(data.image_size), channels=data.channels
     )
     count = evaluation.reference_images if parsed.reference_images is None else parsed.reference_images

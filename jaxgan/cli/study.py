@@ -85,7 +85,7 @@ def run(arguments: Sequence[str]) -> int:
     seeds = _seeds(parsed.seeds)
     variants = None if parsed.variants is None else [v.strip() for v in parsed.variants.split(",") if v.strip()]
 
-    from jaxgan.studies import load_study
+    from jaxgan.tools.studies import load_study
 
     words = {word: getattr(parsed, word) for word in _WORDS if getattr(parsed, word) is not None}
     study = load_study(parsed.study, words).subset(variants, seeds)
@@ -109,16 +109,17 @@ def _train(study: Any, parsed: Any) -> int:
     """Trains the grid, and tells of it as it grows."""
     from PIL import Image
 
+    from jaxgan import recipes
     from jaxgan.cli.run import absolute
     from jaxgan.cli.train import EXIT_RESTART
+    from jaxgan.experiment.run import train_experiment
     from jaxgan.parallel import initialize, is_main
-    from jaxgan.recipes.run import train_config
-    from jaxgan.studies.gallery import gallery
-    from jaxgan.studies.grid import run_study
-    from jaxgan.studies.lane_runs import train_lanes
-    from jaxgan.studies.plot import draw, require_plots
-    from jaxgan.studies.results import read_results
-    from jaxgan.studies.table import markdown
+    from jaxgan.tools.studies.ensemble_runs import train_lanes
+    from jaxgan.tools.studies.gallery import gallery
+    from jaxgan.tools.studies.grid import run_study
+    from jaxgan.tools.studies.plot import draw, require_plots
+    from jaxgan.tools.studies.results import read_results
+    from jaxgan.tools.studies.table import markdown
 
     if not parsed.no_plot:
         require_plots()
@@ -136,7 +137,7 @@ def _train(study: Any, parsed: Any) -> int:
             whole.replace(workdir / "results.md")
 
     def train(config: Any, folder: Any) -> Any:
-        return train_config(config, folder, progress=not parsed.no_progress)
+        return train_experiment(recipes.build(config), config, folder, progress=not parsed.no_progress)
 
     def together(lanes: Any, folder: Any) -> Any:
         return train_lanes(lanes, folder, progress=not parsed.no_progress)

@@ -19,7 +19,7 @@ def plan_study(study: Any, parsed: Any) -> int:
     A record is that of ``jaxgan plan`` with ``variant`` and ``label``; where a variant cannot be laid over the devices,
     ``error`` says why, and the exit code is 1 if there is no other.
     """
-    from jaxgan.planner import prepare_environment
+    from jaxgan.tools.planner import prepare_environment
 
     prepare_environment()
     # Plans need no accelerator, and must not take one from a run.
@@ -49,7 +49,7 @@ def plan_study(study: Any, parsed: Any) -> int:
 
 
 def _show(records: list[dict[str, Any]], planned: list[dict[str, Any]]) -> None:
-    from jaxgan.planner import report
+    from jaxgan.tools.planner import report
 
     if planned:
         names = ["variant", *(record["label"] for record in planned)]

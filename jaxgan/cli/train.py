@@ -36,17 +36,18 @@ def run(arguments: Sequence[str]) -> int:
     # Imported late: --help and mistyped flags answer at once.
     import jax
 
+    from jaxgan import recipes
     from jaxgan.cli.run import absolute
+    from jaxgan.experiment.config_file import load
+    from jaxgan.experiment.run import train_experiment
     from jaxgan.parallel import initialize, is_main
-    from jaxgan.recipes.config_file import load
-    from jaxgan.recipes.run import train_config
 
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     config = load(parsed.config, overrides)
     workdir = absolute(parsed.workdir)
     options = dict(progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
     try:
-        outcome = train_config(config, workdir, **options)
+        outcome = train_experiment(recipes.build(config), config, workdir, **options)
     except jax.errors.JaxRuntimeError as error:
         # Among several processes a lost peer may come as an error of an exchange; too little memory comes again.
         if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):

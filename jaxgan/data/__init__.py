@@ -3,7 +3,7 @@
 from jaxgan.data.digits import digits_source
 from jaxgan.data.folder import folder_source
 from jaxgan.data.loader import batches
-from jaxgan.data.open import open_source
+from jaxgan.data.open import open_dataset
 from jaxgan.data.prefetch import Prefetch, prefetch
 from jaxgan.data.source import Batch, Source, in_memory, load
 from jaxgan.data.stacked_mnist import stacked_mnist_source
@@ -23,7 +23,7 @@ __all__ = [
     "folder_source",
     "in_memory",
     "load",
-    "open_source",
+    "open_dataset",
     "prefetch",
     "stacked_mnist_source",
     "tfds_source",

@@ -14,7 +14,7 @@ from PIL import Image
 
 from jaxgan.data.folder import EXTENSIONS, FULL_SCAN_FILES, decode, visible_files
 from jaxgan.data.npz import npz_names, read_npz
-from jaxgan.data.open import open_source
+from jaxgan.data.open import open_dataset
 from jaxgan.data.source import LOAD_THREADS, Batch, Source, in_memory
 from jaxgan.data.tfds_source import describe_tfds
 from jaxgan.data.transforms import center_crop_resize, to_channels
@@ -87,13 +87,13 @@ def _dataset(name: str, image_size: tuple[int, int] | None, data_dir: str | os.P
         raise ValueError(f"{name!r} names no split: write {'tfds:NAME:SPLIT' if kind == 'tfds' else 'digits:SPLIT'}")
     if kind == "digits":
         size = image_size or DIGITS_SIZE
-        source = open_source("digits", split=split, image_size=size, channels=1)
+        source = open_dataset("digits", split=split, image_size=size, channels=1)
         version = hashlib.sha256(source.fetch(np.arange(source.length))["image"].tobytes()).hexdigest()[:16]
         return ImageSet("digits", version, split, _crop(size, DIGITS_SIZE), source, True)
     described = describe_tfds(base, data_dir)
     if image_size is None and described.image_size is None:
         raise ValueError(f"{name} holds images of mixed sizes; pass --image_size=H,W to crop and resize them all")
-    source = open_source(
+    source = open_dataset(
         f"tfds:{base}",
         split=split,
         data_dir=data_dir,
@@ -245,7 +245,7 @@ def describe_source(
     image_size: tuple[int, int] | None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> ImageSet:
-    """The same for a source that :func:`jaxgan.data.open.open_source` opened under ``name``: where that read the same
+    """The same for a source that :func:`jaxgan.data.open.open_dataset` opened under ``name``: where that read the same
     pixels as :func:`open_images` would, all but ``source`` and ``labeled`` is alike.
     """
     kind, _, rest = name.partition(":")

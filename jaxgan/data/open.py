@@ -12,7 +12,7 @@ from jaxgan.data.tfds_source import tfds_source
 AUTO_LOAD_BYTES = 4 * 2**30
 
 
-def open_source(
+def open_dataset(
     name: str,
     *,
     split: str = "train",

@@ -15,9 +15,9 @@ from jax.sharding import PartitionSpec as P
 
 from jaxgan.data import Source, prefetch
 from jaxgan.evaluation.sampling import SampleImages, Truncation, check_truncation, fold_networks
+from jaxgan.features.feature_network import FeatureNetwork
+from jaxgan.metrics.feature_moments import FeatureMoments, add_rows, zero_moments
 from jaxgan.metrics.inception_score import ScoreSums, add_logits, split_of, zero_score_sums
-from jaxgan.metrics.moments import Moments, add_rows, zero_moments
-from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.parallel import gather, host_to_global, shard_batch, to_host
 from jaxgan.training.method import Method
 from jaxgan.training.state import Variables
@@ -103,8 +103,8 @@ class Collected(NamedTuple):
     """
 
     count: int  # type: ignore[assignment]  # tuple has a method of that name
-    pool: Moments | None = None
-    spatial: Moments | None = None
+    pool: FeatureMoments | None = None
+    spatial: FeatureMoments | None = None
     scores: ScoreSums | None = None
     bank: np.ndarray | None = None
 

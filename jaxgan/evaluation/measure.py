@@ -14,7 +14,7 @@ from jaxgan.evaluation.image_scores import IMAGE_METRICS, PAIRED, image_scores
 from jaxgan.evaluation.protocol import code_version
 from jaxgan.evaluation.scores import METRICS, Settings, reference_wants, scores_of, wants_of
 from jaxgan.evaluation.statistics import Statistics, cached_statistics, content_key, statistics_key, statistics_of
-from jaxgan.networks.feature_network import FeatureNetwork
+from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Score
 

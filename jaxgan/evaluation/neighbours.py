@@ -7,8 +7,8 @@ from jaxgan.evaluation.collect import Wants, all_images
 from jaxgan.evaluation.grids import tile
 from jaxgan.evaluation.measure import Subject, statistics
 from jaxgan.evaluation.statistics import Statistics
+from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.nearest import nearest
-from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.training.errors import UserError
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from jaxgan.evaluation.collect import Wants
 from jaxgan.evaluation.statistics import Statistics, missing
+from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.density_coverage import density_coverage
 from jaxgan.metrics.frechet import frechet_distance, warn_if_few
 from jaxgan.metrics.inception_score import inception_score
 from jaxgan.metrics.intra_class import intra_class_distance
 from jaxgan.metrics.kernel import kernel_distance
 from jaxgan.metrics.precision_recall import precision_recall
-from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Score
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from jaxgan.data.npz import npz_names, read_npz
 from jaxgan.evaluation.collect import Collected, Wants
+from jaxgan.metrics.feature_moments import mean_covariance
 from jaxgan.metrics.inception_score import ScoreSums
-from jaxgan.metrics.moments import mean_covariance
 from jaxgan.training.errors import UserError
 
 KEY_FIELDS = ("data", "version", "split", "count", "resolution", "crop", "resizer", "network", "network_sha256")

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.interop.efficientnet_lite import efficientnet_lite0_variables, find_efficientnet_lite0
-from jaxgan.interop.lpips import find_lpips_heads, lpips_variables
+from jaxgan.features.efficientnet_lite_weights import efficientnet_lite0_variables, find_efficientnet_lite0
+from jaxgan.features.lpips import LPIPS, pd_efficientnet_lite0
+from jaxgan.features.lpips_weights import find_lpips_heads, lpips_variables
 from jaxgan.interop.weights import PublishedWeights, find_weights, read_weights, sha256_of
-from jaxgan.networks.lpips import LPIPS, pd_efficientnet_lite0
 from jaxgan.training.errors import UserError
 
 # torchvision's trunks trained on ImageNet, as the lpips package takes them. SqueezeNet's is not listed: no digest of it

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxgan.methods.adversarial import Adversarial
+from jaxgan.methods.gan import Adversarial
 from jaxgan.methods.inputs import input_of, output_of
 from jaxgan.nn.pyramid import laplacian_pyramid, upsample
 from jaxgan.parallel import shard_batch
@@ -141,7 +141,7 @@ class LaplacianPyramid:
         del nets, batch, rng
         return {}
 
-    def enter(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
+    def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
         """Nothing to prepare: one stage."""
         del batch, rng
         return state

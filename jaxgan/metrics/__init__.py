@@ -3,12 +3,12 @@
 from jaxgan.metrics.density_coverage import density_coverage
 from jaxgan.metrics.diversity import class_spread, classes_hit
 from jaxgan.metrics.earth_mover import earth_movers_distance
+from jaxgan.metrics.feature_moments import FeatureMoments, add_rows, mean_covariance, merge, zero_moments
 from jaxgan.metrics.frechet import FewSamplesWarning, frechet_distance, frechet_of_moments
 from jaxgan.metrics.inception_score import ScoreSums, add_logits, inception_score, split_of, zero_score_sums
 from jaxgan.metrics.intra_class import intra_class_distance
 from jaxgan.metrics.kernel import KernelDistance, kernel_distance
 from jaxgan.metrics.mode_coverage import mode_coverage
-from jaxgan.metrics.moments import Moments, add_rows, mean_covariance, merge, zero_moments
 from jaxgan.metrics.nearest import nearest
 from jaxgan.metrics.precision_recall import precision_recall
 from jaxgan.metrics.psnr import psnr
@@ -17,9 +17,9 @@ from jaxgan.metrics.ssim import class_ms_ssim, mean_pairwise_ms_ssim, ms_ssim, s
 from jaxgan.metrics.toy import js_divergence, mode_kl, mode_scores
 
 __all__ = [
+    "FeatureMoments",
     "FewSamplesWarning",
     "KernelDistance",
-    "Moments",
     "ScoreSums",
     "add_logits",
     "add_rows",

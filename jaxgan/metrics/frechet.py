@@ -13,7 +13,7 @@ import warnings
 import numpy as np
 import scipy.linalg
 
-from jaxgan.metrics.moments import Moments, mean_covariance
+from jaxgan.metrics.feature_moments import FeatureMoments, mean_covariance
 from jaxgan.metrics.pairwise import check_features
 
 
@@ -41,7 +41,7 @@ def frechet_distance(mu1: np.ndarray, sigma1: np.ndarray, mu2: np.ndarray, sigma
     return _distance(mu1, _factor("sigma1", mu1, sigma1), mu2, _factor("sigma2", mu2, sigma2))
 
 
-def frechet_of_moments(a: Moments, b: Moments) -> float:
+def frechet_of_moments(a: FeatureMoments, b: FeatureMoments) -> float:
     """:func:`frechet_distance` of the Gaussians fitted to two sets' moments.
 
     Warns (:class:`FewSamplesWarning`) where either set has too few rows for a covariance of full rank.

@@ -65,7 +65,7 @@ def pooled_logits(
     **head: Any,
 ) -> Array:
     """The end of a residual discriminator: ReLU, pooling over positions, and the logit of the pooled features, which
-    are shown to :func:`jaxgan.nn.tap`.
+    are shown to :func:`jaxgan.nn.sow_features`.
 
     Args:
       discriminator: the network, inside its call; the head joins it as ``head``.
@@ -81,7 +81,7 @@ def pooled_logits(
       [B] float32.
     """
     h = layers.pooled(features, pooling)
-    layers.tap(discriminator, h)
+    layers.sow_features(discriminator, h)
     if minibatch == "stddev":
         h = layers.pooled(layers.minibatch_stddev(nn.relu(features)), pooling)
         minibatch = "none"
@@ -94,7 +94,7 @@ class Generator(nn.Module):
     Attributes:
       num_classes: classes; with 0 the condition is the chunk of z alone, or without ``skip_z`` there is none and the
         norms are plain.
-      resolution: the row of the paper's tables: the image's side where ``bottom`` is (4, 4).
+      resolution: the row of the paper's tables: the image's side where ``base`` is (4, 4).
       ch: the channel multiplier.
       z_dim: latent size; with ``skip_z`` a multiple of blocks + 1 (the paper rounds: 120 at 128 pixels, 140 at 256; 160
         at 512 in the TF release, 128 in BigGAN-PyTorch).
@@ -102,7 +102,7 @@ class Generator(nn.Module):
         Neither is spectrally normalised (BigGAN-PyTorch).
       skip_z: cut z in blocks + 1 chunks; the first seeds the image, the others join the class at each block.
       attention: resolutions after whose block self-attention follows, in the table's terms.
-      bottom: height and width of the seed; images are bottom * 2 ** blocks, and need not be square.
+      base: height and width of the seed; images are base * 2 ** blocks, and need not be square.
       image_channels: of the output.
       widths: another row of multiples of ch, see ``GENERATOR_WIDTHS``.
       class_first: condition is [class, z] (BigGAN-PyTorch) or [z, class] (compare_gan); only a weight converter need
@@ -122,7 +122,7 @@ class Generator(nn.Module):
     shared_dim: int | None = 128
     skip_z: bool = True
     attention: tuple[int, ...] = (64,)
-    bottom: tuple[int, int] = (4, 4)
+    base: tuple[int, int] = (4, 4)
     image_channels: int = 3
     widths: tuple[int, ...] | None = None
     class_first: bool = True
@@ -164,7 +164,7 @@ class Generator(nn.Module):
 
         init = layers.initializer(self.weight_init)
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
+        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=init, **dtypes)
         conv = functools.partial(layers.Conv, **spectral)
         run = functools.partial(layers.rematerialized, remat=self.remat)
         statistics: dict[str, Any] = dict(eps=self.bn_eps, groups=self.bn_groups)
@@ -197,8 +197,8 @@ class Generator(nn.Module):
                 order = (lambda c: [shared, c]) if self.class_first else (lambda c: [c, shared])
                 conditions = [jnp.concatenate(order(chunk), axis=-1) for chunk in chunks[1:]]
 
-        height, width = self.bottom
-        h = layers.Dense(height * width * widths[0] * self.ch, name="seed", **spectral)(chunks[0])
+        height, width = self.base
+        h = layers.Dense(height * width * widths[0] * self.ch, name="project", **spectral)(chunks[0])
         h = h.reshape(-1, height, width, widths[0] * self.ch)
         for index, multiple in enumerate(widths[1:]):
             block = layers.UpBlock(multiple * self.ch, conv, norm, resample=self.resample, name=f"block_{index}")
@@ -246,13 +246,13 @@ class Discriminator(nn.Module):
 
         Returns:
           [B] float32 logits: linear(h) + <embed(label), h>, h the features summed (not averaged) over positions, which
-          are shown to :func:`jaxgan.nn.tap`.
+          are shown to :func:`jaxgan.nn.sow_features`.
         """
         del train
         widths = widths_for(self.resolution, DISCRIMINATOR_WIDTHS, self.widths)
         init = layers.initializer(self.weight_init)
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
+        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=init, **dtypes)
         conv = functools.partial(layers.Conv, **spectral)
         run = functools.partial(layers.rematerialized, remat=self.remat)
         halvings = 2 if self.resolution <= 32 else len(widths) - 1

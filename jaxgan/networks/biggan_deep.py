@@ -56,7 +56,7 @@ class Generator(nn.Module):
     z_dim: int = 128
     shared_dim: int = 128
     attention: tuple[int, ...] = (64,)
-    bottom: tuple[int, int] = (4, 4)
+    base: tuple[int, int] = (4, 4)
     image_channels: int = 3
     widths: tuple[int, ...] | None = None
     class_first: bool = True
@@ -79,7 +79,7 @@ class Generator(nn.Module):
             raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
         init = layers.initializer(self.weight_init)
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
+        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=init, **dtypes)
         conv = functools.partial(layers.Conv, **spectral)
         run = functools.partial(layers.rematerialized, remat=self.remat)
         norm = functools.partial(layers.ConditionalBatchNorm, eps=self.bn_eps, groups=self.bn_groups, **spectral)
@@ -91,8 +91,8 @@ class Generator(nn.Module):
             )(labels)
             condition = jnp.concatenate([shared, z] if self.class_first else [z, shared], axis=-1)
 
-        height, width = self.bottom
-        h = layers.Dense(height * width * widths[0] * self.ch, name="seed", **spectral)(condition)
+        height, width = self.base
+        h = layers.Dense(height * width * widths[0] * self.ch, name="project", **spectral)(condition)
         h = h.reshape(-1, height, width, widths[0] * self.ch)
         for stage, multiple in enumerate(widths[1:]):
             for index in range(self.depth):
@@ -140,7 +140,7 @@ class Discriminator(nn.Module):
         widths = widths_for(self.resolution, DISCRIMINATOR_WIDTHS, self.widths)
         init = layers.initializer(self.weight_init)
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, **dtypes)
+        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=init, **dtypes)
         conv = functools.partial(layers.Conv, **spectral)
         run = functools.partial(layers.rematerialized, remat=self.remat)
         halvings = 2 if self.resolution <= 32 else len(widths) - 1

@@ -2,11 +2,11 @@
 
 Two implementations made it known, and their words for it are fields here. The authors' (Newmu/dcgan_code,
 ``faces/train_uncond_dcgan.py``, 128 channels) has kernels of 5 and normalises each of the seed's units by itself:
-``kernel=5, seed_norm="unit"``. pytorch/examples' ``dcgan/main.py`` (64 channels), soumith's port of it, has kernels of
-4 and normalises the seed's channels over positions: the defaults. Neither has biases beside a batch norm, nor in the
+``kernel=5, project_norm="unit"``. pytorch/examples' ``dcgan/main.py`` (64 channels), soumith's port of it, has kernels
+of 4 and normalises the seed's channels over positions: the defaults. Neither has biases beside a batch norm, nor in the
 layers without one. Both draw a batch norm's gains from N(1, 0.02); here they start at 1.
 
-Images of 28 pixels have ``bottom=(7, 7), widths=(2, 1)`` and ``widths=(1, 2)``; 32 ``widths=(4, 2, 1)`` and
+Images of 28 pixels have ``base=(7, 7), widths=(2, 1)`` and ``widths=(1, 2)``; 32 ``widths=(4, 2, 1)`` and
 ``widths=(1, 2, 4)``; 64 the defaults.
 """
 
@@ -38,15 +38,15 @@ class Generator(nn.Module):
       z_dim: latent size.
       ch: the channel multiplier (ngf).
       widths: multiples of ch: the seed's channels, then those of each block but the last, which gives the image.
-      bottom: height and width of the seed; images are bottom * 2 ** len(widths).
+      base: height and width of the seed; images are base * 2 ** len(widths).
       image_channels: of the output.
       kernel: side of the kernels, 4 or 5.
       use_bias: biases in all layers that no batch norm follows.
       batch_norm: after all layers but the last.
-      seed_norm: 'channel' or 'unit': what the seed's norm takes statistics of.
+      project_norm: 'channel' or 'unit': what the seed's norm takes statistics of.
       spectral_norm, sn_eps: of all weights.
       conditioning: 'none'; 'concat', the one-hot joining z; or, with ``batch_norm``, 'cbn', which makes 'channel' of
-        ``seed_norm``. See :mod:`jaxgan.networks.conditioning`.
+        ``project_norm``. See :mod:`jaxgan.networks.conditioning`.
       weight_init: see :func:`jaxgan.nn.initializers.initializer`.
       bn_eps, bn_groups: of the norms; ``bn_groups`` as ``groups`` in :class:`jaxgan.nn.BatchNorm`.
       resample: how the convolutions are computed, see :func:`jaxgan.nn.fractional_conv.up_conv`.
@@ -57,12 +57,12 @@ class Generator(nn.Module):
     z_dim: int = 100
     ch: int = 64
     widths: tuple[int, ...] = (8, 4, 2, 1)
-    bottom: tuple[int, int] = (4, 4)
+    base: tuple[int, int] = (4, 4)
     image_channels: int = 3
     kernel: int = 4
     use_bias: bool = False
     batch_norm: bool = True
-    seed_norm: str = "channel"
+    project_norm: str = "channel"
     spectral_norm: bool = False
     sn_eps: float = 1e-6
     conditioning: str = "none"
@@ -93,12 +93,12 @@ class Generator(nn.Module):
             raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
         if self.conditioning == "cbn" and not self.batch_norm:
             raise ValueError("conditioning='cbn' conditions batch norms: set batch_norm=True")
-        if self.seed_norm not in ("channel", "unit"):
-            raise ValueError(f"seed_norm={self.seed_norm!r}; choose from channel, unit")
+        if self.project_norm not in ("channel", "unit"):
+            raise ValueError(f"project_norm={self.project_norm!r}; choose from channel, unit")
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         spectral: dict[str, Any] = dict(
             spectral_norm=self.spectral_norm,
-            spectral_eps=self.sn_eps,
+            sn_eps=self.sn_eps,
             kernel_init=layers.initializer(self.weight_init),
             **dtypes,
         )
@@ -117,13 +117,13 @@ class Generator(nn.Module):
         h = z.astype(self.dtype)
         if self.conditioning == "concat":
             h = join_classes(h, labels, self.num_classes)
-        height, width = self.bottom
+        height, width = self.base
         seed = height, width, self.widths[0] * self.ch
-        h = layers.Dense(height * width * seed[-1], use_bias=hidden_bias, name="seed", **spectral)(h)
-        if self.seed_norm == "unit" and self.conditioning != "cbn":
-            h = finish(h, "norm_seed").reshape(-1, *seed)
+        h = layers.Dense(height * width * seed[-1], use_bias=hidden_bias, name="project", **spectral)(h)
+        if self.project_norm == "unit" and self.conditioning != "cbn":
+            h = finish(h, "norm_project").reshape(-1, *seed)
         else:
-            h = finish(h.reshape(-1, *seed), "norm_seed")
+            h = finish(h.reshape(-1, *seed), "norm_project")
         for index, multiple in enumerate(self.widths[1:]):
             conv = up(multiple * self.ch, use_bias=hidden_bias, name=f"conv_{index}")
             h = finish(conv(h), f"norm_{index}")
@@ -182,7 +182,7 @@ class Discriminator(nn.Module):
           train: normalise with the batch's statistics; drop units, by the rng 'dropout'.
 
         Returns:
-          [B] float32 logits. The last map, flattened, is shown to :func:`jaxgan.nn.tap`.
+          [B] float32 logits. The last map, flattened, is shown to :func:`jaxgan.nn.sow_features`.
 
         Raises:
           ValueError: where a name is unknown, or both norms are asked for.
@@ -194,7 +194,7 @@ class Discriminator(nn.Module):
         spectral: dict[str, Any] = dict(
             spectral_norm=self.spectral_norm, kernel_init=layers.initializer(self.weight_init)
         )
-        conv = functools.partial(down_conv, kernel=self.kernel, spectral_eps=self.sn_eps, **spectral, **dtypes)
+        conv = functools.partial(down_conv, kernel=self.kernel, sn_eps=self.sn_eps, **spectral, **dtypes)
 
         h = shard_batch(images.astype(self.dtype))
         if self.conditioning == "concat":
@@ -212,7 +212,7 @@ class Discriminator(nn.Module):
             h = nn.Dropout(self.dropout, deterministic=not train)(nn.leaky_relu(h, self.leak))
             h = shard_batch(h)
         h = h.astype(jnp.float32)
-        layers.tap(self, h.reshape(h.shape[0], -1))
+        layers.sow_features(self, h.reshape(h.shape[0], -1))
         on_map = self.minibatch == "stddev"
         if on_map:
             h = layers.minibatch_stddev(h)

@@ -50,7 +50,7 @@ class LogitHead(nn.Module):
             raise ValueError(f"minibatch={self.minibatch!r}; choose from {', '.join(MINIBATCH)}")
         shared: dict[str, Any] = dict(
             spectral_norm=self.spectral_norm,
-            spectral_eps=self.sn_eps,
+            sn_eps=self.sn_eps,
             dtype=jnp.float32,
             param_dtype=self.param_dtype,
         )
@@ -94,7 +94,7 @@ class ClassifierHead(nn.Module):
         return layers.Dense(
             self.num_classes,
             spectral_norm=self.spectral_norm,
-            spectral_eps=self.sn_eps,
+            sn_eps=self.sn_eps,
             kernel_init=layers.initializer(self.weight_init),
             dtype=jnp.float32,
             param_dtype=self.param_dtype,
@@ -164,7 +164,7 @@ class CodeHead(nn.Module):
         dtypes: dict[str, Any] = dict(dtype=jnp.float32, param_dtype=self.param_dtype)
         dense: dict[str, Any] = dict(
             spectral_norm=self.spectral_norm,
-            spectral_eps=self.sn_eps,
+            sn_eps=self.sn_eps,
             kernel_init=layers.initializer(self.weight_init),
             **dtypes,
         )

@@ -5,7 +5,7 @@ continuous ones; Q is :class:`jaxgan.networks.heads.CodeHead` on D's representat
 slope 0.1, the code's has 0.01, which is the default. The code draws a batch norm's gains from N(1, 0.02), which here
 start at 1, D's convolutions from a truncated normal, and G's output is a sigmoid, for images in [0, 1]; here a tanh.
 
-Images of 32 pixels and three channels have ``bottom=(8, 8), image_channels=3``.
+Images of 32 pixels and three channels have ``base=(8, 8), image_channels=3``.
 """
 
 import functools
@@ -31,7 +31,7 @@ class Generator(nn.Module):
       z_dim: latent size, codes included.
       hidden: units of the first layer.
       widths: channels of the seed and of the map before the image.
-      bottom: height and width of the seed; images are four times as large.
+      base: height and width of the seed; images are four times as large.
       image_channels: of the output.
       conditioning: 'none', as in the paper, or 'concat', the one-hot joining z.
       spectral_norm, sn_eps: of all weights.
@@ -45,7 +45,7 @@ class Generator(nn.Module):
     z_dim: int = 74
     hidden: int = 1024
     widths: tuple[int, int] = (128, 64)
-    bottom: tuple[int, int] = (7, 7)
+    base: tuple[int, int] = (7, 7)
     image_channels: int = 1
     conditioning: str = "none"
     spectral_norm: bool = False
@@ -78,7 +78,7 @@ class Generator(nn.Module):
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         spectral: dict[str, Any] = dict(
             spectral_norm=self.spectral_norm,
-            spectral_eps=self.sn_eps,
+            sn_eps=self.sn_eps,
             kernel_init=layers.initializer(self.weight_init),
             **dtypes,
         )
@@ -90,11 +90,11 @@ class Generator(nn.Module):
         h = z.astype(self.dtype)
         if self.conditioning == "concat":
             h = join_classes(h, labels, self.num_classes)
-        height, width = self.bottom
+        height, width = self.base
         first, second = self.widths
         h = finish(layers.Dense(self.hidden, name="hidden", **spectral)(h), "norm_hidden")
         # Each unit of the seed is normalised by itself, as in the code.
-        h = finish(layers.Dense(height * width * first, name="seed", **spectral)(h), "norm_seed")
+        h = finish(layers.Dense(height * width * first, name="project", **spectral)(h), "norm_project")
         h = h.reshape(-1, height, width, first)
         up = functools.partial(up_conv, kernel=4, resample=self.resample, **spectral)
         h = finish(up(second, name="conv_0")(h), "norm_0")
@@ -143,7 +143,7 @@ class Discriminator(nn.Module):
           train: normalise with the batch's statistics; drop units, by the rng 'dropout'.
 
         Returns:
-          [B] float32 logits. The hidden layer [B, hidden] is shown to :func:`jaxgan.nn.tap`.
+          [B] float32 logits. The hidden layer [B, hidden] is shown to :func:`jaxgan.nn.sow_features`.
 
         Raises:
           ValueError: where the conditioning is unknown or lacks classes.
@@ -153,7 +153,7 @@ class Discriminator(nn.Module):
         normalized: dict[str, Any] = dict(
             spectral_norm=self.spectral_norm, kernel_init=layers.initializer(self.weight_init)
         )
-        spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, **normalized, **dtypes)
+        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, **normalized, **dtypes)
 
         def finish(h: Array, name: str) -> Array:
             if self.batch_norm and name != "0":
@@ -168,7 +168,7 @@ class Discriminator(nn.Module):
             h = finish(down_conv(features, 4, name=f"conv_{index}", **spectral)(h), str(index))
         h = finish(layers.Dense(self.hidden, name="hidden", **spectral)(h.reshape(h.shape[0], -1)), "hidden")
         h = h.astype(jnp.float32)
-        layers.tap(self, h)
+        layers.sow_features(self, h)
         return LogitHead(
             self.num_classes,
             conditioning="projection" if self.conditioning == "projection" else "none",

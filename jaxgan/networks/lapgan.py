@@ -133,9 +133,7 @@ class Generator(nn.Module):
             raise ValueError(f"kernels={self.kernels} has {len(self.kernels)} entries; set {len(self.hidden) + 1}")
         if self.output not in ("linear", "tanh"):
             raise ValueError(f"output={self.output!r}; choose from linear, tanh")
-        spectral: dict[str, Any] = dict(
-            spectral_eps=self.sn_eps, kernel_init=layers.initializer(self.weight_init), **shared
-        )
+        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=layers.initializer(self.weight_init), **shared)
         planes = [shard_batch(coarse.astype(self.dtype)), z.astype(self.dtype).reshape(-1, height, width, 1)]
         if self.conditioning == "concat":
             planes.append(_class_plane(labels, self.num_classes, planes[0], spectral))
@@ -185,7 +183,7 @@ class Discriminator(nn.Module):
           train: drop units, by the rng 'dropout'.
 
         Returns:
-          [B] float32 logits. What the logit is linear in is shown to :func:`jaxgan.nn.tap`.
+          [B] float32 logits. What the logit is linear in is shown to :func:`jaxgan.nn.sow_features`.
 
         Raises:
           ValueError: where sizes disagree, or 'coarse' is missing, or there at the coarsest level.
@@ -215,13 +213,13 @@ class Discriminator(nn.Module):
             )
             logits = dense(h, labels["class"], train=train)
             if self.is_mutable_collection(layers.FEATURES):
-                layers.tap(self, dense.get_variable(layers.FEATURES, "last"))
+                layers.sow_features(self, dense.get_variable(layers.FEATURES, "last"))
             return logits
 
         if len(self.kernels) != len(self.hidden):
             raise ValueError(f"kernels={self.kernels} has {len(self.kernels)} entries; set {len(self.hidden)}")
         init = layers.initializer(self.weight_init)
-        spectral: dict[str, Any] = dict(spectral_eps=self.sn_eps, kernel_init=init, dtype=self.dtype, **shared)
+        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=init, dtype=self.dtype, **shared)
         conv = functools.partial(layers.Conv, padding="VALID", **spectral)
         h = h.astype(self.dtype)
         if self.conditioning == "concat":
@@ -237,7 +235,7 @@ class Discriminator(nn.Module):
             h = shard_batch(nn.relu(h))
         h = h.reshape(h.shape[0], math.prod(h.shape[1:])).astype(jnp.float32)
         h = nn.Dropout(self.dropout, deterministic=not train)(h)
-        layers.tap(self, h)
+        layers.sow_features(self, h)
         return LogitHead(
             self.num_classes,
             conditioning="projection" if self.conditioning == "projection" else "none",

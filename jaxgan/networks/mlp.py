@@ -116,7 +116,7 @@ class Generator(nn.Module):
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         init = layers.initializer(self.weight_init)
         spectral: dict[str, Any] = dict(
-            spectral_norm=self.spectral_norm, spectral_eps=self.sn_eps, kernel_init=init, **dtypes
+            spectral_norm=self.spectral_norm, sn_eps=self.sn_eps, kernel_init=init, **dtypes
         )
         norms: dict[str, Any] = dict(eps=self.bn_eps, groups=self.bn_groups)
 
@@ -207,7 +207,7 @@ class Discriminator(nn.Module):
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         init = layers.initializer(self.weight_init)
         spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, kernel_init=init)
-        dense = functools.partial(layers.Dense, spectral_eps=self.sn_eps, **spectral, **dtypes)
+        dense = functools.partial(layers.Dense, sn_eps=self.sn_eps, **spectral, **dtypes)
 
         def layer(h: Array, units: int, pieces: int, name: str, *, norm: bool) -> Array:
             h = dense(units * pieces if is_maxout else units, name=name)(h)
@@ -231,7 +231,7 @@ class Discriminator(nn.Module):
                 h = jnp.concatenate([h, of_class], axis=-1)
             h = shard_batch(h)
         h = h.astype(jnp.float32)
-        layers.tap(self, h)
+        layers.sow_features(self, h)
         return LogitHead(
             self.num_classes,
             conditioning="projection" if self.conditioning == "projection" else "none",

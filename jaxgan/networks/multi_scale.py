@@ -25,7 +25,7 @@ class MultiScaleDiscriminator(nn.Module):
       pool: how the image is halved: 'box' averages 2x2 pixels; 'overlapping' 3x3 with stride two, the border's windows
         counting the image's pixels alone (NVIDIA/pix2pixHD, whose paper says no more than "by a factor of 2").
 
-    The representation it shows (:func:`jaxgan.nn.tap`) is that of all copies, side by side.
+    The representation it shows (:func:`jaxgan.nn.sow_features`) is that of all copies, side by side.
     """
 
     discriminator: Any
@@ -66,5 +66,5 @@ class MultiScaleDiscriminator(nn.Module):
             if scale + 1 < self.scales:
                 images = halve(images)
         if features:
-            layers.tap(self, jnp.concatenate(features, axis=-1))
+            layers.sow_features(self, jnp.concatenate(features, axis=-1))
         return jnp.concatenate(logits, axis=-1)

@@ -109,7 +109,7 @@ class Block(nn.Module):
         started = _started(math.sqrt(2 / (1 + _SLOPE**2)) * self.blocks**-0.25)
         shared: dict[str, Any] = dict(
             spectral_norm=self.spectral_norm,
-            spectral_eps=self.sn_eps,
+            sn_eps=self.sn_eps,
             dtype=self.dtype,
             param_dtype=self.param_dtype,
         )
@@ -149,7 +149,7 @@ class Generator(nn.Module):
       widths: channels of each stage, each of twice the resolution of the one before.
       blocks: residual blocks of each stage, or of all.
       expansion, group_size: see :class:`Block`.
-      bottom: height and width of the first stage; images are bottom * 2 ** (stages - 1).
+      base: height and width of the first stage; images are base * 2 ** (stages - 1).
       image_channels: of the output.
       output: 'linear', or 'tanh' to keep images within [-1, 1].
       remat: as in :class:`jaxgan.networks.biggan.Generator`.
@@ -164,7 +164,7 @@ class Generator(nn.Module):
     blocks: int | tuple[int, ...] = 2
     expansion: int = 2
     group_size: int | None = 16
-    bottom: tuple[int, int] = (4, 4)
+    base: tuple[int, int] = (4, 4)
     image_channels: int = 3
     output: str = "linear"
     remat: str = "none"
@@ -206,8 +206,8 @@ class Generator(nn.Module):
                 self.num_classes, self.embed_dim or self.z_dim, embedding_init=started, name="embed", **wide
             )
             z = jnp.concatenate([z, embed(labels)], axis=-1)
-        scale = layers.Dense(self.widths[0], use_bias=False, kernel_init=_started(), name="seed", **wide)(z)
-        basis = self.param("basis", nn.initializers.normal(1.0), (*self.bottom, self.widths[0]), self.param_dtype)
+        scale = layers.Dense(self.widths[0], use_bias=False, kernel_init=_started(), name="project", **wide)(z)
+        basis = self.param("basis", nn.initializers.normal(1.0), (*self.base, self.widths[0]), self.param_dtype)
         h = shard_batch(basis.astype(jnp.float32) * scale[:, None, None])
         for stage, width in enumerate(self.widths):
             dtype = self.dtype if stage else jnp.float32
@@ -240,7 +240,7 @@ class Discriminator(nn.Module):
       widths: channels of each stage, each of half the resolution of the one before.
       spectral_norm: normalise every weight but the basis, which R3GAN does not. A kernel of zeros has no direction to
         normalise: the blocks' last ones start like the others then.
-      sn_eps: as ``spectral_eps`` in :class:`jaxgan.nn.Conv`.
+      sn_eps: as ``sn_eps`` in :class:`jaxgan.nn.Conv`.
       minibatch: 'none'; 'discrimination' of the last representation; or 'stddev', a channel of the last map.
     """
 
@@ -268,7 +268,7 @@ class Discriminator(nn.Module):
           train: accepted so that all networks are called alike; nothing here depends on it.
 
         Returns:
-          [B] float32 logits; the channels' inner products [B, F] are shown to :func:`jaxgan.nn.tap`.
+          [B] float32 logits; the channels' inner products [B, F] are shown to :func:`jaxgan.nn.sow_features`.
 
         Raises:
           ValueError: as :class:`Generator`, and on an unknown ``minibatch``.
@@ -279,7 +279,7 @@ class Discriminator(nn.Module):
             raise ValueError(f"minibatch={self.minibatch!r}; choose from {', '.join(MINIBATCH)}")
         blocks = _blocks_of(self.blocks, len(self.widths))
         spectral: dict[str, Any] = dict(
-            spectral_norm=self.spectral_norm, spectral_eps=self.sn_eps, param_dtype=self.param_dtype
+            spectral_norm=self.spectral_norm, sn_eps=self.sn_eps, param_dtype=self.param_dtype
         )
         wide: dict[str, Any] = dict(dtype=jnp.float32, **spectral)
         plain = functools.partial(layers.Conv, use_bias=False, kernel_init=_started(), **spectral)
@@ -310,7 +310,7 @@ class Discriminator(nn.Module):
         positions = h.shape[1] * h.shape[2]
         basis = self.param("basis", nn.initializers.normal(positions**-0.5), h.shape[1:], self.param_dtype)
         h = (h * basis.astype(jnp.float32)).sum((1, 2))
-        layers.tap(self, h[:, : self.widths[-1]])
+        layers.sow_features(self, h[:, : self.widths[-1]])
         if self.minibatch == "discrimination":
             h = layers.MinibatchDiscrimination(name="minibatch")(h)
         linear = functools.partial(layers.Dense, use_bias=False, kernel_init=_started(), name="linear", **wide)

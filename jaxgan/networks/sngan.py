@@ -43,15 +43,15 @@ DISCRIMINATOR_WIDTHS: dict[int, tuple[int, ...]] = {
 }
 HALVINGS: dict[int, int] = {16: 2, 28: 2, 32: 2, 48: 4, 64: 5, 128: 5, 256: 6}
 # The seed's height and width, where it is not 4.
-_BOTTOM: dict[int, tuple[int, int]] = {28: (7, 7), 48: (6, 6)}
+_BASE: dict[int, tuple[int, int]] = {28: (7, 7), 48: (6, 6)}
 
 
-def block_conv(spectral_norm: bool, spectral_eps: float, kernel_init: Any, block_init: Any, **dtypes: Any) -> Any:
+def block_conv(spectral_norm: bool, sn_eps: float, kernel_init: Any, block_init: Any, **dtypes: Any) -> Any:
     """Makes convolutions, whose 3x3 kernels start from ``block_init`` and whose others from ``kernel_init``."""
 
     def make(features: int, kernel_size: tuple[int, int], **fields: Any) -> nn.Module:
         init = block_init if kernel_size == (3, 3) else kernel_init
-        shared: dict[str, Any] = dict(spectral_norm=spectral_norm, spectral_eps=spectral_eps, kernel_init=init)
+        shared: dict[str, Any] = dict(spectral_norm=spectral_norm, sn_eps=sn_eps, kernel_init=init)
         return layers.Conv(features, kernel_size, **shared, **dtypes, **fields)
 
     return make
@@ -75,21 +75,21 @@ class Generator(nn.Module):
 
     Attributes:
       num_classes: classes; labels are ignored where ``conditioning`` is 'none'.
-      resolution: the row of the tables: the image's side with the row's own ``bottom``.
+      resolution: the row of the tables: the image's side with the row's own ``base``.
       ch: the channel multiplier; None for the code's, ``default_ch``: 256 up to 32 pixels, 64 above.
       z_dim: latent size.
       conditioning: 'none', or 'cbn' for a gain and a bias of each class in every norm of the blocks (from 1 and 0).
       spectral_norm: normalise G's weights too, as SAGAN does; class tables are not.
       attention: heights of the maps after which self-attention follows; None for SAGAN's choice: 32, or half the image
         where that is smaller.
-      bottom: height and width of the seed; None for (4, 4), but (7, 7) at 28 and (6, 6) at 48. Images are
-        bottom * 2 ** blocks.
+      base: height and width of the seed; None for (4, 4), but (7, 7) at 28 and (6, 6) at 48. Images are
+        base * 2 ** blocks.
       image_channels: of the output.
       widths: another row of multiples of ch, see ``GENERATOR_WIDTHS``.
       weight_init: None for the code's uniform Glorot, or a name of :func:`jaxgan.nn.initializer`.
       block_gain: Glorot's gain in the blocks' 3x3 convolutions.
       bn_eps, bn_momentum, bn_groups: of the norms, as in :class:`jaxgan.nn.BatchNorm`; eps is Chainer's.
-      sn_eps: as ``spectral_eps`` in :class:`jaxgan.nn.Conv`.
+      sn_eps: as ``sn_eps`` in :class:`jaxgan.nn.Conv`.
       remat, resample, dtype, param_dtype: as in :class:`jaxgan.networks.biggan.Generator`.
     """
 
@@ -102,7 +102,7 @@ class Generator(nn.Module):
     conditioning: str = "none"
     spectral_norm: bool = False
     attention: tuple[int, ...] | None = ()
-    bottom: tuple[int, int] | None = None
+    base: tuple[int, int] | None = None
     image_channels: int = 3
     widths: tuple[int, ...] | None = None
     weight_init: str | None = None
@@ -138,7 +138,7 @@ class Generator(nn.Module):
         ch = self.ch or self.default_ch[self.resolution > 32]
         init, block_init = _initializers(self.weight_init, self.block_gain)
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, spectral_eps=self.sn_eps, **dtypes)
+        spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, sn_eps=self.sn_eps, **dtypes)
         conv = block_conv(kernel_init=init, block_init=block_init, **spectral)
         statistics: dict[str, Any] = dict(eps=self.bn_eps, momentum=self.bn_momentum, groups=self.bn_groups, **dtypes)
         run = functools.partial(layers.rematerialized, remat=self.remat)
@@ -151,8 +151,8 @@ class Generator(nn.Module):
         else:
             norm, condition = functools.partial(layers.BatchNorm, **statistics), None
 
-        height, width = self.bottom or _BOTTOM.get(self.resolution, (4, 4))
-        seed = layers.Dense(height * width * widths[0] * ch, kernel_init=init, name="seed", **spectral)
+        height, width = self.base or _BASE.get(self.resolution, (4, 4))
+        seed = layers.Dense(height * width * widths[0] * ch, kernel_init=init, name="project", **spectral)
         h = seed(z.astype(self.dtype)).reshape(-1, height, width, widths[0] * ch)
         for index, multiple in enumerate(widths[1:]):
             block = layers.UpBlock(multiple * ch, conv, norm, resample=self.resample, name=f"block_{index}")
@@ -214,7 +214,7 @@ class Discriminator(nn.Module):
           train: accepted so that all networks are called alike; nothing here depends on it.
 
         Returns:
-          [B] float32 logits; the pooled features [B, F] are shown to :func:`jaxgan.nn.tap`.
+          [B] float32 logits; the pooled features [B, F] are shown to :func:`jaxgan.nn.sow_features`.
         """
         del train
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "projection", "concat"))
@@ -222,7 +222,7 @@ class Discriminator(nn.Module):
         ch = self.ch or self.default_ch[self.resolution > 32]
         init, block_init = _initializers(self.weight_init, self.block_gain)
         dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, spectral_eps=self.sn_eps, **dtypes)
+        spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, sn_eps=self.sn_eps, **dtypes)
         conv = block_conv(kernel_init=init, block_init=block_init, **spectral)
         run = functools.partial(layers.rematerialized, remat=self.remat)
         heights = _attention_heights(self.attention, self.resolution)

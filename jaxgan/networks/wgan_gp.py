@@ -4,9 +4,9 @@ F).
 By igul222/improved_wgan_training's gan_cifar_resnet.py, which made the published numbers, they are SNGAN's at 32 pixels
 (:mod:`jaxgan.networks.sngan`, which came from them) with 128 channels in G too, a critic without normalisation of any
 kind whose features are averaged over positions, and a bias in its linear layer. Its labelled run has class-conditional
-norms in G and an auxiliary classifier on the critic's features, which :func:`jaxgan.nn.tap` shows; a critic told the
-class by projection or concatenation is this library's own, as are the rows for other resolutions, which are SNGAN's.
-The networks of gan_64x64.py, whose critic has layer normalisation and reads a flattened map, are not here.
+norms in G and an auxiliary classifier on the critic's features, which :func:`jaxgan.nn.sow_features` shows; a critic
+told the class by projection or concatenation is this library's own, as are the rows for other resolutions, which are
+SNGAN's. The networks of gan_64x64.py, whose critic has layer normalisation and reads a flattened map, are not here.
 """
 
 from typing import ClassVar

@@ -1,11 +1,8 @@
 """Linen layers and differentiable operations, each importable alone."""
 
-from jaxgan.nn.ada import ada_augment, ada_update
-from jaxgan.nn.apa import apa_mix
 from jaxgan.nn.attention import SelfAttention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.bottleneck import DownBottleneck, UpBottleneck
-from jaxgan.nn.diff_augment import diff_augment, parse_policy
 from jaxgan.nn.initializers import initializer
 from jaxgan.nn.minibatch import MinibatchDiscrimination, minibatch_stddev
 from jaxgan.nn.pixels import from_uint8, to_uint8
@@ -13,8 +10,8 @@ from jaxgan.nn.projection import ProjectionHead, pooled
 from jaxgan.nn.remat import REMAT, rematerialized
 from jaxgan.nn.resample import average_pool, max_pool, upsample_nearest
 from jaxgan.nn.residual import DownBlock, UpBlock
+from jaxgan.nn.sow_features import FEATURES, sow_features
 from jaxgan.nn.spectral_norm import Conv, Dense, Embed, fold_spectral_norms, power_iteration
-from jaxgan.nn.tap import FEATURES, tap
 
 __all__ = [
     "FEATURES",
@@ -31,21 +28,16 @@ __all__ = [
     "SelfAttention",
     "UpBlock",
     "UpBottleneck",
-    "ada_augment",
-    "ada_update",
-    "apa_mix",
     "average_pool",
-    "diff_augment",
     "fold_spectral_norms",
     "from_uint8",
     "initializer",
     "max_pool",
     "minibatch_stddev",
-    "parse_policy",
     "pooled",
     "power_iteration",
     "rematerialized",
-    "tap",
+    "sow_features",
     "to_uint8",
     "upsample_nearest",
 ]

@@ -33,7 +33,7 @@ def attend(theta: Array, phi: Array, g: Array) -> Array:
     return jnp.einsum("bqk,bkc->bqc", weights, g)
 
 
-def attend_in_slices(theta: Array, phi: Array, g: Array, slices: int) -> Array:
+def chunked_attention(theta: Array, phi: Array, g: Array, slices: int) -> Array:
     """:func:`attend` for a slice of the queries at a time, whose scores the backward pass computes again: no score ever
     need leave a TPU core's own memory.
 
@@ -73,14 +73,14 @@ class SelfAttention(nn.Module):
     identity.
 
     Attributes:
-      spectral_norm, spectral_eps: as in :class:`jaxgan.nn.spectral_norm.Conv`.
+      spectral_norm, sn_eps: as in :class:`jaxgan.nn.spectral_norm.Conv`.
       kernel_init: of the four convolutions.
-      slices: see :func:`attend_in_slices`; None chooses by :func:`attention_slices`.
+      slices: see :func:`chunked_attention`; None chooses by :func:`attention_slices`.
       dtype, param_dtype: of the computation and of the parameters; the softmax is float32.
     """
 
     spectral_norm: bool = True
-    spectral_eps: float = 1e-6
+    sn_eps: float = 1e-6
     kernel_init: Any = nn.initializers.orthogonal()
     slices: int | None = None
     dtype: Any = None
@@ -99,7 +99,7 @@ class SelfAttention(nn.Module):
                 (1, 1),
                 use_bias=False,
                 spectral_norm=self.spectral_norm,
-                spectral_eps=self.spectral_eps,
+                sn_eps=self.sn_eps,
                 kernel_init=self.kernel_init,
                 dtype=self.dtype,
                 param_dtype=self.param_dtype,
@@ -111,6 +111,6 @@ class SelfAttention(nn.Module):
         phi = pool(conv(c // 8, "phi")(x)).reshape(b, -1, c // 8)
         g = pool(conv(c // 2, "g")(x)).reshape(b, -1, c // 2)
         slices = self.slices or attention_slices(rows_per_device(b), h * w, phi.shape[1])
-        attended = attend_in_slices(theta, phi, g, slices).reshape(b, h, w, c // 2)
+        attended = chunked_attention(theta, phi, g, slices).reshape(b, h, w, c // 2)
         gamma = self.param("gamma", nn.initializers.zeros, (), self.param_dtype)
         return x + gamma.astype(x.dtype) * conv(c, "o")(attended)

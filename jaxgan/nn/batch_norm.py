@@ -101,14 +101,14 @@ class ConditionalBatchNorm(nn.Module):
     Attributes:
       num_classes: None for a vector condition [B, D]; or the number of classes, for labels looked up in a table of this
         layer's own (BigGAN without the shared embedding, SNGAN, SAGAN).
-      spectral_norm, spectral_eps: as in :class:`jaxgan.nn.spectral_norm.Dense`.
+      spectral_norm, sn_eps: as in :class:`jaxgan.nn.spectral_norm.Dense`.
       kernel_init: of W and V.
       eps, momentum, groups, dtype, param_dtype: as in :class:`BatchNorm`.
     """
 
     num_classes: int | None = None
     spectral_norm: bool = True
-    spectral_eps: float = 1e-6
+    sn_eps: float = 1e-6
     kernel_init: Any = nn.initializers.orthogonal()
     eps: float = 1e-5
     momentum: float = 0.9
@@ -121,7 +121,7 @@ class ConditionalBatchNorm(nn.Module):
         """Normalises ``x`` [B, H, W, C] under ``condition`` [B, D] float, or labels where ``num_classes`` is set."""
         shared: dict[str, Any] = dict(
             spectral_norm=self.spectral_norm,
-            spectral_eps=self.spectral_eps,
+            sn_eps=self.sn_eps,
             dtype=self.dtype,
             param_dtype=self.param_dtype,
         )

@@ -31,19 +31,19 @@ class ProjectionHead(nn.Module):
 
     Attributes:
       num_classes: rows of the class table, which is spectrally normalised as the linear layer is.
-      spectral_eps, kernel_init: of both.
+      sn_eps, kernel_init: of both.
       param_dtype: of the parameters. Sums over positions grow with the image, so the head computes in float32.
     """
 
     num_classes: int
-    spectral_eps: float = 1e-6
+    sn_eps: float = 1e-6
     kernel_init: Any = nn.initializers.orthogonal()
     param_dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, features: Array, labels: Array) -> Array:
         """Scores features [B, H, W, C] under labels ([B] int or [B, num_classes] weights) -> [B] float32 logits."""
-        shared: dict[str, Any] = dict(spectral_eps=self.spectral_eps, dtype=jnp.float32, param_dtype=self.param_dtype)
+        shared: dict[str, Any] = dict(sn_eps=self.sn_eps, dtype=jnp.float32, param_dtype=self.param_dtype)
         h = pooled(features)
         logits = Dense(1, kernel_init=self.kernel_init, name="linear", **shared)(h)[:, 0]
         embed = Embed(self.num_classes, h.shape[-1], embedding_init=self.kernel_init, name="embed", **shared)

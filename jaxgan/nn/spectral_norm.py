@@ -103,13 +103,13 @@ class Conv(nn.Conv):
     """``flax.linen.Conv`` on [B, H, W, C] whose kernel is spectrally normalised, unless ``spectral_norm=False``."""
 
     spectral_norm: bool = True
-    spectral_eps: float = 1e-6
+    sn_eps: float = 1e-6
 
     def param(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """The parameter as the layer uses it."""
         value = super().param(name, *args, **kwargs)
         if name == "kernel" and self.spectral_norm:
-            return _normalized(self, value, -1, self.spectral_eps, self.dtype)
+            return _normalized(self, value, -1, self.sn_eps, self.dtype)
         return value
 
 
@@ -117,13 +117,13 @@ class Dense(nn.Dense):
     """``flax.linen.Dense`` on [..., C] whose kernel is spectrally normalised, unless ``spectral_norm=False``."""
 
     spectral_norm: bool = True
-    spectral_eps: float = 1e-6
+    sn_eps: float = 1e-6
 
     def param(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """The parameter as the layer uses it."""
         value = super().param(name, *args, **kwargs)
         if name == "kernel" and self.spectral_norm:
-            return _normalized(self, value, -1, self.spectral_eps, self.dtype)
+            return _normalized(self, value, -1, self.sn_eps, self.dtype)
         return value
 
 
@@ -137,7 +137,7 @@ class Embed(nn.Module):
     num_embeddings: int
     features: int
     spectral_norm: bool = True
-    spectral_eps: float = 1e-6
+    sn_eps: float = 1e-6
     dtype: Any = None
     param_dtype: Any = jnp.float32
     embedding_init: Any = nn.initializers.normal(1.0)
@@ -147,7 +147,7 @@ class Embed(nn.Module):
         """Looks up int labels [B], or mixes rows by float weights [B, num_embeddings] -> [B, features]."""
         table = self.param("embedding", self.embedding_init, (self.num_embeddings, self.features), self.param_dtype)
         if self.spectral_norm:
-            table = _normalized(self, table, 0, self.spectral_eps, self.dtype)
+            table = _normalized(self, table, 0, self.sn_eps, self.dtype)
         table = table.astype(self.dtype or self.param_dtype)
         if jnp.issubdtype(labels.dtype, jnp.integer):
             return jnp.take(table, labels, axis=0)

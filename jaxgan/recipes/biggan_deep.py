@@ -14,8 +14,8 @@ Optimisers and D steps are StudioGAN's for this network at batch 2048: 5e-5 and 
 
 from ml_collections import ConfigDict
 
-from jaxgan.recipes.adversarial_game import build_experiment
-from jaxgan.recipes.adversarial_game import default_config as game_config
+from jaxgan.experiment.gan import build_experiment
+from jaxgan.experiment.gan import default_config as game_config
 from jaxgan.training.method import Experiment
 
 

@@ -7,7 +7,7 @@ The checklist:
     ``label_hidden``. No code was published.
  2. Other ways to say the class are values of the same keys: G takes 'cbn', conditional batch norm (de Vries et al.
     2017, arXiv:1707.00683; Dumoulin et al. 2016, arXiv:1610.07629), D 'projection' (Miyato & Koyama 2018,
-    arXiv:1802.05637); an auxiliary classifier is ``stabilisers.auxiliary``.
+    arXiv:1802.05637); an auxiliary classifier is ``regularizers.auxiliary``.
  3. Fakes' labels are uniform, or with ``method.labels_from='data'`` those of the real batch; the paper conditions fakes
     on the data's.
  4. Uniform noise of 100 numbers; SGD from 0.1 with momentum from 0.5, batches of 100, dropout in both networks
@@ -17,8 +17,8 @@ The checklist:
 
 from ml_collections import ConfigDict
 
-from jaxgan.recipes.adversarial_game import build_experiment
-from jaxgan.recipes.adversarial_game import default_config as game_config
+from jaxgan.experiment.gan import build_experiment
+from jaxgan.experiment.gan import default_config as game_config
 from jaxgan.training.method import Experiment
 
 

@@ -18,13 +18,13 @@ The checklist:
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.gan import bind, build_experiment
+from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.sections import construct, defaults
 from jaxgan.latent import Prior
-from jaxgan.methods.adversarial import Adversarial
+from jaxgan.methods.gan import Adversarial
 from jaxgan.methods.lapgan import LaplacianPyramid
 from jaxgan.networks import lapgan as networks
-from jaxgan.recipes.adversarial_game import bind, build_experiment
-from jaxgan.recipes.adversarial_game import default_config as game_config
-from jaxgan.recipes.sections import construct, defaults
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment
 
@@ -77,7 +77,7 @@ def build(config: ConfigDict) -> Experiment:
     """Binds a config.
 
     Raises:
-      UserError: on keys or values that do not fit, a pyramid that the image does not have, or stabilisers that move
+      UserError: on keys or values that do not fit, a pyramid that the image does not have, or regularizers that move
         images.
     """
     levels, toy = config.pyramid.levels, config.data.name.startswith("toy:")
@@ -87,7 +87,7 @@ def build(config: ConfigDict) -> Experiment:
             f"pyramid.levels={levels} does not fit {config.data.name} of size {tuple(config.data.image_size)}: "
             + ("points have 2 levels" if toy else "each level halves the image, and there are at least 2")
         )
-    moving, same = config.stabilisers, config.stabilisers.consistency
+    moving, same = config.regularizers, config.regularizers.consistency
     if moving.diffaugment.policy or moving.ada.pipeline or same.cr or same.bcr_real or same.bcr_fake:
         raise UserError("lapgan's D sees a residual apart from its image: diffaugment, ada, cr and bcr do not fit it")
     if config.multi_scale.scales > 1 or config.prior.categorical or config.prior.continuous:

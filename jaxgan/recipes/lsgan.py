@@ -12,8 +12,8 @@ The checklist:
 
 from ml_collections import ConfigDict
 
-from jaxgan.recipes.adversarial_game import build_experiment
-from jaxgan.recipes.adversarial_game import default_config as game_config
+from jaxgan.experiment.gan import build_experiment
+from jaxgan.experiment.gan import default_config as game_config
 from jaxgan.training.method import Experiment
 
 

@@ -4,7 +4,7 @@ code HelenMao/MSGAN.
 The checklist:
 
  1. Two latents under one label must give images as far apart as the latents are (eq. 3):
-    ``stabilisers.mode_seeking.weight``, 1, on any method. The code adds the inverse of the ratio, with 1e-5.
+    ``regularizers.mode_seeking.weight``, 1, on any method. The code adds the inverse of the ratio, with 1e-5.
  2. Distances are means of absolute differences (code).
  3. The base is the conditional DCGAN of the paper's CIFAR-10 experiment (section 4.1), classes joined in both networks.
  4. Adam 2e-4, beta1 0.5.
@@ -13,8 +13,8 @@ The checklist:
 
 from ml_collections import ConfigDict
 
-from jaxgan.recipes.adversarial_game import build_experiment
-from jaxgan.recipes.adversarial_game import default_config as game_config
+from jaxgan.experiment.gan import build_experiment
+from jaxgan.experiment.gan import default_config as game_config
 from jaxgan.training.method import Experiment
 
 
@@ -22,7 +22,7 @@ def default_config(networks: str = "dcgan") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("msgan", networks)
     config.method.update(dict(loss="non_saturating", split_d=True))
-    config.stabilisers.mode_seeking.weight = 1.0
+    config.regularizers.mode_seeking.weight = 1.0
     for player in ("g", "d"):
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.5))
     config.data.batch_size = 64

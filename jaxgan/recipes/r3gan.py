@@ -4,7 +4,7 @@ brownvc/R3GAN.
 The checklist:
 
  1. The relativistic pairing loss: ``method.loss='relativistic'``; G sees real images too.
- 2. R1 and R2 at every step, gamma / 2 each (``stabilisers.penalties``), of D in the images before augmentation.
+ 2. R1 and R2 at every step, gamma / 2 each (``regularizers.penalties``), of D in the images before augmentation.
  3. Networks without normalisation, whose residual branches start at 0; see :mod:`jaxgan.networks.r3gan`.
  4. Adam with beta1 0. The code anneals gamma, the learning rate, beta2 and the average's half-life over a burn-in; here
     they stay at what they are given.
@@ -13,8 +13,8 @@ The checklist:
 
 from ml_collections import ConfigDict
 
-from jaxgan.recipes.adversarial_game import build_experiment
-from jaxgan.recipes.adversarial_game import default_config as game_config
+from jaxgan.experiment.gan import build_experiment
+from jaxgan.experiment.gan import default_config as game_config
 from jaxgan.training.method import Experiment
 
 
@@ -22,7 +22,7 @@ def default_config(networks: str = "r3gan") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("r3gan", networks)
     config.method.update(dict(loss="relativistic"))
-    config.stabilisers.penalties.update(dict(r1=0.1, r2=0.1))
+    config.regularizers.penalties.update(dict(r1=0.1, r2=0.1))
     for player in ("g", "d"):
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.0, b2=0.99))
     config.data.batch_size = 128

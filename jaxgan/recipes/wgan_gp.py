@@ -3,7 +3,7 @@ igul222/improved_wgan_training.
 
 The checklist:
 
- 1. Penalty 10 (|grad D| - 1)^2 on lines between real and fake (eq. 3): ``stabilisers.penalties.gp``; one number a
+ 1. Penalty 10 (|grad D| - 1)^2 on lines between real and fake (eq. 3): ``regularizers.penalties.gp``; one number a
     pair.
  2. No batch norm in the critic, for it ties examples together (section 4); layer norm is the paper's recommendation
     where one is wanted: ``discriminator.layer_norm`` of the dcgan networks.
@@ -12,13 +12,13 @@ The checklist:
     updates.
  4. Batches of 64; the code draws 128 fakes in a G play, here 64.
  5. ``d/wasserstein`` estimates the distance, the gradient's norm being held near 1.
- 6. Class conditioning in the paper's table 3 is ACGAN's: ``stabilisers.auxiliary``.
+ 6. Class conditioning in the paper's table 3 is ACGAN's: ``regularizers.auxiliary``.
 """
 
 from ml_collections import ConfigDict
 
-from jaxgan.recipes.adversarial_game import build_experiment
-from jaxgan.recipes.adversarial_game import default_config as game_config
+from jaxgan.experiment.gan import build_experiment
+from jaxgan.experiment.gan import default_config as game_config
 from jaxgan.training.method import Experiment
 
 
@@ -26,7 +26,7 @@ def default_config(networks: str = "wgan_gp") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("wgan_gp", networks)
     config.method.update(dict(loss="wasserstein", d_steps=5))
-    config.stabilisers.penalties.gp = 10.0
+    config.regularizers.penalties.gp = 10.0
     for player in ("g", "d"):
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.0, b2=0.9))
     config.data.batch_size = 64

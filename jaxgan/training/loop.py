@@ -211,17 +211,17 @@ class _Run:
                 results |= evaluator.run(averaged(state.nets, state.ema), step)
         return results
 
-    def enter(self, stage: Stage, state: TrainState) -> TrainState:
+    def begin_stage(self, stage: Stage, state: TrainState) -> TrainState:
         with prefetch(stage.data(0), lambda b: host_to_global(b, self.mesh), depth=1) as batches:
             batch = next(batches)
-        enter = jax.jit(stage.method.enter, out_shardings=self.shardings, donate_argnums=(0,))
-        return enter(state, batch, jax.random.fold_in(self.rng, state.step))
+        begin = jax.jit(stage.method.begin_stage, out_shardings=self.shardings, donate_argnums=(0,))
+        return begin(state, batch, jax.random.fold_in(self.rng, state.step))
 
     def stage(self, stage: Stage, first: int, state: TrainState) -> TrainState:
         """Runs ``stage``, which begins at step ``first``, to its end or to a request to stop."""
         k, step, end = self.options.steps_per_dispatch, int(state.step), first + stage.steps
         if step == first:
-            state = self.enter(stage, state)
+            state = self.begin_stage(stage, state)
         pure = make_step(stage.method, ema=self.experiment.ema, steps_per_dispatch=k)
         run = compile_step(pure, self.mesh, self.shardings, steps_per_dispatch=k)
         progress = Progress(

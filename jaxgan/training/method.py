@@ -59,7 +59,7 @@ class Method(Protocol):
         none.
         """
 
-    def enter(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
+    def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
         """Prepares the state on a stage's first step; most methods return it as it is."""
 
 

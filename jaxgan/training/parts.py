@@ -7,7 +7,7 @@ import jax
 from jax import Array
 
 from jaxgan.parallel import join_interleaved, split_interleaved
-from jaxgan.training.unroll import repeat
+from jaxgan.training.scan_or_unroll import scan_or_unroll
 
 
 def mean_over_parts(
@@ -23,7 +23,7 @@ def mean_over_parts(
       x: [B, ...].
       rest: a tree of arrays [B, ...].
       parts: 1 is ``fn(x, rest)``.
-      unroll: see :func:`jaxgan.training.unroll.repeat`.
+      unroll: see :func:`jaxgan.training.scan_or_unroll.scan_or_unroll`.
 
     Raises:
       ValueError: where ``parts`` does not divide B.
@@ -35,7 +35,7 @@ def mean_over_parts(
     def body(carry: None, part: tuple[Array, Any]) -> tuple[None, tuple[Array, Array]]:
         return carry, jax.value_and_grad(fn)(*part)
 
-    _, (values, grads) = repeat(body, None, split, unroll=unroll)
+    _, (values, grads) = scan_or_unroll(body, None, split, unroll=unroll)
     # A function linear in x that has this gradient, and adds nothing to the value.
     along = (join_interleaved(*grads) * x).sum() / parts
     return values.mean() + (along - jax.lax.stop_gradient(along))

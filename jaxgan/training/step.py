@@ -11,8 +11,8 @@ from jax.sharding import PartitionSpec as P
 from jaxgan.parallel import BATCH, shardings
 from jaxgan.training.ema import Ema
 from jaxgan.training.method import Batch, Experiment, Method
+from jaxgan.training.scan_or_unroll import scan_or_unroll
 from jaxgan.training.state import Metrics, TrainState
-from jaxgan.training.unroll import repeat
 
 StepFn = Callable[[TrainState, Batch, Array], tuple[TrainState, Metrics]]
 
@@ -30,7 +30,7 @@ def make_step(
       ema: which nets are averaged.
       steps_per_dispatch: K > 1 runs K steps in a call; every array of the batch then has a leading axis of K, and
         metrics are those of each step, [K].
-      unroll: of the K steps, see :func:`jaxgan.training.unroll.repeat`.
+      unroll: of the K steps, see :func:`jaxgan.training.scan_or_unroll.scan_or_unroll`.
     """
 
     def one(state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
@@ -45,7 +45,7 @@ def make_step(
         return one
 
     def several(state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
-        return repeat(lambda s, b: one(s, b, rng), state, batch, unroll=unroll)
+        return scan_or_unroll(lambda s, b: one(s, b, rng), state, batch, unroll=unroll)
 
     return several
 

@@ -11,8 +11,8 @@ from jax import Array
 
 from jaxgan.parallel import gather, path_name
 from jaxgan.training.noise_scale import noise_scale, squared_norm
+from jaxgan.training.scan_or_unroll import scan_or_unroll
 from jaxgan.training.state import Metrics, TrainState, Variables
-from jaxgan.training.unroll import repeat
 
 if TYPE_CHECKING:
     from jaxgan.training.method import Method
@@ -85,7 +85,7 @@ def _in_parts(
         return jax.tree.map(jnp.add, total, grads), (loss, mutated, metrics, squared_norm(grads))
 
     zeros = jax.tree.map(jnp.zeros_like, params)
-    total, (losses, mutated, metrics, squares) = repeat(body, zeros, parts, unroll=unroll)
+    total, (losses, mutated, metrics, squares) = scan_or_unroll(body, zeros, parts, unroll=unroll)
     # Power iteration starts every part from the same vector, so that all of them move it alike: once.
     last = jax.tree.map(lambda x: x[-1], mutated)
     means = jax.tree.map(lambda x: x.mean(0), (losses, metrics))
@@ -115,7 +115,7 @@ def play(
         part.
       noise_of: examples that the parts make up together: log the gradient noise scale, see
         :func:`jaxgan.training.noise_scale.noise_scale`. Needs two parts or more.
-      unroll: of the parts, see :func:`jaxgan.training.unroll.repeat`.
+      unroll: of the parts, see :func:`jaxgan.training.scan_or_unroll.scan_or_unroll`.
 
     Returns:
       The state after (``step`` as before), and ``player/loss``, ``player/grad_norm`` and ``player/<metric>`` for each

@@ -8,8 +8,8 @@ import os
 import jax
 import pytest
 
-from jaxgan.benchmarks import ceilings
 from jaxgan.cli.main import main
+from jaxgan.tools.bench import ceilings
 
 TINY = [
     "--config=biggan_digits16:smoke",
@@ -69,7 +69,7 @@ def test_data_sets_the_loader_beside_the_step(capsys):
 
 
 def test_scaling_fails_where_work_is_not_shared(capsys, monkeypatch):
-    from jaxgan.benchmarks import scaling
+    from jaxgan.tools.bench import scaling
 
     def row(devices, batch, flops):
         return {

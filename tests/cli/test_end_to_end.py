@@ -11,8 +11,8 @@ from PIL import Image
 
 from jaxgan.cli import scoring
 from jaxgan.cli.main import main
-from jaxgan.interop import feature_networks
-from jaxgan.networks.feature_network import FeatureNetwork
+from jaxgan.features.feature_network import FeatureNetwork
+from jaxgan.interop import open_features as feature_networks
 from jaxgan.training.logging import read_metrics
 
 

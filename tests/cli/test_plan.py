@@ -11,7 +11,7 @@ import pytest
 
 from jaxgan.cli import planned_step
 from jaxgan.cli.main import main
-from jaxgan.planner import KEYS
+from jaxgan.tools.planner import KEYS
 
 CONFIG = "--config=biggan_digits16:smoke"
 LIBTPU = importlib.util.find_spec("libtpu") is not None

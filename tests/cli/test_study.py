@@ -11,9 +11,9 @@ import pytest
 
 from jaxgan.cli import plan, study_plan
 from jaxgan.cli.main import main
-from jaxgan.recipes import run as recipe_run
-from jaxgan.studies import lane_runs
-from jaxgan.studies.results import read_results
+from jaxgan.experiment import run as recipe_run
+from jaxgan.tools.studies import ensemble_runs as lane_runs
+from jaxgan.tools.studies.results import read_results
 from jaxgan.training.errors import UserError
 from jaxgan.training.loop import Outcome
 
@@ -55,7 +55,7 @@ def test_mistakes_are_one_line_and_exit_1(capsys, argv, message):
 
 def test_sigterm_is_42_whether_or_not_a_training_is_under_way(monkeypatch, tmp_path, caplog):
     argv = [*SMOKE, f"--workdir={tmp_path}", "--seeds=0", "--variants=row4,row5", "--no_plot", "--cache_dir=none"]
-    monkeypatch.setattr(recipe_run, "train_config", lambda *a, **k: Outcome(None, signal.SIGTERM, 1.0))
+    monkeypatch.setattr(recipe_run, "train_experiment", lambda *a, **k: Outcome(None, signal.SIGTERM, 1.0))
     caplog.set_level(logging.INFO, "jaxgan")
     assert main(argv) == 42
     before = signal.getsignal(signal.SIGTERM)
@@ -64,7 +64,7 @@ def test_sigterm_is_42_whether_or_not_a_training_is_under_way(monkeypatch, tmp_p
         os.kill(os.getpid(), signal.SIGTERM)
         pytest.fail("SIGTERM did not end the run")
 
-    monkeypatch.setattr(recipe_run, "train_config", terminated)
+    monkeypatch.setattr(recipe_run, "train_experiment", terminated)
     assert main(argv) == 42
     assert signal.getsignal(signal.SIGTERM) is before
     assert "stopped by SIGTERM; the same command goes on" in caplog.text

@@ -2,16 +2,16 @@ import jax
 import pytest
 
 from jaxgan.cli import train
-from jaxgan.recipes import run
+from jaxgan.experiment import run
 
 COMMAND = ["--config=biggan_digits16:smoke", "--workdir=unused"]
 
 
 def fails_with(monkeypatch, message, *, processes):
-    def train_config(*_, **__):
+    def train_experiment(*_, **__):
         raise jax.errors.JaxRuntimeError(message)
 
-    monkeypatch.setattr(run, "train_config", train_config)
+    monkeypatch.setattr(run, "train_experiment", train_experiment)
     monkeypatch.setattr(jax, "process_count", lambda: processes)
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import optax
 
 from jaxgan import recipes
+from jaxgan.experiment.config_file import load
+from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.parallel import ROWS, host_to_global, shardings, to_host
-from jaxgan.recipes.config_file import load
-from jaxgan.recipes.mesh import experiment_mesh
 from jaxgan.training.optim import split_update
 from jaxgan.training.step import compile_step, make_step
 

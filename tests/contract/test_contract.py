@@ -18,8 +18,8 @@ import pytest
 from jaxgan import recipes
 from jaxgan.evaluation import balanced_labels, sample_images
 from jaxgan.evaluation.points import sample_points
+from jaxgan.experiment.config_file import load
 from jaxgan.parallel import FSDP, host_to_global, make_mesh, shardings
-from jaxgan.recipes.config_file import load
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.step import compile_step, make_step
 from jaxgan.training.update import play

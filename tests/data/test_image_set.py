@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data import image_set, open_source
+from jaxgan.data import image_set, open_dataset
 from jaxgan.data.image_set import describe_source, open_images
 
 
@@ -121,7 +121,7 @@ def test_a_folder_as_training_reads_it_is_the_same_set(tmp_path, monkeypatch):
         save(tmp_path / name, noise(8, 8, 3))
     (tmp_path / "cat" / "notes.txt").write_text("left out")
     for size in ((8, 8), (4, 4)):
-        source = open_source(f"folder:{tmp_path}", image_size=size, channels=3)
+        source = open_dataset(f"folder:{tmp_path}", image_size=size, channels=3)
         trained = describe_source(f"folder:{tmp_path}", source, "train", image_size=size)
         opened = open_images(str(tmp_path), image_size=size)
         assert identity(trained) == identity(opened)
@@ -211,7 +211,7 @@ def test_digits():
     assert found.labeled and (found.source.length, found.source.image_shape) == (359, (8, 8, 1))
     assert open_images("digits:train").version != found.version
     for size in ((8, 8), (16, 16)):
-        source = open_source("digits", split="test", image_size=size, channels=1)
+        source = open_dataset("digits", split="test", image_size=size, channels=1)
         described = describe_source("digits", source, "test", image_size=size)
         assert identity(described) == identity(open_images("digits:test", image_size=size))
     with pytest.raises(ValueError, match="'digits' names no split: write digits:SPLIT"):
@@ -238,7 +238,7 @@ def test_tfds(tfds_dir):
 def test_a_tfds_set_as_training_reads_it_is_the_same_set(tfds_dir):
     for size in ((32, 32), (16, 16)):
         options = dict(image_size=size, data_dir=tfds_dir)
-        source = open_source("tfds:cifar10", split="test", channels=3, in_memory=False, **options)
+        source = open_dataset("tfds:cifar10", split="test", channels=3, in_memory=False, **options)
         trained = describe_source("tfds:cifar10", source, "test", **options)
         opened = open_images("tfds:cifar10:test", **options)
         assert identity(trained) == identity(opened)

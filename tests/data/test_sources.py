@@ -37,7 +37,7 @@ def test_digits_splits_are_the_set_cut_in_two():
 
 
 def test_digits_sizes_and_channels():
-    source = data.open_source("digits", image_size=(16, 16), channels=3)
+    source = data.open_dataset("digits", image_size=(16, 16), channels=3)
     assert source.image_shape == (16, 16, 3)
     assert source.class_names == tuple("0123456789")
     image = source.fetch(np.array([5]))["image"]
@@ -96,8 +96,8 @@ def test_folder_loads_into_memory_unchanged(tmp_path):
     for index in range(70):
         save(tmp_path / f"{index % 3}" / f"{index:02}.png", np.full((4, 6, 3), index, np.uint8))
     where = f"folder:{tmp_path}"
-    lazy = data.open_source(where, image_size=(4, 4), channels=1, in_memory=False)
-    loaded = data.open_source(where, image_size=(4, 4), channels=1)
+    lazy = data.open_dataset(where, image_size=(4, 4), channels=1, in_memory=False)
+    loaded = data.open_dataset(where, image_size=(4, 4), channels=1)
     assert (lazy.in_memory, loaded.in_memory) == (False, True)
     everything = np.arange(70)
     for key in ("image", "label"):
@@ -127,7 +127,7 @@ def test_folder_errors(tmp_path):
 
 @needs_tfds
 def test_tfds_cifar10():
-    source = data.open_source("tfds:cifar10", split="test", data_dir=TFDS, image_size=None, channels=3)
+    source = data.open_dataset("tfds:cifar10", split="test", data_dir=TFDS, image_size=None, channels=3)
     assert (source.length, source.image_shape, source.in_memory) == (10_000, (32, 32, 3), True)
     assert source.class_names[:3] == ("airplane", "automobile", "bird")
     total, labels = np.zeros(3), []
@@ -235,7 +235,7 @@ def test_tfds_sets_that_need_more(tmp_path, file, old, new, message):
 )
 def test_open_source_errors(kwargs, message):
     with pytest.raises(ValueError, match=message):
-        data.open_source(**{"image_size": (4, 4), "channels": 1, **kwargs})
+        data.open_dataset(**{"image_size": (4, 4), "channels": 1, **kwargs})
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_errors():
 
 @pytest.mark.skipif(not TFDS.is_dir(), reason=f"no prepared TFDS sets at {TFDS}")
 def test_mnist():
-    source = data.open_source(
+    source = data.open_dataset(
         "stacked_mnist", split="test", data_dir=TFDS, image_size=None, channels=3, in_memory=False
     )
     assert (source.length, source.image_shape, source.num_classes) == (26_000, (28, 28, 3), 1000)

@@ -10,10 +10,10 @@ import pytest
 from jaxgan.data import in_memory
 from jaxgan.evaluation.collect import Wants, _pass, collect, images_of_samples, images_of_source
 from jaxgan.evaluation.sampling import Truncation, sample_images
+from jaxgan.features.feature_network import FeatureNetwork
+from jaxgan.metrics.feature_moments import mean_covariance
 from jaxgan.metrics.frechet import frechet_of_moments
 from jaxgan.metrics.inception_score import inception_score
-from jaxgan.metrics.moments import mean_covariance
-from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.parallel import make_mesh
 
 EVERYTHING = Wants(pool=True, spatial=True, scores=True, bank=True, splits=3)

@@ -23,7 +23,7 @@ from jaxgan.data.image_set import ImageSet
 from jaxgan.evaluation.collect import Wants, all_images, collect, images_of_samples
 from jaxgan.evaluation.measure import measure, reference_statistics, subject_of_set
 from jaxgan.evaluation.scores import Settings
-from jaxgan.networks.feature_network import FeatureNetwork
+from jaxgan.features.feature_network import FeatureNetwork
 
 
 @dataclasses.dataclass(frozen=True)

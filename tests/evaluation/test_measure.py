@@ -14,10 +14,10 @@ from jaxgan.evaluation.measure import Subject, measure, statistics, subject_of_s
 from jaxgan.evaluation.protocol import code_version, differences
 from jaxgan.evaluation.scores import METRICS, Settings
 from jaxgan.evaluation.statistics import Statistics, load_statistics, save_statistics, statistics_key
+from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.frechet import frechet_of_rows
 from jaxgan.metrics.inception_score import add_logits, inception_score, split_of, zero_score_sums
 from jaxgan.metrics.kernel import kernel_distance
-from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.parallel import make_mesh
 from jaxgan.training.errors import UserError
 

@@ -11,7 +11,7 @@ from jaxgan.data.image_set import ImageSet
 from jaxgan.evaluation.collect import Wants
 from jaxgan.evaluation.measure import statistics, subject_of_set
 from jaxgan.evaluation.neighbours import neighbour_grid
-from jaxgan.networks.feature_network import FeatureNetwork
+from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.parallel import make_mesh
 from jaxgan.training.errors import UserError
 

@@ -6,18 +6,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from corruptions import METRICS, SWEEPS, Scorer, of_classes
 
-from jaxgan.benchmarks.corruptions import METRICS, SWEEPS, Scorer, of_classes
 from jaxgan.data import in_memory
 from jaxgan.data.image_set import open_images
 from jaxgan.evaluation.collect import images_of_source
 from jaxgan.evaluation.measure import Subject, measure, statistics
 from jaxgan.evaluation.scores import Settings, reference_wants
-from jaxgan.interop.efficientnet_lite import find_efficientnet_lite0
-from jaxgan.interop.feature_networks import open_features
+from jaxgan.features.efficientnet_lite_weights import find_efficientnet_lite0
+from jaxgan.features.feature_network import FeatureNetwork
+from jaxgan.interop.open_features import open_features
 from jaxgan.metrics.frechet import frechet_of_rows
 from jaxgan.metrics.kernel import kernel_distance
-from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.parallel import make_mesh
 
 COUNT, BATCH = 100, 20

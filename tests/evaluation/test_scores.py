@@ -17,13 +17,13 @@ from jaxgan.evaluation.scores import (
     wants_of,
 )
 from jaxgan.evaluation.statistics import Statistics
+from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.density_coverage import density_coverage
 from jaxgan.metrics.frechet import FewSamplesWarning, frechet_distance, frechet_of_rows
 from jaxgan.metrics.inception_score import add_logits, inception_score, split_of, zero_score_sums
 from jaxgan.metrics.intra_class import intra_class_distance
 from jaxgan.metrics.kernel import kernel_distance
 from jaxgan.metrics.precision_recall import precision_recall
-from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.parallel import to_host
 from jaxgan.training.errors import UserError
 

@@ -22,8 +22,8 @@ from jaxgan.evaluation.statistics import (
     statistics_key,
     statistics_of,
 )
+from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.frechet import frechet_distance
-from jaxgan.networks.feature_network import FeatureNetwork
 from jaxgan.parallel import make_mesh
 from jaxgan.training.errors import UserError
 

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan.features.lpips import LPIPS
 from jaxgan.interop.perceptual import open_perceptual
 from jaxgan.interop.safetensors import write_safetensors
-from jaxgan.networks.lpips import LPIPS
 from jaxgan.training.errors import UserError
 
 ALEX = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}

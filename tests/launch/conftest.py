@@ -11,7 +11,7 @@ import pytest
 
 from jaxgan.cli import arguments
 from jaxgan.cli.main import VERBS
-from jaxgan.recipes.config_file import load
+from jaxgan.experiment.config_file import load
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+from jaxgan.metrics.feature_moments import FeatureMoments
 from jaxgan.metrics.frechet import FewSamplesWarning, frechet_distance, frechet_of_moments, frechet_of_rows
-from jaxgan.metrics.moments import Moments
 
 
 def gaussian(n, d, seed, scale=1.0):
@@ -15,7 +15,7 @@ def statistics(x):
 
 
 def moments_of(x):
-    return Moments(np.float64(len(x)), x.sum(0), x.T @ x)
+    return FeatureMoments(np.float64(len(x)), x.sum(0), x.T @ x)
 
 
 def test_closed_forms():

@@ -91,14 +91,14 @@ def test_parameters_on_cifar_are_studiogans():
 
 
 @pytest.mark.parametrize(
-    ("resolution", "bottom"), [(16, (4, 4)), (32, (4, 6)), (64, (4, 4)), (128, (4, 6)), (256, (4, 4)), (512, (4, 4))]
+    ("resolution", "base"), [(16, (4, 4)), (32, (4, 6)), (64, (4, 4)), (128, (4, 6)), (256, (4, 4)), (512, (4, 4))]
 )
-def test_shapes_at_every_resolution(resolution, bottom):
+def test_shapes_at_every_resolution(resolution, base):
     assert set(GENERATOR_WIDTHS) == set(DISCRIMINATOR_WIDTHS) == {16, 32, 64, 128, 256, 512}
     z_dim = 4 * len(GENERATOR_WIDTHS[resolution])
-    generator = Generator(10, resolution=resolution, ch=8, z_dim=z_dim, bottom=bottom)
+    generator = Generator(10, resolution=resolution, ch=8, z_dim=z_dim, base=base)
     images, _ = abstract(generator, (z_dim,))
-    assert images.shape == (2, bottom[0] * resolution // 4, bottom[1] * resolution // 4, 3)
+    assert images.shape == (2, base[0] * resolution // 4, base[1] * resolution // 4, 3)
     logits, _ = abstract(Discriminator(10, resolution=resolution, ch=8), images.shape[1:])
     assert logits.shape == (2,)
     assert images.dtype == logits.dtype == jnp.float32

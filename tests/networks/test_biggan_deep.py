@@ -34,11 +34,11 @@ def test_parameters_of_the_generator(resolution, parameters, published):
     assert f"{(parameters + unused) / 1e6:.1f}" == published
 
 
-@pytest.mark.parametrize(("resolution", "bottom"), [(32, (4, 6)), (64, (4, 4)), (128, (2, 1))])
-def test_shapes(resolution, bottom):
+@pytest.mark.parametrize(("resolution", "base"), [(32, (4, 6)), (64, (4, 4)), (128, (2, 1))])
+def test_shapes(resolution, base):
     assert set(GENERATOR_WIDTHS) == set(DISCRIMINATOR_WIDTHS)
-    images, _ = abstract(Generator(10, resolution=resolution, ch=8, depth=1, bottom=bottom), (128,))
-    assert images.shape == (2, bottom[0] * resolution // 4, bottom[1] * resolution // 4, 3)
+    images, _ = abstract(Generator(10, resolution=resolution, ch=8, depth=1, base=base), (128,))
+    assert images.shape == (2, base[0] * resolution // 4, base[1] * resolution // 4, 3)
     logits, _ = abstract(Discriminator(10, resolution=resolution, ch=8, depth=1), images.shape[1:])
     assert logits.shape == (2,)
     assert images.dtype == logits.dtype == jnp.float32
@@ -53,7 +53,7 @@ def filled(network, first):
 
 
 def test_z_and_the_class_reach_the_image_and_the_score():
-    g = Generator(3, resolution=32, ch=4, depth=1, z_dim=5, shared_dim=4, attention=(8,), bottom=(1, 2))
+    g = Generator(3, resolution=32, ch=4, depth=1, z_dim=5, shared_dim=4, attention=(8,), base=(1, 2))
     d = Discriminator(3, resolution=32, ch=4, depth=1, attention=())
     z, labels = RNG.normal(size=(2, 5)).astype(np.float32), np.array([0, 2])
     draw = jax.jit(functools.partial(g.apply, filled(g, (5,)), train=False))
@@ -84,7 +84,7 @@ def test_without_classes_z_alone_is_the_condition():
     g = Generator(0, resolution=32, ch=8, depth=1, z_dim=5, attention=(8,))
     z = jax.ShapeDtypeStruct((2, 5), jnp.float32)
     params = jax.eval_shape(functools.partial(g.init, train=True), jax.random.key(0), z, None)["params"]
-    assert params["seed"]["kernel"].shape[0] == params["block_0_0"]["norm_0"]["gain"]["kernel"].shape[0] == 5
+    assert params["project"]["kernel"].shape[0] == params["block_0_0"]["norm_0"]["gain"]["kernel"].shape[0] == 5
     assert "shared" not in params
 
 

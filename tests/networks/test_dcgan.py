@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 Z = RNG.normal(size=(4, 5)).astype(np.float32)
 LABELS = np.array([0, 2, 1, 2], np.int32)
 IMAGES = RNG.uniform(-1, 1, size=(4, 8, 8, 2)).astype(np.float32)
-TINY_G = Generator(z_dim=5, ch=2, widths=(2, 1), bottom=(2, 2), image_channels=2)
+TINY_G = Generator(z_dim=5, ch=2, widths=(2, 1), base=(2, 2), image_channels=2)
 TINY_D = Discriminator(ch=2, widths=(1, 2))
 
 
@@ -75,7 +75,7 @@ def test_kernels_of_five_are_the_authors():
     5, 5), gw4 (256, 128, 5, 5), gwx (128, 3, 5, 5), gains and biases of 512, 256, 128; dw (128, 3, 5, 5), dw2 (256,
     128, 5, 5), dw3 (512, 256, 5, 5), dw4 (1024, 512, 5, 5), dwy (1024 * 4 * 4, 1), gains and biases of 256, 512, 1024.
     """
-    g, total = parameters(Generator(ch=128, kernel=5, seed_norm="unit"), (100,))
+    g, total = parameters(Generator(ch=128, kernel=5, project_norm="unit"), (100,))
     assert g == {
         "seed/kernel": (100, 16384),
         "norm_seed/scale": (16384,),
@@ -94,15 +94,15 @@ def test_kernels_of_five_are_the_authors():
 
 @pytest.mark.parametrize("kernel", [4, 5])
 @pytest.mark.parametrize(
-    ("side", "bottom", "g_widths", "d_widths"),
+    ("side", "base", "g_widths", "d_widths"),
     [(28, (7, 7), (2, 1), (1, 2)), (32, (4, 4), (4, 2, 1), (1, 2, 4)), (64, (4, 4), (8, 4, 2, 1), (1, 2, 4, 8))],
 )
-def test_sides(kernel, side, bottom, g_widths, d_widths):
-    images, _ = shapes(Generator(widths=g_widths, bottom=bottom, kernel=kernel), (100,))
+def test_sides(kernel, side, base, g_widths, d_widths):
+    images, _ = shapes(Generator(widths=g_widths, base=base, kernel=kernel), (100,))
     assert images.shape == (2, side, side, 3) and images.dtype == jnp.float32
     logits, variables = shapes(Discriminator(widths=d_widths, kernel=kernel), images.shape[1:])
     assert logits.shape == (2,) and logits.dtype == jnp.float32
-    assert variables["features"]["last"].shape == (2, bottom[0] * bottom[1] * 64 * d_widths[-1])
+    assert variables["features"]["last"].shape == (2, base[0] * base[1] * 64 * d_widths[-1])
 
 
 @pytest.mark.parametrize("kernel", [4, 5])
@@ -119,7 +119,7 @@ def test_up_is_the_transpose_of_down(kernel):
 @pytest.mark.parametrize(
     "changes",
     [
-        dict(num_classes=3, kernel=5, seed_norm="unit", resample="strided"),
+        dict(num_classes=3, kernel=5, project_norm="unit", resample="strided"),
         dict(num_classes=3, conditioning="concat", batch_norm=False, use_bias=True),
         dict(num_classes=3, conditioning="cbn", spectral_norm=True),
     ],
@@ -179,7 +179,7 @@ def test_bfloat16_computes_with_float32_parameters_and_results():
     ("network", "first", "message"),
     [
         (TINY_G, (4,), "z has 4 columns, but z_dim=5"),
-        (TINY_G.clone(seed_norm="layer"), (5,), "choose from channel, unit"),
+        (TINY_G.clone(project_norm="layer"), (5,), "choose from channel, unit"),
         (TINY_G.clone(conditioning="cbn", num_classes=3, batch_norm=False), (5,), "set batch_norm=True"),
         (TINY_G.clone(conditioning="projection", num_classes=3), (5,), "takes none, concat, cbn"),
         (TINY_D.clone(conditioning="concat"), (8, 8, 2), "needs classes, but num_classes=0"),

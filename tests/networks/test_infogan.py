@@ -12,7 +12,7 @@ RNG = np.random.default_rng(0)
 Z = RNG.normal(size=(4, 5)).astype(np.float32)
 LABELS = np.array([0, 2, 1, 2], np.int32)
 IMAGES = RNG.uniform(-1, 1, size=(4, 8, 8, 2)).astype(np.float32)
-TINY_G = Generator(z_dim=5, hidden=6, widths=(4, 2), bottom=(2, 2), image_channels=2)
+TINY_G = Generator(z_dim=5, hidden=6, widths=(4, 2), base=(2, 2), image_channels=2)
 TINY_D = Discriminator(hidden=6, widths=(2, 4))
 
 
@@ -85,9 +85,9 @@ def test_the_defaults_are_the_papers_mnist():
     assert total == 16 * (64 + 64 * 128) + 6272 * 1024 + 1024 + (64 + 128 + 1024 + 1) + 2 * (128 + 1024)
 
 
-@pytest.mark.parametrize(("bottom", "channels", "side"), [((7, 7), 1, 28), ((8, 8), 3, 32)])
-def test_sides(bottom, channels, side):
-    images, _ = shapes(Generator(bottom=bottom, image_channels=channels), (74,))
+@pytest.mark.parametrize(("base", "channels", "side"), [((7, 7), 1, 28), ((8, 8), 3, 32)])
+def test_sides(base, channels, side):
+    images, _ = shapes(Generator(base=base, image_channels=channels), (74,))
     assert images.shape == (2, side, side, channels) and images.dtype == jnp.float32
     logits, variables = shapes(Discriminator(), images.shape[1:])
     assert logits.shape == (2,) and logits.dtype == jnp.float32
@@ -100,7 +100,7 @@ def test_generators(changes):
     images, moved, grads = run(network, Z)
     assert images.shape == (4, 8, 8, 2) and images.dtype == np.float32
     assert np.abs(images).max() <= 1
-    assert set(moved["batch_stats"]) == {"norm_hidden", "norm_seed", "norm_0"}
+    assert set(moved["batch_stats"]) == {"norm_hidden", "norm_project", "norm_0"}
     assert all(np.abs(leaf).max() > 0 for path, leaf in grads.items() if path.endswith("kernel"))
     others = run(network, Z, (LABELS + 1) % 3)[0]
     assert (np.abs(images - others).max() > 1e-5) == (network.conditioning != "none")

@@ -138,16 +138,16 @@ def test_a_block_starts_as_the_identity_and_smaller_with_more_blocks():
 
 
 @pytest.mark.parametrize(
-    ("bottom", "stages", "size"), [((4, 4), 4, (32, 32)), ((7, 7), 3, (28, 28)), ((4, 6), 5, (64, 96))]
+    ("base", "stages", "size"), [((4, 4), 4, (32, 32)), ((7, 7), 3, (28, 28)), ((4, 6), 5, (64, 96))]
 )
-def test_shapes(bottom, stages, size):
+def test_shapes(base, stages, size):
     widths = tuple(8 * 2**i for i in range(stages, 0, -1))
-    images, g = abstract(Generator(widths=widths, bottom=bottom, image_channels=1), (64,))
+    images, g = abstract(Generator(widths=widths, base=base, image_channels=1), (64,))
     assert (images.shape, images.dtype) == ((2, *size, 1), jnp.float32)
     logits, d = abstract(Discriminator(widths=widths[::-1]), images.shape[1:])
     assert (logits.shape, logits.dtype) == ((2,), jnp.float32)
     assert d["features"]["last"].shape == (2, widths[0])
-    assert d["params"]["basis"].shape == g["params"]["basis"].shape == (*bottom, widths[0])
+    assert d["params"]["basis"].shape == g["params"]["basis"].shape == (*base, widths[0])
     assert set(g) == {"params"}
 
 

@@ -66,11 +66,11 @@ def block(inside, hidden, out, *, norm=0, shortcut=True):
     return convs + norm * (inside + hidden) + (inside * out + out if shortcut else 0)
 
 
-def reference_generator(widths, bottom, classes):
+def reference_generator(widths, base, classes):
     rows = 2 * max(classes, 1)
     blocks = sum(block(a, b, b, norm=rows) for a, b in itertools.pairwise(widths))
     last = widths[-1]
-    return (128 + 1) * bottom**2 * widths[0] + blocks + 2 * last + 9 * last * 3 + 3
+    return (128 + 1) * base**2 * widths[0] + blocks + 2 * last + 9 * last * 3 + 3
 
 
 def reference_discriminator(widths, plain, *, bias, classes=0, concat=None):
@@ -83,7 +83,7 @@ def reference_discriminator(widths, plain, *, bias, classes=0, concat=None):
 
 
 @pytest.mark.parametrize(
-    ("resolution", "widths", "bottom", "conditional"),
+    ("resolution", "widths", "base", "conditional"),
     [
         (32, [256] * 4, 4, False),
         (32, [256] * 4, 4, True),
@@ -93,10 +93,10 @@ def reference_discriminator(widths, plain, *, bias, classes=0, concat=None):
         (256, [1024, 1024, 512, 512, 256, 128, 64], 4, True),
     ],
 )
-def test_generators_parameters_are_the_released_codes(resolution, widths, bottom, conditional):
+def test_generators_parameters_are_the_released_codes(resolution, widths, base, conditional):
     classes = (10 if resolution == 32 else 1000) if conditional else 0
     generator = Generator(classes, resolution=resolution, conditioning="cbn" if conditional else "none")
-    assert count(generator, (128,)) == reference_generator(widths, bottom, classes)
+    assert count(generator, (128,)) == reference_generator(widths, base, classes)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_glorots_gain_is_the_root_of_two_in_the_blocks_3x3_convolutions_and_tabl
         (first["conv_0"]["kernel"], 2.0),
         (first["conv_shortcut"]["kernel"], 1.0),
         (params["to_image"]["kernel"], 1.0),
-        (params["seed"]["kernel"], 1.0),
+        (params["project"]["kernel"], 1.0),
     ]:
         positions = np.prod(kernel.shape[:-2])
         variance = gain * 2 / (positions * sum(kernel.shape[-2:]))

@@ -5,7 +5,7 @@ import pytest
 from jax.sharding import AbstractDevice, AbstractMesh, AxisType
 
 from jaxgan.nn import SelfAttention
-from jaxgan.nn.attention import attend, attend_in_slices, attention_slices
+from jaxgan.nn.attention import attend, attention_slices, chunked_attention
 from jaxgan.parallel import AXES
 
 X = np.random.default_rng(0).normal(size=(2, 4, 6, 16)).astype(np.float32)
@@ -70,7 +70,7 @@ def test_slices_of_the_queries_equal_the_whole_and_so_do_gradients(slices):
     theta, phi, g = (jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((2, 16, 3), (2, 4, 3), (2, 4, 5)))
     ct = rng.normal(size=(2, 16, 5)).astype(np.float32)
     whole, pull = jax.vjp(attend, theta, phi, g)
-    got, pull_slices = jax.vjp(lambda *x: attend_in_slices(*x, slices), theta, phi, g)
+    got, pull_slices = jax.vjp(lambda *x: chunked_attention(*x, slices), theta, phi, g)
     np.testing.assert_allclose(got, whole, atol=1e-6)
     for a, b in zip(pull_slices(ct), pull(ct), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-6)
@@ -79,7 +79,7 @@ def test_slices_of_the_queries_equal_the_whole_and_so_do_gradients(slices):
 def test_slices_that_do_not_divide_raise():
     x = jnp.zeros((1, 6, 2))
     with pytest.raises(ValueError, match="4 slices do not divide 6 queries"):
-        attend_in_slices(x, x, x, 4)
+        chunked_attention(x, x, x, 4)
 
 
 def test_scores_are_sliced_on_tpu_alone_to_what_its_vector_memory_holds():

@@ -90,8 +90,8 @@ def test_output_is_the_plain_layer_with_the_weight_divided(name, plain):
 @pytest.mark.parametrize(
     ("ours", "theirs", "x"),
     [
-        (Dense(5, spectral_eps=1e-12), functools.partial(nn.Dense, 5), VECTORS),
-        (Conv(5, (3, 3), spectral_eps=1e-12), functools.partial(nn.Conv, 5, (3, 3)), IMAGES),
+        (Dense(5, sn_eps=1e-12), functools.partial(nn.Dense, 5), VECTORS),
+        (Conv(5, (3, 3), sn_eps=1e-12), functools.partial(nn.Conv, 5, (3, 3)), IMAGES),
     ],
 )
 def test_agrees_with_flax_spectral_norm(ours, theirs, x):

@@ -7,10 +7,10 @@ import pytest
 from ml_collections import ConfigDict
 
 from jaxgan import recipes
-from jaxgan.methods.adversarial import Adversarial
+from jaxgan.experiment.config_file import load
+from jaxgan.experiment.sections import construct, defaults
+from jaxgan.methods.gan import Adversarial
 from jaxgan.networks.biggan import Discriminator
-from jaxgan.recipes.config_file import load
-from jaxgan.recipes.sections import construct, defaults
 from jaxgan.training.errors import UserError
 from jaxgan.training.state import count_parameters
 

@@ -1,4 +1,4 @@
-"""What the games and their stabilisers do, on points whose modes can be counted."""
+"""What the games and their regularizers do, on points whose modes can be counted."""
 
 import functools
 
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from jaxgan import recipes
+from jaxgan.experiment.config_file import load
 from jaxgan.parallel import host_to_global, make_mesh
-from jaxgan.recipes.config_file import load
-from jaxgan.studies.lanes import with_values
+from jaxgan.tools.studies.ensembles import with_values
 from jaxgan.training.ema import averaged
 from jaxgan.training.step import compile_step, init_state, make_step
 
@@ -62,7 +62,7 @@ def learn(name, overrides, steps, *, g, d):
     [
         ("wgan_gp_grid25", {}, 800),
         ("sngan_grid25", {}, 500),
-        ("gan_grid25", {"stabilisers.penalties.r1": "0.05"}, 2_000),
+        ("gan_grid25", {"regularizers.penalties.r1": "0.05"}, 2_000),
     ],
     ids=["gp", "sn", "r1"],
 )
@@ -119,29 +119,29 @@ TINY = {
     "discriminator.hidden": "(16,)",
     "data.batch_size": "16",
 }
-# Every number that turns a stabiliser on, and what it is off.
+# Every number that turns a regularizer on, and what it is off.
 WEIGHTS = {
-    "stabilisers.penalties.gp": 1.0,
-    "stabilisers.penalties.dragan": 1.0,
-    "stabilisers.penalties.r1": 1.0,
-    "stabilisers.penalties.r2": 1.0,
-    "stabilisers.penalties.zero_centred": 1.0,
-    "stabilisers.consistency.cr": 1e4,
-    "stabilisers.consistency.bcr_real": 1e4,
-    "stabilisers.consistency.bcr_fake": 1e4,
-    "stabilisers.consistency.zcr_d": 1e4,
-    "stabilisers.consistency.zcr_g": 1.0,
-    "stabilisers.lecam.weight": 1.0,
-    "stabilisers.instance_noise.sigma": 0.5,
-    "stabilisers.feature_matching.weight": 1.0,
-    "stabilisers.mode_seeking.weight": 1.0,
-    "stabilisers.historical.g": 1.0,
-    "stabilisers.historical.d": 1.0,
-    "stabilisers.auxiliary.real": 1.0,
-    "stabilisers.auxiliary.fake": 1.0,
-    "stabilisers.auxiliary.generator": 1.0,
-    "stabilisers.information.categorical": 1.0,
-    "stabilisers.information.continuous": 1.0,
+    "regularizers.penalties.gp": 1.0,
+    "regularizers.penalties.dragan": 1.0,
+    "regularizers.penalties.r1": 1.0,
+    "regularizers.penalties.r2": 1.0,
+    "regularizers.penalties.zero_centred": 1.0,
+    "regularizers.consistency.cr": 1e4,
+    "regularizers.consistency.bcr_real": 1e4,
+    "regularizers.consistency.bcr_fake": 1e4,
+    "regularizers.consistency.zcr_d": 1e4,
+    "regularizers.consistency.zcr_g": 1.0,
+    "regularizers.lecam.weight": 1.0,
+    "regularizers.instance_noise.sigma": 0.5,
+    "regularizers.feature_matching.weight": 1.0,
+    "regularizers.mode_seeking.weight": 1.0,
+    "regularizers.historical.g": 1.0,
+    "regularizers.historical.d": 1.0,
+    "regularizers.auxiliary.real": 1.0,
+    "regularizers.auxiliary.fake": 1.0,
+    "regularizers.auxiliary.generator": 1.0,
+    "regularizers.information.categorical": 1.0,
+    "regularizers.information.continuous": 1.0,
 }
 BASE = {
     **TINY,
@@ -151,8 +151,8 @@ BASE = {
     "prior.categorical": "(3,)",
     "prior.continuous": "1",
     "generator.z_dim": "8",
-    "stabilisers.lecam.start_step": "0",
-    "stabilisers.instance_noise.steps": "4",
+    "regularizers.lecam.start_step": "0",
+    "regularizers.instance_noise.steps": "4",
 }
 
 
@@ -205,11 +205,11 @@ def test_every_weight_moves_what_it_should(weighed, name):
     heads = {"auxiliary.real": "classifier", "auxiliary.fake": "classifier"}
     heads |= {"information.categorical": "q", "information.continuous": "q"}
     for net in ("classifier", "q"):
-        assert differ(moved[net], nothing[net]) == (heads.get(name.removeprefix("stabilisers.")) == net)
+        assert differ(moved[net], nothing[net]) == (heads.get(name.removeprefix("regularizers.")) == net)
 
 
 def test_without_weights_the_game_is_as_without_stabilisers(weighed):
-    plain = {k: v for k, v in BASE.items() if not k.startswith("stabilisers")}
+    plain = {k: v for k, v in BASE.items() if not k.startswith("regularizers")}
     _, state, metrics, _ = train("gan_ring8", plain, 3, optimised=False)
     for net in ("g", "d"):
         nothing = weighed.nothing[0].nets[net]["params"]
@@ -218,17 +218,17 @@ def test_without_weights_the_game_is_as_without_stabilisers(weighed):
 
 
 SWITCHES = {
-    "rarely": {"stabilisers.penalties.r1": "1.0", "stabilisers.penalties.every": "4"},
+    "rarely": {"regularizers.penalties.r1": "1.0", "regularizers.penalties.every": "4"},
     "pseudo": {
-        "stabilisers.apa.on": "true",
-        "stabilisers.apa.target": "-2.0",
-        "stabilisers.apa.speed_images": "32",
+        "regularizers.apa.on": "true",
+        "regularizers.apa.target": "-2.0",
+        "regularizers.apa.speed_images": "32",
     },
     "smoothing": {"method.label_smoothing": "0.1"},
     "best": {"method.top_k_minimum": "0.5", "method.top_k_steps": "1", "method.top_k_decay": "0.5"},
     "twice": {"method.g_steps": "2"},
     "clipped": {"method.clip": "0.05"},
-    "features": {"method.adversarial_weight": "0.0", "stabilisers.feature_matching.weight": "1.0"},
+    "features": {"method.adversarial_weight": "0.0", "regularizers.feature_matching.weight": "1.0"},
     "minibatch": {
         "discriminator.minibatch": "discrimination",
         "discriminator.minibatch_kernels": "4",
@@ -266,8 +266,12 @@ def test_every_switch_changes_the_game(name):
 
 IMAGES = {"generator.ch": "2", "discriminator.ch": "2", "data.batch_size": "8", "generator.z_dim": "4"}
 SEEN = {
-    "diffaugment": {"stabilisers.diffaugment.policy": "color,translation,cutout"},
-    "ada": {"stabilisers.ada.pipeline": "color", "stabilisers.ada.target": "-2.0", "stabilisers.ada.speed_images": "8"},
+    "diffaugment": {"regularizers.diffaugment.policy": "color,translation,cutout"},
+    "ada": {
+        "regularizers.ada.pipeline": "color",
+        "regularizers.ada.target": "-2.0",
+        "regularizers.ada.speed_images": "8",
+    },
     "scales": {"multi_scale.scales": "2"},
     "dequantised": {"method.dequantize": "true"},
 }
@@ -310,13 +314,13 @@ def test_biggan_takes_them_too():
         "biggan_digits16:smoke",
         {
             "method.loss": "relativistic",
-            "stabilisers.diffaugment.policy": "color",
-            "stabilisers.ada.pipeline": "color",
-            "stabilisers.ada.target": "-2.0",
-            "stabilisers.ada.speed_images": "16",
-            "stabilisers.penalties.r1": "1.0",
-            "stabilisers.auxiliary.real": "1.0",
-            "stabilisers.auxiliary.generator": "1.0",
+            "regularizers.diffaugment.policy": "color",
+            "regularizers.ada.pipeline": "color",
+            "regularizers.ada.target": "-2.0",
+            "regularizers.ada.speed_images": "16",
+            "regularizers.penalties.r1": "1.0",
+            "regularizers.auxiliary.real": "1.0",
+            "regularizers.auxiliary.generator": "1.0",
         },
         steps=1,
     )

@@ -73,7 +73,7 @@ class Toy:
     def moments(self, nets, batch, rng):
         return {}
 
-    def enter(self, state, batch, rng):
+    def begin_stage(self, state, batch, rng):
         return state.replace(extra={"entered": state.extra["entered"] + 1})
 
 

@@ -1,0 +1,189 @@
+"""The scores and pictures of recipes that draw images, with classes or without."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from jaxgan.data import Source, open_dataset
+from jaxgan.evaluation import accuracy, balanced_labels, class_grid, sample_images, train_classifier
+from jaxgan.evaluation.stacked_modes import stacked_mode_coverage
+from jaxgan.evaluation.traversal import code_traversal
+from jaxgan.experiment.scores import (
+    GRID_SEED,
+    LATENT_SEED,
+    STANDING_SEED,
+    data_subject,
+    feature_network,
+    metric_names,
+    prepared_nets,
+    sample_stamp,
+    sampling_stamp,
+    score_samples,
+    settings_of,
+    stamped,
+)
+from jaxgan.latent import Prior
+from jaxgan.metrics import class_spread, classes_hit, mode_coverage
+from jaxgan.training.method import Evaluator, Method, Result
+from jaxgan.training.state import Variables
+
+
+def image_evaluators(
+    method: Method, config: ConfigDict, source: Callable[[str], Source], *, mesh: Mesh
+) -> Sequence[Evaluator]:
+    """A grid with a row a class (without classes, of as many rows); a grid a code, where the latent has codes; the
+    scores that ``evaluation.metrics`` names; and, where ``evaluation.tstr``, what samples teach and whether they
+    collapse.
+
+    Without classes, the latter are ``eval/modes`` and ``eval/modes_kl`` alone, by a classifier of real images; on
+    Stacked MNIST they count its 1000 modes. With classes, they are ``eval/tstr``, accuracy on real held-out images of a
+    classifier trained on samples alone (CAS); ``eval/tstr_real``, of the same classifier trained on real images;
+    ``eval/trts``, how often the latter labels samples as they were asked for; ``eval/classes_hit``, for how many
+    classes it does so mostly; ``eval/modes`` and ``eval/modes_kl``, how many classes it finds in the samples and how
+    far from uniform; ``eval/spread_min`` and ``eval/spread_mean``, the spread within a class over that of real images,
+    of the worst class and on average.
+
+    Raises:
+      UserError: on an unknown score, or a feature network that is not there: at the start rather than hours later.
+    """
+    evaluation, data, seed = config.evaluation, config.data, config.seed
+    classes = max(method.num_classes, 1)
+    options: dict[str, Any] = dict(mesh=mesh, batch_size=evaluation.batch_size)
+    names = metric_names(evaluation.metrics)
+    network = feature_network(evaluation, names)
+
+    def ready(nets: dict[str, Variables]) -> dict[str, Variables]:
+        return prepared_nets(method, nets, evaluation, seed=seed + STANDING_SEED, mesh=mesh)
+
+    def samples(nets: dict[str, Variables], step: int) -> dict[str, Result]:
+        del step
+        shown = min(classes, evaluation.grid_classes) if method.num_classes else evaluation.grid_classes
+        rows = np.linspace(0, classes - 1, shown).astype(int).tolist()
+        rng = jax.random.key(seed + GRID_SEED)
+        prepared = ready(nets)
+        grid = class_grid(method, prepared, classes=rows, columns=evaluation.grid_columns, rng=rng, **options)
+        return {"samples": grid} | code_grids(method, prepared, rng=rng, rows=min(5, shown), mesh=mesh)
+
+    @functools.cache
+    def real(split: str) -> tuple[np.ndarray, np.ndarray]:
+        opened = source(split)
+        got = opened.fetch(np.arange(opened.length))
+        return got["image"], got["label"]
+
+    def train(images: np.ndarray, labels: np.ndarray) -> Any:
+        count = source(data.split).num_classes
+        return train_classifier(images, labels, num_classes=count, steps=evaluation.tstr_steps, seed=seed)
+
+    @functools.cache
+    def real_classifier() -> Any:
+        return train(*real(data.split))
+
+    @functools.cache
+    def mode_counter() -> Callable[[np.ndarray], tuple[int, float]]:
+        if data.name == "stacked_mnist":
+            return stacked_mode_counter(config, steps=evaluation.tstr_steps, seed=seed)
+        judge = real_classifier()
+        return lambda images: mode_coverage(judge(images), source(data.split).num_classes)
+
+    def modes(nets: dict[str, Variables], step: int) -> dict[str, Result]:
+        labels = balanced_labels(evaluation.tstr_images, classes)
+        rng = jax.random.key(seed + LATENT_SEED)
+        images = sample_images(method, ready(nets), labels, rng=rng, **options)
+        hit, kl = mode_counter()(images)
+        return dict(stamped({"eval/modes": float(hit), "eval/modes_kl": kl}, classifier_stamp(step), classifier))
+
+    @functools.cache
+    def reference_version() -> str:
+        return data_subject(config, source(data.split), data.split, 1).stamp["version"]
+
+    def classifier_stamp(step: int) -> dict[str, Any]:
+        drawn = sample_stamp(config, evaluation.tstr_images)
+        return {
+            "images": drawn["data"],
+            "images_version": drawn["version"],
+            "images_split": drawn["split"],
+            "num_images": evaluation.tstr_images,
+            "resolution": drawn["resolution"],
+            **sampling_stamp(config, step=step, ema=True, seed=seed + LATENT_SEED),
+            "reference": data.name,
+            "reference_version": reference_version(),
+            "reference_split": f"trained on {data.split}, tested on {data.test_split}",
+        }
+
+    classifier = {"classifier_steps": evaluation.tstr_steps}
+
+    def tstr(nets: dict[str, Variables], step: int) -> dict[str, Result]:
+        labels = balanced_labels(evaluation.tstr_images, classes)
+        images = sample_images(method, ready(nets), labels, rng=jax.random.key(seed + LATENT_SEED), **options)
+        judge = real_classifier()
+        predicted = judge(images)
+        hit, agreement = classes_hit(predicted, labels, classes)
+        modes, kl = mode_coverage(predicted, classes)
+        ratio = class_spread(images, labels, classes) / class_spread(*real(data.split), classes)
+        values = {
+            "eval/tstr": accuracy(train(images, labels), *real(data.test_split)),
+            "eval/tstr_real": accuracy(judge, *real(data.test_split)),
+            "eval/trts": agreement,
+            "eval/classes_hit": float(hit),
+            "eval/modes": float(modes),
+            "eval/modes_kl": kl,
+            "eval/spread_min": float(np.nanmin(ratio)),
+            "eval/spread_mean": float(np.nanmean(ratio)),
+        }
+        stamp = classifier_stamp(step) | {"reference_count": len(real(data.test_split)[1])}
+        return dict(stamped(values, stamp, classifier))
+
+    def scores(nets: dict[str, Variables], step: int) -> dict[str, Result]:
+        split = evaluation.reference_split or data.split
+        found = score_samples(
+            names,
+            config,
+            method,
+            nets,
+            data_subject(config, source(split), split, evaluation.reference_images),
+            network=network,
+            mesh=mesh,
+            step=step,
+            ema=True,
+            num_images=evaluation.num_images,
+            seed=seed + LATENT_SEED,
+            settings=settings_of(evaluation),
+        )
+        return {f"eval/{name}": score for name, score in found.items()}
+
+    made = [Evaluator("samples", samples, evaluation.every_steps)]
+    if names:
+        made.append(Evaluator("scores", scores, evaluation.every_steps))
+    if evaluation.tstr:
+        made.append(Evaluator("tstr", tstr if method.num_classes else modes, evaluation.every_steps))
+    return made
+
+
+def code_grids(
+    method: Method, nets: dict[str, Variables], *, rng: jax.Array, rows: int, mesh: Mesh
+) -> dict[str, Result]:
+    """'code_0', ...: a picture for each code of the method's prior, the columns going through its values."""
+    prior = getattr(method, "prior", None)
+    if not isinstance(prior, Prior):
+        return {}
+    codes = len(prior.categorical) + prior.continuous
+    return {
+        f"code_{code}": code_traversal(method, nets, prior, code=code, rows=rows, rng=rng, mesh=mesh)
+        for code in range(codes)
+    }
+
+
+def stacked_mode_counter(config: ConfigDict, *, steps: int, seed: int) -> Callable[[np.ndarray], tuple[int, float]]:
+    """Counts the modes of Stacked MNIST by a classifier of MNIST's digits, at the config's resolution."""
+    data = config.data
+    digits = open_dataset(
+        "tfds:mnist", split=data.split, data_dir=data.data_dir, image_size=tuple(data.image_size), channels=1
+    )
+    got = digits.fetch(np.arange(digits.length))
+    classify = train_classifier(got["image"], got["label"], num_classes=10, steps=steps, seed=seed)
+    return lambda images: stacked_mode_coverage(images, classify)

@@ -1,0 +1,48 @@
+"""Train an experiment in a folder of its own: what ``jaxgan train`` and ``jaxgan study`` run."""
+
+import json
+
+from etils import epath
+from ml_collections import ConfigDict
+
+from jaxgan.experiment.mesh import experiment_mesh
+from jaxgan.experiment.scores import best_is
+from jaxgan.parallel import is_main
+from jaxgan.training.loop import LoopOptions, Outcome, train
+from jaxgan.training.method import Experiment
+from jaxgan.training.workdir import claim_config, lock, write_environment
+
+
+def train_experiment(
+    experiment: Experiment,
+    config: ConfigDict,
+    workdir: epath.PathLike,
+    *,
+    progress: bool = True,
+    accept_change: bool = False,
+) -> Outcome:
+    """Trains ``experiment`` in ``workdir``, from its newest sound checkpoint where it has one.
+
+    Args:
+      experiment: what to train.
+      config: that it was built from; ``config.seed`` seeds weights, data and scores.
+      workdir: the run's folder, an absolute path; made where it is missing, and held against a second run.
+      progress: show the bar.
+      accept_change: go on with a run that was started under another config.
+
+    Raises:
+      UserError: where the config does not fit its recipe or the devices, the folder is in use or holds a run under
+        another config, or training diverges.
+    """
+    record = json.loads(config.to_json())
+    mesh = experiment_mesh(config)
+    with lock(workdir):
+        claim_config(workdir, record, accept_change=accept_change)
+        if is_main():
+            write_environment(workdir)
+        driving = {key: value for key, value in config.training.items() if key != "steps"}
+        best = config.evaluation.best
+        if best is not None:
+            driving |= {"best": best, "best_is": best_is(best)}
+        options = LoopOptions(**driving, progress=progress)
+        return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)

@@ -1,0 +1,1 @@
+"""Networks trained elsewhere that metrics and losses look through, with their weights and resizers."""

@@ -1,0 +1,1 @@
+"""Planner, studies and benchmarks: what the verbs ``plan``, ``study`` and ``bench`` run."""

@@ -1,0 +1,136 @@
+"""A config's training step and sampler, compiled and ready to be timed."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxgan import recipes
+from jaxgan.evaluation.sampling import SampleImages, fold_networks
+from jaxgan.experiment.mesh import experiment_mesh
+from jaxgan.parallel import BATCH, host_to_global, make_mesh, shardings
+from jaxgan.training.method import Experiment
+from jaxgan.training.state import TrainState
+from jaxgan.training.step import compile_step, init_state, make_step
+
+
+class Training(NamedTuple):
+    """A compiled step and what it is called with.
+
+    Attributes:
+      experiment, mesh: what is trained, and where.
+      run: (state, batch, key) -> (state, metrics), compiled; donates the state unless asked not to.
+      state, batch, key: its arguments; the batch is random.
+      compile_seconds: of lowering and compiling.
+      images_per_step: as the trainer counts them: of one play.
+    """
+
+    experiment: Experiment
+    mesh: Mesh
+    run: Any
+    state: TrainState
+    batch: dict[str, Array]
+    key: Array
+    compile_seconds: float
+    images_per_step: int
+
+
+def quick_weights(config: Any) -> Any:
+    """``config`` with weights drawn from N(0, 0.02): orthogonal ones take minutes to make at ImageNet's widths, and run
+    no slower or faster.
+    """
+    config = config.copy_and_resolve_references()
+    for section in (config.generator, config.discriminator):
+        if "weight_init" in section:
+            section.weight_init = "normal_02"
+    return config
+
+
+def random_batch(experiment: Experiment, num_classes: int) -> dict[str, np.ndarray]:
+    """A batch of the first stage's shapes: noise, bytes for images and normal for points, and uniform labels."""
+    rng = np.random.default_rng(0)
+    shapes = experiment.stages[0].batch
+    labels = rng.integers(0, max(1, num_classes), shapes["label"].shape, np.int32)
+    if "point" in shapes:
+        return {"point": rng.standard_normal(shapes["point"].shape, np.float32), "label": labels}
+    return {"image": rng.integers(0, 256, shapes["image"].shape, np.uint8), "label": labels}
+
+
+def compile_training(config: Any, *, devices: Sequence[Any] | None = None, donate: bool = True) -> Training:
+    """Builds a config's first stage with fresh weights, and compiles its step over ``devices`` (default: all)."""
+    config = quick_weights(config)
+    experiment = recipes.build(config)
+    stage = experiment.stages[0]
+    mesh = experiment_mesh(config, devices)
+    state, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
+    batch, key = host_to_global(random_batch(experiment, config.generator.num_classes), mesh), jax.random.key(0)
+    with jax.set_mesh(mesh):
+        step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where, donate=donate)
+        began = time.perf_counter()
+        compiled = step.lower(state, batch, key).compile()
+        seconds = time.perf_counter() - began
+    return Training(experiment, mesh, compiled, state, batch, key, seconds, stage.images_per_step)
+
+
+def compile_shapes(config: Any, *, devices: Sequence[Any] | None = None) -> Any:
+    """A config's step compiled from shapes alone: no array is built, and nothing can be run."""
+    experiment = recipes.build(config)
+    stage, shapes = experiment.stages[0], experiment.shapes()
+    mesh = experiment_mesh(config, devices)
+    step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, shardings(shapes, experiment.rules, mesh))
+    with jax.set_mesh(mesh):
+        return step.lower(shapes, stage.batch, jax.eval_shape(lambda: jax.random.key(0))).compile()
+
+
+class Sampling(NamedTuple):
+    """A compiled sampler.
+
+    Attributes:
+      draw: (first) -> uint8 images [B, H, W, C] of the numbers first, first + 1, ..., latents drawn inside.
+      run: what ``draw`` calls, compiled.
+      trace: () -> the jaxpr of what is compiled.
+      compile_seconds: of lowering and compiling.
+    """
+
+    draw: Callable[[int], Array]
+    run: Any
+    trace: Callable[[], Any]
+    compile_seconds: float
+
+
+def fresh_nets(experiment: Experiment) -> dict[str, Any]:
+    """Networks alone, with fresh weights: no optimiser is built."""
+    return jax.jit(lambda key: {"g": experiment.fresh_state(key).nets["g"]})(jax.random.key(0))
+
+
+def compile_sampling(method: Any, nets: dict[str, Any], *, batch_size: int, mesh: Mesh | None = None) -> Sampling:
+    """Compiles what ``jaxgan sample`` draws a batch with."""
+    mesh = make_mesh() if mesh is None else mesh
+    whole, split = NamedSharding(mesh, P()), NamedSharding(mesh, BATCH)
+    labels = jax.device_put(np.arange(batch_size, dtype=np.int32) % max(method.num_classes, 1), split)
+    operand = jax.device_put((fold_networks(nets), jax.random.key(0), jnp.float32(1.0)), whole)
+
+    def rows(first: int) -> dict[str, Array]:
+        index = np.arange(first, first + batch_size, dtype=np.int32)
+        return {"label": labels, "index": jax.device_put(index, split)}
+
+    with jax.set_mesh(mesh):
+        function = jax.jit(SampleImages(method, "none").__call__)
+        began = time.perf_counter()
+        compiled = function.lower(operand, rows(0)).compile()
+        seconds = time.perf_counter() - began
+
+    def draw(first: int) -> Array:
+        return compiled(operand, rows(first))
+
+    def trace() -> Any:
+        with jax.set_mesh(mesh):
+            return function.trace(operand, rows(0)).jaxpr
+
+    return Sampling(draw, compiled, trace, seconds)
