@@ -14,7 +14,7 @@ from jaxgan.training.errors import UserError
 log = logging.getLogger("jaxgan")
 
 _DESCRIPTION = """Says, before any machine is rented, what a training step would do on it: whether it fits in memory
-and what to change if not; FLOPs, bytes and exchanges between devices; the least time of a step, images a second, and
+and what to change if not; FLOPs, bytes and collectives between devices; the least time of a step, images a second, and
 what the whole run costs. TPU programs are compiled ahead of time with libtpu (pip install jaxgan[tpu]; no TPU is
 needed); GPUs are planned from the program's trace, and the report says so; `local` is the devices of this machine."""
 
@@ -131,7 +131,7 @@ def plan_config(config: Any, name: str, parsed: Any) -> dict[str, Any]:
         compiled = planner.compile_program(traced.lower(), mesh, name=topology.name, cache_dir=cache_dir)
     if compiled.fits:
         return planner.plan_compiled(work, compiled, arguments, planner.products(traced.jaxpr))
-    plan = planner.plan_without_room(planned_step.estimated_plan(config, topology, parsed), compiled)
+    plan = planner.plan_without_memory(planned_step.estimated_plan(config, topology, parsed), compiled)
     return plan | {"changes": planned_step.changes_that_help(config, plan)}
 
 

@@ -1,4 +1,4 @@
-"""Binds a config's training step to the planner: traces of it, its state, its exchanges, changes to it."""
+"""Binds a config's training step to the planner: traces of it, its state, its collectives, changes to it."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ def estimated_plan(config: Any, topology: Any, parsed: Any) -> dict[str, Any]:
         products=planner.products(trace_part(config, 1).jaxpr),
         of_device=planner.products(part.jaxpr),
         guess=planner.estimate(part.jaxpr),
-        exchanges=gradient_exchanges(config, topology.devices),
+        collectives=gradient_collectives(config, topology.devices),
     )
 
 
@@ -105,19 +105,19 @@ def trace_part(config: Any, devices: int) -> Any:
     return jax.jit(function).trace(experiment.shapes(), stage.batch, jax.eval_shape(lambda: jax.random.key(0)))
 
 
-def gradient_exchanges(config: Any, devices: int) -> list[tuple[str, Any]]:
+def gradient_collectives(config: Any, devices: int) -> list[tuple[str, Any]]:
     """The gradients that a step reduces over all devices: each player's, as often as it plays."""
     import jax
 
     from jaxgan import recipes
-    from jaxgan.tools.planner import Exchange
+    from jaxgan.tools.planner import Collective
 
     experiment = recipes.build(config)
     nets, found = experiment.shapes().nets, []
     for player, names in experiment.stages[0].method.players.items():
         size = sum(x.size * x.dtype.itemsize for name in names for x in jax.tree.leaves(nets[name]["params"]))
         plays = config.method.get("d_steps", 1) if player == "d" else 1
-        found.append(("all-reduce/gradients", Exchange("all-reduce", size, devices, plays)))
+        found.append(("all-reduce/gradients", Collective("all-reduce", size, devices, plays)))
     return found
 
 

@@ -41,10 +41,10 @@ def compile_row(config: Any, *, devices: int, batch_size: int) -> dict[str, Any]
     program = hlo.analyse(compile_shapes(config, devices=jax.devices()[:devices]).as_text())
     collectives: dict[str, dict[str, int]] = {}
     for cost in program.costs:
-        for exchange in cost.collectives:
-            entry = collectives.setdefault(exchange.kind, {"count": 0, "bytes": 0})
+        for collective in cost.collectives:
+            entry = collectives.setdefault(collective.kind, {"count": 0, "bytes": 0})
             entry["count"] += cost.times
-            entry["bytes"] += cost.times * exchange.bytes
+            entry["bytes"] += cost.times * collective.bytes
     return {
         "devices": devices,
         "batch_size": batch_size,
