@@ -120,7 +120,7 @@ def measure_compiled(
 
 
 def compare_donation(config: Any, *, steps: int) -> dict[str, Any]:
-    """Runs the step with donated state and without in turn, A B A B, so that a drifting machine bears on both alike.
+    """Runs the step with donated state and without in turn, A B A B, so that a drifting machine affects both equally.
 
     Returns:
       For each its median milliseconds, images/s and the compiler's peak bytes; ``ratio`` is of speed, donated over not,

@@ -16,7 +16,7 @@ from jaxgan.tools.planner.topology import Topology
 
 
 def timed(calls: Mapping[str, Callable[[], Any]], *, repeats: int) -> dict[str, list[float]]:
-    """Seconds of each of some calls, in turn, A B C A B C, so that a machine that drifts bears on all alike.
+    """Seconds of each of some calls, in turn, A B C A B C, so that a machine that drifts affects all equally.
 
     The first round is not timed.
     """
