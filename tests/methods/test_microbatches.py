@@ -12,6 +12,7 @@ from flax import linen as nn
 from jaxgan import nn as layers
 from jaxgan.methods.gan import Adversarial
 from jaxgan.methods.terms.gradient_penalties import gradient_penalties
+from jaxgan.networks.heads import LogitHead
 from jaxgan.objectives import adversarial_loss
 from jaxgan.training.ema import Ema
 from jaxgan.training.step import make_step
@@ -38,7 +39,7 @@ class Discriminator(nn.Module):
     @nn.compact
     def __call__(self, images, labels, *, train):
         h = nn.softplus(layers.Conv(4, (3, 3), name="conv")(images))
-        return layers.ProjectionHead(CLASSES, name="head")(h, labels)
+        return LogitHead(CLASSES, "projection", spectral_norm=True, name="head")(layers.pooled(h), labels)
 
 
 def make(discriminator=None, remat="none", **changes):
@@ -129,7 +130,7 @@ class Normalised(nn.Module):
     @nn.compact
     def __call__(self, images, labels, *, train):
         h = layers.BatchNorm(name="norm")(images, train=train)
-        return layers.ProjectionHead(CLASSES, name="head")(h, labels)
+        return LogitHead(CLASSES, "projection", spectral_norm=True, name="head")(layers.pooled(h), labels)
 
 
 @pytest.mark.parametrize("changes", [{"accumulate": 2}, {"noise_scale": True}])
