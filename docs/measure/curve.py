@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from extras import require
+
 from jaxgan.training.logging import read_metrics
 
 
@@ -47,4 +49,5 @@ def draw(records: Sequence[dict[str, Any]], out: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python docs/measure/curve.py RUN/metrics.jsonl OUT.png")
+    require("matplotlib", extra="plots")
     draw(read_metrics(sys.argv[1]), sys.argv[2])

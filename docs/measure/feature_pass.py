@@ -20,6 +20,10 @@ from typing import Any
 
 import jax
 import numpy as np
+from extras import require
+
+require("torch", "torch_fidelity", extra="bench")
+
 import torch
 from random_inception import save_random
 from reference_implementations import Tensors
@@ -72,7 +76,7 @@ def _seconds(function: Callable[[], None]) -> tuple[float, float]:
 def speed(
     network: FeatureNetwork, extractor: torch.nn.Module, *, batch_size: int, batches: int, pairs: int
 ) -> dict[str, Any]:
-    """Images/s of both, which take turns so that other work on the machine bears on both alike; and by the seconds of
+    """Images/s of both, which take turns so that other work on the machine affects both equally; and by the seconds of
     the cores that each took, on which other work bears less. A ratio is a pair's, ours over theirs, and their median.
     """
     source = drawn_source(batch_size * batches)

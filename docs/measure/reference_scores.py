@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from extras import require
 from jax.sharding import Mesh
+
+require("torch", "torch_fidelity", "pytorch_fid", "cleanfid", extra="bench")
+
 from random_inception import save_random
 from reference_implementations import (
     ImagePair,

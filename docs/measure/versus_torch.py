@@ -3,7 +3,8 @@
 
 Both sides live in one process on the same cores and take turns, A B A B: each timing of a form of PyTorch's follows
 one of ours, and the ratio is a pair's (PyTorch's time over ours: above 1, ours is faster), so that a drifting machine
-bears on both alike. Medians are printed. ``--config.section.key=value`` sets our side; of it, torch follows the widths,
+affects both equally. Medians are printed. ``--config.section.key=value`` sets our side; of it, torch follows the
+widths,
 the batch, D steps and optimisers.
 
 The work is the same: ``train`` is d_steps plays of D and one of G with spectral norms, Adam and the average, on a batch
@@ -21,6 +22,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+from extras import require
+
+require("torch", extra="bench")
+
 import torch
 from torch_training import FORMS, check_step, run_like, synchronize
 

@@ -33,13 +33,6 @@ def updates_for(images: int, batch_size: int) -> int:
     return images // batch_size
 
 
-def half_life_of(decay: float, batch_size: int) -> float:
-    """Images after which a weight in an average with ``decay`` a step has halved: the inverse of
-    :func:`jaxgan.training.ema.decay_for_half_life`.
-    """
-    return batch_size * math.log(0.5) / math.log(decay)
-
-
 def set_batch(config: ConfigDict, batch_size: int, *, rule: str) -> None:
     """Sets the batch of one play, and either player's learning rate by ``rule`` from the config's own batch and rates.
 
