@@ -4,8 +4,7 @@
 Both sides live in one process on the same cores and take turns, A B A B: each timing of a form of PyTorch's follows
 one of ours, and the ratio is a pair's (PyTorch's time over ours: above 1, ours is faster), so that a drifting machine
 affects both equally. Medians are printed. ``--config.section.key=value`` sets our side; of it, torch follows the
-widths,
-the batch, D steps and optimisers.
+widths, the batch, D steps and optimisers.
 
 The work is the same: ``train`` is d_steps plays of D and one of G with spectral norms, Adam and the average, on a batch
 that lies ready; ``sample`` draws latents and gives uint8 images, in evaluation. Ours also computes the gradients'

@@ -5,11 +5,11 @@ import functools
 import jax
 import numpy as np
 import pytest
+from jaxgan.tools.studies.ensembles import with_values
 
 from jaxgan import recipes
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import host_to_global, make_mesh
-from jaxgan.tools.studies.ensembles import with_values
 from jaxgan.training.ema import averaged
 from jaxgan.training.step import compile_step, init_state, make_step
 
