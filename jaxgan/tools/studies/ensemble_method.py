@@ -23,7 +23,7 @@ from jax.sharding import Mesh
 
 from jaxgan.parallel import shardings, split_interleaved
 from jaxgan.tools.studies.swept_scalar import SweptScalar
-from jaxgan.training.method import Batch, Evaluator, Experiment, Method, Result, Score, Stage
+from jaxgan.training.method import Batch, Evaluator, Experiment, Method, Option, Result, Score, Stage
 from jaxgan.training.state import Metrics, TrainState, Variables
 
 # Stands for a metric that is not finite: a loop stops at one, and the other members are to go on.
@@ -54,7 +54,7 @@ def _written(value: Array) -> Array:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class EnsembleMethod:
+class EnsembleMethod(Method):
     """A method that steps all members of an ensemble at once.
 
     The loop's key is not used: member i draws from what the loop would derive from its own seed. Metrics are those of
@@ -78,22 +78,37 @@ class EnsembleMethod:
     plain: frozenset[str] = frozenset()
 
     @property
-    def players(self) -> Mapping[str, tuple[str, ...]]:
+    def players(self) -> Mapping[str, tuple[str, ...]]:  # type: ignore[override]
         """The members' own."""
         return self.method.players
 
     @property
-    def optimizers(self) -> Mapping[str, optax.GradientTransformation]:
+    def optimizers(self) -> Mapping[str, optax.GradientTransformation]:  # type: ignore[override]
         """The members' own; where the numbers of an optimiser differ, those of the first member."""
         return self.method.optimizers
 
     @property
-    def latent_shape(self) -> tuple[int, ...] | None:
+    def averaged(self) -> tuple[str, ...]:  # type: ignore[override]
         """The members' own."""
-        return self.method.latent_shape
+        return self.method.averaged
 
     @property
-    def num_classes(self) -> int:
+    def latent_shapes(self) -> Any:  # type: ignore[override]
+        """The members' own."""
+        return self.method.latent_shapes
+
+    @property
+    def conditions(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The members' own."""
+        return self.method.conditions
+
+    @property
+    def options(self) -> Mapping[str, Option]:  # type: ignore[override]
+        """The members' own."""
+        return self.method.options
+
+    @property
+    def num_classes(self) -> int:  # type: ignore[override]
         """The members' own."""
         return self.method.num_classes
 
@@ -162,9 +177,9 @@ class EnsembleMethod:
         """What every member draws for the same batch and key, [S, B, ...]."""
         return self._each(lambda method, own: method.sample(own, batch, rng), nets)
 
-    def moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:
-        """What every member's norms see in the same draw, [S, ...]."""
-        return self._each(lambda method, own: method.moments(own, batch, rng), nets)
+    def batch_moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:
+        """The batch moments of every member's norms in the same draw, [S, ...]."""
+        return self._each(lambda method, own: method.batch_moments(own, batch, rng), nets)
 
 
 def _interleaved(open_members: Sequence[Callable[[int], Iterator[dict[str, np.ndarray]]]], start_step: int) -> Any:
