@@ -64,7 +64,8 @@ class Points(Method):
         g = {**self.generator.init(g_rng, jnp.zeros((2, 3)), train=True)}
         d = {**self.discriminator.init(d_rng, batch["point"][:2], train=True)}
         g.pop("batch_moments")
-        return create_state({"g": g, "d": d}, self.players, self.optimizers, extra={"updates": jnp.zeros((), jnp.int32)})
+        extra = {"updates": jnp.zeros((), jnp.int32)}
+        return create_state({"g": g, "d": d}, self.players, self.optimizers, extra=extra)
 
     def step(self, state, batch, rng):
         z = shard_batch(jax.random.normal(rng, (batch["point"].shape[0], 3)))
