@@ -21,7 +21,7 @@ def smoothed(values: Sequence[float], half_life: float = 7.0) -> list[float]:
 
 
 def draw(records: Sequence[dict[str, Any]], out: str) -> None:
-    """Writes a PNG: every ``*/loss``, raw and smoothed; beside it every ``eval/*`` score that lies in [0, 1]."""
+    """Writes a PNG: every ``*/loss``, raw and smoothed; next to it every ``eval/*`` score that lies in [0, 1]."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""Times the Inception feature pass beside torch-fidelity's, and samples its memory:
+"""Times the Inception feature pass against torch-fidelity's, and samples its memory:
 ``python docs/measure/feature_pass.py`` (extra ``[bench]``).
 
 Prints a JSON object. Both sides are given the same random uint8 images and random weights. Ours is
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--batch_sizes", default="32,64", help="comma-separated (default 32,64)")
     parser.add_argument("--batches", type=int, default=2, help="batches a timing (default 2)")
     parser.add_argument("--compile", action="store_true", help="torch-fidelity's option feature_extractor_compile")
-    parser.add_argument("--pairs", type=int, default=5, help="timings of each side, in turn (default 5)")
+    parser.add_argument("--pairs", type=int, default=5, help="timings of each side, alternating (default 5)")
     parser.add_argument(
         "--memory", default="500,2000", help="images of the passes whose memory is sampled; '' for none"
     )

@@ -123,7 +123,7 @@ def compare(
     theirs = _timed(reference, run[resizer])
     rows = [Row(label, resizer, reference, n, ours[n], theirs[n], TOLERANCES[n]) for n in names]
     if resizer == "tf1" and first.features is not None and second.features is not None:
-        # Apart from the features' rounding: a neighbour is one or is not.
+        # Except for the features' rounding: a neighbour is one or is not.
         for kind, dtype in (("float32", np.float32), ("float64", np.float64)):
             same = torch_fidelity_neighbours(first.features.astype(dtype), second.features.astype(dtype))
             rows += [

@@ -1,4 +1,4 @@
-"""Our training step and sampler beside PyTorch's: ``python docs/measure/versus_torch.py train|sample`` (extra
+"""Our training step and sampler against PyTorch's: ``python docs/measure/versus_torch.py train|sample`` (extra
 ``[bench]``).
 
 Both sides live in one process on the same cores and take turns, A B A B: each timing of a form of PyTorch's follows
@@ -6,8 +6,8 @@ one of ours, and the ratio is a pair's (PyTorch's time over ours: above 1, ours 
 affects both equally. Medians are printed. ``--config.section.key=value`` sets our side; of it, torch follows the
 widths, the batch, D steps and optimisers.
 
-The work is the same: ``train`` is d_steps plays of D and one of G with spectral norms, Adam and the average, on a batch
-that lies ready; ``sample`` draws latents and gives uint8 images, in evaluation. Ours also computes the gradients'
+The work is the same: ``train`` is d_steps updates of D and one of G with spectral norms, Adam and the average, on a
+batch that lies ready; ``sample`` draws latents and gives uint8 images, in evaluation. Ours also computes the gradients'
 norms, which are logged, and in sampling one power iteration a weight, which torch has folded into its weights.
 """
 

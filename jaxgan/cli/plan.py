@@ -35,8 +35,8 @@ def _parser() -> Any:
         metavar="CHIP:SHAPE",
         help="chips along each axis of a TPU slice (v5e:8x16, v4:4x4x4, ...), a number of GPUs (h100:8), or local",
     )
-    made.add_argument("--batch", nargs="+", type=int, metavar="N", help="in the place of config.data.batch_size")
-    made.add_argument("--steps", type=int, help="of the run, in the place of config.training.steps")
+    made.add_argument("--batch", nargs="+", type=int, metavar="N", help="instead of config.data.batch_size")
+    made.add_argument("--steps", type=int, help="of the run, instead of config.training.steps")
     made.add_argument("--price", type=float, metavar="X", help="of a chip for an hour, in any currency")
     made.add_argument(
         "--weak_scaling",
@@ -144,7 +144,7 @@ def _plan_analytic(config: Any, topology: Any, parsed: Any) -> dict[str, Any]:
 
 
 def _calibrate(config: Any, parsed: Any) -> int:
-    """Measures this machine's ceilings and the config's step in turn; prints both beside the prediction."""
+    """Measures this machine's ceilings and the config's step in rotation; prints both with the prediction."""
     import jax
     import numpy as np
 

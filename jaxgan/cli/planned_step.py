@@ -66,7 +66,7 @@ def trace_step(config: Any, topology: Any, mesh: Any, parsed: Any) -> tuple[Any,
 
 
 def planned_work(config: Any, topology: Any, mesh: dict[str, int], images_per_step: int, parsed: Any) -> Any:
-    """What is planned, as the planner takes it."""
+    """The work that is planned, as the planner takes it."""
     from jaxgan.tools.planner import Work
 
     return Work(
@@ -106,7 +106,7 @@ def trace_part(config: Any, devices: int) -> Any:
 
 
 def gradient_collectives(config: Any, devices: int) -> list[tuple[str, Any]]:
-    """The gradients that a step reduces over all devices: each player's, as often as it plays."""
+    """The gradients that a step reduces over all devices: each player's, as often as it is updated."""
     import jax
 
     from jaxgan import recipes
@@ -116,8 +116,8 @@ def gradient_collectives(config: Any, devices: int) -> list[tuple[str, Any]]:
     nets, found = experiment.shapes().nets, []
     for player, names in experiment.stages[0].method.players.items():
         size = sum(x.size * x.dtype.itemsize for name in names for x in jax.tree.leaves(nets[name]["params"]))
-        plays = config.method.get("d_steps", 1) if player == "d" else 1
-        found.append(("all-reduce/gradients", Collective("all-reduce", size, devices, plays)))
+        updates = config.method.get("d_steps", 1) if player == "d" else 1
+        found.append(("all-reduce/gradients", Collective("all-reduce", size, devices, updates)))
     return found
 
 
@@ -135,7 +135,7 @@ def state_arguments(config: Any, sizes: dict[str, int]) -> list[Any]:
 
 
 def changes_that_help(config: Any, plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """What each change would do to the peak: the state's part exactly, the rest in the ratio of traced estimates."""
+    """The peak after each change: the state's part exactly, the rest in the ratio of traced estimates."""
     from jaxgan.experiment.config_file import from_json
     from jaxgan.tools import planner
 

@@ -38,14 +38,14 @@ def _parser() -> Any:
     made = flags.parser("study", _DESCRIPTION, _EXAMPLES)
     made.add_argument("study", metavar="FILE[:ARG]", help="a study's path (configs/studies/x.py) or bare name (x)")
     made.add_argument("--workdir", metavar="DIR", help="the study's folder")
-    made.add_argument("--seeds", metavar="0,1,...", help="in the place of the study's own")
+    made.add_argument("--seeds", metavar="0,1,...", help="instead of the study's own")
     made.add_argument("--variants", metavar="A,B,...", help="only these of the study's")
     made.add_argument("--scale", metavar="NAME", help="for studies that come in several sizes: imagenet, cifar, digits")
     made.add_argument("--regime", metavar="NAME", help="what is matched between variants: images, updates or both")
     made.add_argument("--lr_rule", metavar="NAME", help="of learning rates over batch sizes: constant, sqrt or linear")
     made.add_argument("--data", metavar="NAME", help="for studies over several sets: ring8, grid25, mnist, cifar10")
     made.add_argument("--budget", metavar="NAME", help="what is equal between variants, of those that the study names")
-    made.add_argument("--images", metavar="N", help="the budget of a run, in the place of the study's own")
+    made.add_argument("--images", metavar="N", help="the budget of a run, instead of the study's own")
     made.add_argument(
         "--seconds", metavar="N", help="the same, in seconds of training, for studies that count in these"
     )
@@ -150,7 +150,7 @@ def _train(study: Any, parsed: Any) -> int:
                 train=train,
                 train_ensemble=together if parsed.vmap else None,
                 max_members=parsed.max_members,
-                told=tell,
+                on_result=tell,
             )
             tell()
             if is_main() and not parsed.no_plot:
@@ -173,7 +173,7 @@ def _train(study: Any, parsed: Any) -> int:
 
 
 def _cache_programs(folder: str) -> None:
-    """Keeps compiled programs in ``folder``, unless JAX was told of one already: seeds share theirs."""
+    """Keeps compiled programs in ``folder``, unless JAX has one already: seeds share theirs."""
     import jax
 
     if folder == "none" or "JAX_COMPILATION_CACHE_DIR" in os.environ:

@@ -28,7 +28,7 @@ class Training(NamedTuple):
       run: (state, batch, key) -> (state, metrics), compiled; donates the state unless asked not to.
       state, batch, key: its arguments; the batch is random.
       compile_seconds: of lowering and compiling.
-      images_per_step: as the trainer counts them: of one play.
+      images_per_step: as the trainer counts them: of one D update.
     """
 
     experiment: Experiment

@@ -77,7 +77,7 @@ def compile_rows(config: Any, counts: Sequence[int]) -> dict[str, list[dict[str,
 
 
 def findings(modes: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """What is wrong, a sentence each; none where the work is shared.
+    """Findings, a sentence each; none where the work is shared.
 
     Args:
       modes: as :func:`compile_rows` gives them.

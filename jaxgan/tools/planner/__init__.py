@@ -1,4 +1,4 @@
-"""What a program would do on machines that are not here: memory, arithmetic, traffic, and the least time."""
+"""Planner: memory, FLOPs, traffic and least step time of a program on machines that are not here."""
 
 from jaxgan.tools.planner import hlo, report
 from jaxgan.tools.planner.arguments import Argument, list_arguments

@@ -1,4 +1,4 @@
-"""What a compiled program does, instruction by instruction: FLOPs, bytes and collectives, with loops multiplied out.
+"""Costs of a compiled program, instruction by instruction: FLOPs, bytes and collectives, with loops multiplied out.
 
 The compiler's own ``cost_analysis`` counts the body of a loop once. Here each instruction that runs gets a record with
 the number of times that it runs, so that anything may be summed and grouped: by layer, by cause, by kind.

@@ -18,7 +18,7 @@ _FLOW = re.compile(
 
 
 class Name(NamedTuple):
-    """A name stack, taken apart.
+    """A parsed name stack.
 
     Attributes:
       layer: the modules, outermost first, joined by '/'; '' outside all.
@@ -36,7 +36,7 @@ class Name(NamedTuple):
 
 
 def parse_name(op_name: str) -> Name:
-    """Takes a name stack apart; of several joined by ';' the first."""
+    """Parses a name stack; of several joined by ';' the first."""
     parts = op_name.split(";")[0].split("/")
     layer: list[str] = []
     functions: list[str] = []
@@ -87,7 +87,7 @@ KINDS: Sequence[tuple[str, str]] = (
 
 
 def kind_of(op_name: str) -> str:
-    """What sort of work an operation is; 'elementwise in layers' or 'outside layers' where no pattern says more."""
+    """The kind of work of an operation; 'elementwise in layers' or 'outside layers' where no pattern says more."""
     for kind, pattern in KINDS:
         if re.search(pattern, op_name):
             return kind

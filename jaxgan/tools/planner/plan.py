@@ -1,4 +1,4 @@
-"""Puts a plan together: what one program would do on one topology, as a record that tables and pages are made of."""
+"""Builds a plan: one program on one topology, as a record that tables and pages are made of."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -29,15 +29,15 @@ USABLE = {"tpu": 15.75 / 16, "gpu": 0.75, "cpu": 1.0}
 
 
 class Work(NamedTuple):
-    """What is planned.
+    """The work that is planned.
 
     Attributes:
       topology: its name.
       chip: of one chip.
       chips: how many.
       mesh: axis -> size.
-      batch: images of one play.
-      images_per_step: images of one play, as the trainer counts images a second.
+      batch: images of one D update.
+      images_per_step: images of one D update, as the trainer counts images a second.
       steps: of the whole run.
       price: of a chip for an hour; None where not known.
     """
@@ -229,7 +229,7 @@ def outcome(
     collectives: Mapping[str, Mapping[str, int]],
     products: Sequence[analytic.Product],
 ) -> dict[str, Any]:
-    """What every plan says, first the keys of ``KEYS``."""
+    """The fields of every plan, first the keys of ``KEYS``."""
     found = list(products)
     needed = analytic.total(found, recomputed=False)
     return {
@@ -261,7 +261,7 @@ def outcome(
 
 
 def hardware_record(chip: Hardware) -> dict[str, Any]:
-    """What the plan takes a device to be."""
+    """The figures that the plan takes a device to have."""
     return {
         "chip": chip.name,
         "family": chip.family,
@@ -296,8 +296,10 @@ def collectives_table(collectives: Sequence[tuple[str, Collective]]) -> dict[str
 
 
 def memory_table(program: Program, compiled: Compiled, arguments: Sequence[Argument]) -> dict[str, int]:
-    """Bytes at the peak, by kind: the state as it is laid out; what the compiler's peak holds beside it is split as the
-    schedule's own peak is, between what the backward pass waits for and the rest.
+    """Bytes at the peak, by kind.
+
+    The state counts as it is laid out. The rest of the compiler's peak is split as the schedule's own peak is, between
+    what the backward pass waits for and the rest.
     """
     held = laid_out_argument_bytes(program.module, arguments)
     rest = max(compiled.peak_bytes - sum(held.values()), 0)

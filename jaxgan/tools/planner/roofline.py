@@ -1,4 +1,4 @@
-"""The least time that a step can take: what the slowest of arithmetic, memory and network needs, at their peaks.
+"""Roofline: the least time of a step, that of the slowest of arithmetic, memory and network at their peaks.
 
 Real steps take longer: no program reaches all peaks, small kernels cost their launch, and collectives wait for the
 slowest device. ``jaxgan plan --calibrate`` measures by how much, on the machine at hand.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-# Okabe and Ito's palette (jfly.uni-koeln.de/color), told apart by the colour-blind.
+# Okabe and Ito's palette (jfly.uni-koeln.de/color), which the colour-blind can distinguish.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#000000")
 
 # Pixels: of a label, a row, the whole, and the text at the right; characters of a label.

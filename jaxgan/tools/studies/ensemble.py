@@ -68,7 +68,7 @@ def with_values(config: ConfigDict, values: Mapping[str, Any]) -> ConfigDict:
 
 
 def shape_of(config: ConfigDict) -> str:
-    """What runs must have in common to share a program: the config except its seed and :func:`sweepable_floats`."""
+    """The part of a config that runs of one program share: all of it except its seed and :func:`sweepable_floats`."""
     blank = with_values(config, dict.fromkeys(sweepable_floats(config), "a number"))
     blank.seed = 0
     return config_text(json.loads(blank.to_json()))

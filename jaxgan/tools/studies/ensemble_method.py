@@ -174,7 +174,7 @@ class EnsembleMethod(Method):
         return state.replace(**self._each(one, _fields(state), self._rows(batch), self._step_keys(state.step)))
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
-        """What every member draws for the same batch and key, [S, B, ...]."""
+        """Samples of every member for the same batch and key, [S, B, ...]."""
         return self._each(lambda method, own: method.sample(own, batch, rng), nets)
 
     def batch_moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:

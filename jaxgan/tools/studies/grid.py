@@ -69,7 +69,7 @@ def run_study(
     train: Train,
     train_ensemble: TrainEnsemble | None = None,
     max_members: int | None = None,
-    told: Callable[[Result], None] = lambda result: None,
+    on_result: Callable[[Result], None] = lambda result: None,
 ) -> int | None:
     """Trains what results.jsonl does not hold yet; each run that ends adds its line.
 
@@ -84,7 +84,7 @@ def run_study(
       train_ensemble: trains runs that can share a program (:func:`jaxgan.tools.studies.ensemble.group_members`) as one;
         None trains every run by itself.
       max_members: runs that share a program, at the most; None for no limit.
-      told: called with each new result.
+      on_result: called with each new result.
 
     Returns:
       The signal that stopped a run, and with it the study; None where all cells have their results.
@@ -118,7 +118,7 @@ def run_study(
             if is_main():
                 add_results(workdir, results)
         for result in results:
-            told(result)
+            on_result(result)
         # Programs of the run before are of no use to the next, which has networks of its own.
         jax.clear_caches()
     return None

@@ -20,9 +20,9 @@ class Result(NamedTuple):
       variant, seed: which.
       status: 'finished', or 'diverged' where a metric was not finite.
       step: G updates done; where it diverged, the logged step that showed it.
-      images: real images of one D play, times ``step``: what the paper counts.
+      images: real images of one D update, times ``step``: what the paper counts.
       seconds: wall time, compilation and scores included, of all parts of the run that ended in order.
-      images_per_second: while training alone, compilation and scores apart; None where none was logged.
+      images_per_second: while training, without compilation and scores; None where none was logged.
       scores: 'eval/...' of the last record that has any.
       noise_scale: player -> gradient noise scale in examples over the last quarter; empty where it is not logged.
       config: fingerprint of the run's config.
@@ -95,8 +95,9 @@ def diverged_at(records: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 def training_speed(records: Sequence[Mapping[str, Any]]) -> float | None:
-    """Images a second over all records that give it: they are of stretches of as many images, but for the first, which
-    is empty (0) where the step that compiles is logged.
+    """Images a second over all records that give it.
+
+    They are of stretches of as many images, except the first: it is empty (0) where the step that compiles is logged.
     """
     speeds = [s for s in _values(records, "perf/images_per_second") if s > 0]
     return len(speeds) / sum(1 / s for s in speeds) if speeds else None

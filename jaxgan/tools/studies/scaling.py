@@ -1,4 +1,4 @@
-"""How runs at different batch sizes are made comparable: budgets, averages and learning rates."""
+"""Batch-size scaling: budgets, averages and learning rates that make runs comparable."""
 
 import math
 
@@ -34,7 +34,7 @@ def updates_for(images: int, batch_size: int) -> int:
 
 
 def set_batch(config: ConfigDict, batch_size: int, *, rule: str) -> None:
-    """Sets the batch of one play, and either player's learning rate by ``rule`` from the config's own batch and rates.
+    """Sets the batch of one update, and both learning rates by ``rule`` from the config's own batch and rates.
 
     Raises:
       UserError: on an unknown rule.

@@ -89,5 +89,5 @@ class SweptScalar:
 
 
 def untraceable(key: str, why: str) -> UserError:
-    """What is raised where members cannot differ in ``key``."""
+    """The error where members cannot differ in ``key``."""
     return UserError(f"config.{key} cannot differ between runs of one program: {why}; run the study without --vmap")

@@ -1,4 +1,4 @@
-"""What `jaxgan bench scaling` takes for work that is not shared."""
+"""Work that is not shared, as `jaxgan bench scaling` finds it."""
 
 import copy
 

@@ -24,7 +24,7 @@ ROWS = 8
 
 
 class Mlp(nn.Module):
-    """No parameter's gradient is nought but for rounding, which Adam would make as large as any: so there is no bias
+    """No parameter's gradient is zero except for rounding, which Adam would make as large as any: so there is no bias
     before a norm, and no norm in D, which would take G's last bias away.
     """
 

@@ -102,12 +102,12 @@ def test_a_vmapped_study_gives_the_results_of_runs_one_by_one(tmp_path, one_devi
     configs = {name: points.config(method__weight=weight) for name, (_, weight) in rates.items()}
     for name, (rate, _) in rates.items():
         configs[name].optimizer.d.learning_rate = rate
-    study, told = study_of(configs, (3,)), []
+    study, seen = study_of(configs, (3,)), []
     assert run_study(study, tmp_path / "a", train=alone) is None
     options = dict(train=pytest.fail, train_ensemble=together)
-    assert run_study(study, tmp_path / "b", told=told.append, **options) is None
+    assert run_study(study, tmp_path / "b", on_result=seen.append, **options) is None
     a, b = read_results(tmp_path / "a"), read_results(tmp_path / "b")
-    assert [r.variant for r in a] == [r.variant for r in b] == [*rates] and b == told
+    assert [r.variant for r in a] == [r.variant for r in b] == [*rates] and b == seen
     for one, other in zip(a, b):
         assert (one.members, other.members) == (1, 3) and other.seconds > 0 and other.images_per_second != 0
         same = {"members": 1, "seconds": 0, "images_per_second": 0, "scores": {}}
