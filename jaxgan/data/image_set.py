@@ -192,7 +192,7 @@ def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
 
 
 def _folder_name(path: Path) -> str:
-    # '.' and '..' have names of their own, but for the string.
+    # The string's last part: '.' and '..' are folders with names of their own.
     return f"folder:{os.path.basename(os.path.abspath(path))}"
 
 
@@ -231,7 +231,7 @@ def describe_source(
     data_dir: str | os.PathLike[str] | None = None,
 ) -> ImageSet:
     """The same for a source that :func:`jaxgan.data.open.open_dataset` opened under ``name``: where that read the same
-    pixels as :func:`open_images` would, all but ``source`` and ``labeled`` is alike.
+    pixels as :func:`open_images` would, all except ``source`` and ``labeled`` is the same.
     """
     kind, _, rest = name.partition(":")
     if kind == "tfds" or name == "stacked_mnist":

@@ -46,11 +46,12 @@ class Source:
     rejected: tuple[str, ...] = ()
 
     @property
-    def image_shape(self) -> tuple[int, ...]:
-        """Shape of the field 'image': (H, W, C), of a clip (T, H, W, C)."""
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of the field 'image', of a clip those of its frames."""
         if "image" not in self.fields:
             raise ValueError(f"{self.name} has no field 'image'; its fields are {list(self.fields)}")
-        return self.fields["image"].shape
+        height, width, channels = self.fields["image"].shape[-3:]
+        return height, width, channels
 
     @property
     def num_classes(self) -> int:

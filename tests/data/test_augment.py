@@ -50,7 +50,7 @@ def drawn(operation, count=30, source=None):
 MOVES = [
     data.Flip(),
     data.RandomCrop((16, 24)),
-    data.Resize((12, 16)),
+    data.Resize((48, 48)),
     data.Jitter((36, 48), (24, 32)),
     data.Rescale(0.75, 2.0, (16, 24)),
 ]
@@ -66,10 +66,15 @@ def test_image_and_map_move_by_one_draw(operation):
         moved = augment_example((operation,), source.fields, example(source, 3), 5, position)
         assert {k: (v.shape, v.dtype) for k, v in moved.items()} == {k: (f.shape, f.dtype) for k, f in fields.items()}
         assert moved["tag"] == 3
-        inside = ndimage.maximum_filter(moved["map"], (5, 5, 1)) == ndimage.minimum_filter(moved["map"], (5, 5, 1))
+        # At least two pixels from squares of another id, and from the crop's border, where one may lie just outside.
+        lowest, highest = (
+            f(moved["map"][..., 0], 5, mode="constant", cval=99)
+            for f in (ndimage.minimum_filter, ndimage.maximum_filter)
+        )
+        inside = lowest == highest
         off = np.abs(moved["image"][..., :1].astype(int) - (moved["map"].astype(int) * 31 + 20))
         # Less than half an id's step, whatever the cubic overshoots at the squares' borders.
-        assert inside.mean() > 0.1 and off[inside].max() <= 15
+        assert inside.any() and off[inside].max() <= 15
         seen.add(moved["map"].tobytes())
     assert len(seen) == (1 if isinstance(operation, data.Resize) else 2) or len(seen) > 4
 
@@ -106,7 +111,7 @@ def test_nearest_is_pillows_and_keeps_wide_ids():
     np.testing.assert_array_equal(resize_ids(wide, (8, 8), axis=-2), resize_ids(ids, (8, 8), axis=-2) * np.int32(1000))
 
 
-def test_clips_move_frame_by_frame_alike():
+def test_all_frames_of_a_clip_move_by_one_draw():
     clip = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3), np.uint8)
     clip[1:] = clip[:1]
     fields = {"clip": Field(clip.shape, np.uint8, "image"), "map": Field((12, 12), np.int32, "map")}
