@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 from jaxgan import networks as networks_package
 from jaxgan.data import Source, batches, open_dataset, toy_batches, toy_mixture
 from jaxgan.experiment.evaluators import image_evaluators
-from jaxgan.experiment.regularizers import build_regularizers, latent_prior, regularizer_sections
+from jaxgan.experiment.regularizers import MAKERS, Makers, build_regularizers, latent_prior, regularizer_sections
 from jaxgan.experiment.sections import call, construct, defaults, keywords
 from jaxgan.experiment.toy_evaluators import toy_evaluators
 from jaxgan.latent import Prior
@@ -69,8 +69,10 @@ def use_networks(config: ConfigDict, name: str, *, num_classes: int = 0) -> Conf
     return config
 
 
-def default_config(recipe: str, networks: str, *, num_classes: int = 0) -> ConfigDict:
+def default_config(recipe: str, networks: str, *, num_classes: int = 0, makers: Makers = MAKERS) -> ConfigDict:
     """Every section with every key, so that the command line can set any of them: what a config file starts from.
+
+    ``makers`` are the regularizers that there are; a recipe that has one of its own adds it.
 
     Raises:
       UserError: naming the families of networks that exist.
@@ -98,7 +100,7 @@ def default_config(recipe: str, networks: str, *, num_classes: int = 0) -> Confi
             "multi_scale": {"scales": 1},
             "prior": {"kind": "normal", "categorical": (), "continuous": 0},
             "method": {"loss": "hinge", "label_smoothing": 0.0, **method},
-            "regularizers": regularizer_sections(),
+            **regularizer_sections(makers),
             "optimizer": {player: {"learning_rate": 2e-4, **keywords(optimizer)} for player in ("g", "d")},
             "ema": {"decay": 0.9999, "half_life_images": None, "start_step": 0},
             "training": {

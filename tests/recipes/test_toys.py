@@ -98,7 +98,7 @@ def hasty(**overrides):
 @pytest.mark.parametrize(
     "term",
     [
-        {"stabilisers__mode_seeking__weight": "1.0"},
+        {"regularizers__mode_seeking__weight": "1.0"},
         {
             "discriminator__minibatch": "discrimination",
             "discriminator__minibatch_kernels": "8",
@@ -132,16 +132,16 @@ WEIGHTS = {
     "regularizers.consistency.zcr_d": 1e4,
     "regularizers.consistency.zcr_g": 1.0,
     "regularizers.lecam.weight": 1.0,
-    "regularizers.instance_noise.sigma": 0.5,
+    "augment.instance_noise.sigma": 0.5,
     "regularizers.feature_matching.weight": 1.0,
     "regularizers.mode_seeking.weight": 1.0,
     "regularizers.historical.g": 1.0,
     "regularizers.historical.d": 1.0,
-    "regularizers.auxiliary.real": 1.0,
-    "regularizers.auxiliary.fake": 1.0,
-    "regularizers.auxiliary.generator": 1.0,
-    "regularizers.information.categorical": 1.0,
-    "regularizers.information.continuous": 1.0,
+    "heads.auxiliary.real": 1.0,
+    "heads.auxiliary.fake": 1.0,
+    "heads.auxiliary.generator": 1.0,
+    "heads.information.categorical": 1.0,
+    "heads.information.continuous": 1.0,
 }
 BASE = {
     **TINY,
@@ -152,7 +152,7 @@ BASE = {
     "prior.continuous": "1",
     "generator.z_dim": "8",
     "regularizers.lecam.start_step": "0",
-    "regularizers.instance_noise.steps": "4",
+    "augment.instance_noise.steps": "4",
 }
 
 
@@ -208,7 +208,7 @@ def test_every_weight_moves_what_it_should(weighed, name):
         assert differ(moved[net], nothing[net]) == (heads.get(name.removeprefix("regularizers.")) == net)
 
 
-def test_without_weights_the_game_is_as_without_stabilisers(weighed):
+def test_without_weights_the_game_is_as_without_regularizers(weighed):
     plain = {k: v for k, v in BASE.items() if not k.startswith("regularizers")}
     _, state, metrics, _ = train("gan_ring8", plain, 3, optimised=False)
     for net in ("g", "d"):
@@ -220,9 +220,9 @@ def test_without_weights_the_game_is_as_without_stabilisers(weighed):
 SWITCHES = {
     "rarely": {"regularizers.penalties.r1": "1.0", "regularizers.penalties.every": "4"},
     "pseudo": {
-        "regularizers.apa.on": "true",
-        "regularizers.apa.target": "-2.0",
-        "regularizers.apa.speed_images": "32",
+        "augment.apa.on": "true",
+        "augment.apa.target": "-2.0",
+        "augment.apa.speed_images": "32",
     },
     "smoothing": {"method.label_smoothing": "0.1"},
     "best": {"method.top_k_minimum": "0.5", "method.top_k_steps": "1", "method.top_k_decay": "0.5"},
@@ -266,11 +266,11 @@ def test_every_switch_changes_the_game(name):
 
 IMAGES = {"generator.ch": "2", "discriminator.ch": "2", "data.batch_size": "8", "generator.z_dim": "4"}
 SEEN = {
-    "diffaugment": {"regularizers.diffaugment.policy": "color,translation,cutout"},
+    "diffaugment": {"augment.diffaugment.policy": "color,translation,cutout"},
     "ada": {
-        "regularizers.ada.pipeline": "color",
-        "regularizers.ada.target": "-2.0",
-        "regularizers.ada.speed_images": "8",
+        "augment.ada.pipeline": "color",
+        "augment.ada.target": "-2.0",
+        "augment.ada.speed_images": "8",
     },
     "scales": {"multi_scale.scales": "2"},
     "dequantised": {"method.dequantize": "true"},
@@ -314,13 +314,13 @@ def test_biggan_takes_them_too():
         "biggan_digits16:smoke",
         {
             "method.loss": "relativistic",
-            "regularizers.diffaugment.policy": "color",
-            "regularizers.ada.pipeline": "color",
-            "regularizers.ada.target": "-2.0",
-            "regularizers.ada.speed_images": "16",
+            "augment.diffaugment.policy": "color",
+            "augment.ada.pipeline": "color",
+            "augment.ada.target": "-2.0",
+            "augment.ada.speed_images": "16",
             "regularizers.penalties.r1": "1.0",
-            "regularizers.auxiliary.real": "1.0",
-            "regularizers.auxiliary.generator": "1.0",
+            "heads.auxiliary.real": "1.0",
+            "heads.auxiliary.generator": "1.0",
         },
         steps=1,
     )
