@@ -6,8 +6,8 @@ Paper: Auxiliary Classifier GANs (arXiv:1610.09585), appendix A, table 2 (CIFAR-
            Perceptrons of three layers, as for every recipe on a toy; Adam 1e-3, 5,000 steps of 256 points. 25.0 of 25
            modes, 0.99 of samples near one.
   ring8    Eight Gaussians, with the same networks and rates. Not measured.
-  mnist    DCGAN networks of ch 32, without the paper's dropout of a half in D: so narrow a D loses too much by it; 2,000
-           steps of 64. fd 140, tstr 0.79 after 952 steps.
+  mnist    DCGAN networks of ch 32, without the paper's dropout of a half in D: so narrow a D loses too much by it;
+           2,000 steps of 64. fd 140, tstr 0.79 after 952 steps.
   cifar10  As mnist. fd 282, tstr 0.25 after 400 steps.
 
 Scores are of docs/families.md: the grid's mean over three seeds, fd at equal time over two. Add ``,smoke`` for seconds.

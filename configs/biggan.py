@@ -7,16 +7,16 @@ Paper: Large Scale GAN Training (arXiv:1809.11096). Add ``,smoke`` to any varian
                  projection head and hinge loss are the paper's; one D step, a batch of 32 and larger learning rates are
                  this library's. 5,000 steps: TSTR 0.967 to 0.972 over three seeds, see README.md; expect at least 0.95.
   cifar10        CIFAR-10 by the recipe of PyTorch-StudioGAN (configs/CIFAR10/BigGAN.yaml), whose FID is the best
-                 published for this model. ch 96, z 80, shared embedding and skip-z, attention at 16x16 in both networks,
-                 Adam 2e-4 with beta1 0.5, batch 64, five D steps, flips, moving average from step 1,000. G has 9,416,196
-                 parameters, D 2,415,170. Published by its protocol (10,000 generated against 10,000 test images): FID /
-                 IS 8.90 / 9.80 at 50,000 steps, 8.13 / 9.85 at 100,000. One GPU.
+                 published for this model. ch 96, z 80, shared embedding and skip-z, attention at 16x16 in both
+                 networks, Adam 2e-4 with beta1 0.5, batch 64, five D steps, flips, moving average from step 1,000. G
+                 has 9,416,196 parameters, D 2,415,170. Published by its protocol (10,000 generated against 10,000 test
+                 images): FID / IS 8.90 / 9.80 at 50,000 steps, 8.13 / 9.85 at 100,000. One GPU.
   cifar10,narrow For two CPU cores: this library's own, not a published recipe. ch 16, one D step, 6,000 steps of 32.
                  TSTR 0.40 after 4,000 (real data: 0.57), 66 minutes.
   cifar10_brock  CIFAR-10 by the recipe of BigGAN-PyTorch (scripts/launch_cifar_ema.sh). ch 64, z 128, no shared
-                 embedding, no skip-z, no attention, N(0, 0.02) initial weights, Adam 2e-4 with beta1 0, batch 50, four D
-                 steps, no flips, moving average from step 1,000; 125,000 steps (the script's 500 epochs of 50,000 images
-                 at 200 a step). One GPU.
+                 embedding, no skip-z, no attention, N(0, 0.02) initial weights, Adam 2e-4 with beta1 0, batch 50, four
+                 D steps, no flips, moving average from step 1,000; 125,000 steps (the script's 500 epochs of 50,000
+                 images at 200 a step). One GPU.
   imagenet64     BigGAN-PyTorch's 64-pixel networks (the paper starts at 128). ch 64, z 120 in five chunks, batch 2048.
                  Nothing is published at this size. Eight GPUs or a small TPU slice.
   imagenet128    Table 1 of the paper, its eighth row (batch 2048, ch 96, shared embedding, skip-z, orthogonal
@@ -161,9 +161,7 @@ def imagenet(resolution: int, *, z_dim: int, ch: int) -> ConfigDict:
 
 def imagenet128(table1: Literal[1, 2, 3, 4, 5, 6, 7, 8, 9] = 8) -> ConfigDict:
     batch, ch, shared, skip_z, ortho, steps = TABLE1[table1]
-    config = biggan.on_imagenet(
-        biggan.default_config(), 128, z_dim=120 if skip_z else 128, ch=ch, batch_size=batch
-    )
+    config = biggan.on_imagenet(biggan.default_config(), 128, z_dim=120 if skip_z else 128, ch=ch, batch_size=batch)
     config.generator.update(dict(shared_dim=128 if shared else None, skip_z=skip_z))
     config.method.orthogonal_weight = 1e-4 if ortho else 0.0
     config.training.steps = steps

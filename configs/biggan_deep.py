@@ -1,7 +1,7 @@
 """BigGAN-deep: BigGAN with bottleneck blocks, two a resolution, on ImageNet.
 
-Paper: Large Scale GAN Training (arXiv:1809.11096), table 2 (rows of BigGAN-deep; 50,000 samples, without truncation). ch
-128, z 128, batch 2048. Add ``,smoke`` to any variant for seconds.
+Paper: Large Scale GAN Training (arXiv:1809.11096), table 2 (rows of BigGAN-deep; 50,000 samples, without truncation).
+ch 128, z 128, batch 2048. Add ``,smoke`` to any variant for seconds.
 
   imagenet128  Row 128x128, architecture in table 7; the default.
   imagenet256  Row 256x256, architecture in table 8.

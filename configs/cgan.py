@@ -7,8 +7,8 @@ paper's SGD.
            Perceptrons of three layers, as for every recipe on a toy; Adam 1e-3, 5,000 steps of 256 points. 25.0 of 25
            modes, 1.00 of samples near one.
   ring8    Eight Gaussians, with the same networks and rates. Not measured.
-  mnist    The paper's networks; Adam 1e-3, 2,000 steps of 64. fd 118, tstr 0.16 after 1,333 steps: too few for D to tell
-           digits apart.
+  mnist    The paper's networks; Adam 1e-3, 2,000 steps of 64. fd 118, tstr 0.16 after 1,333 steps: too few for D to
+           tell digits apart.
   cifar10  The conditional DCGAN of ch 32 that later papers compare with, as the paper has no images of this kind; Adam
            2e-4, 2,000 steps of 64. fd 257, tstr 0.27 after 462 steps.
 

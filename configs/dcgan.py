@@ -3,13 +3,13 @@
 Paper: Deep Convolutional GANs (arXiv:1511.06434), section 4.
 
   grid25         25 Gaussians in the plane, whose modes can be counted; the default. What a perceptron can have of
-                 DCGAN: batch norm in both networks, leaky ReLU in D, uniform noise. Three layers, as for every recipe on
-                 a toy; Adam 1e-3, 5,000 steps of 256 points. 23.7 of 25 modes, 0.30 of samples near one.
+                 DCGAN: batch norm in both networks, leaky ReLU in D, uniform noise. Three layers, as for every recipe
+                 on a toy; Adam 1e-3, 5,000 steps of 256 points. 23.7 of 25 modes, 0.30 of samples near one.
   ring8          Eight Gaussians, with the same networks and rates. Not measured.
   mnist          Two blocks from 7x7, ch 32, 2,000 steps of 64. fd 74 after 1,333 steps.
   cifar10        Three blocks from 4x4, ch 32, 2,000 steps of 64. fd 275 after 522 steps.
-  stacked_mnist  Three digits as the channels of an image, 1000 modes; the networks of mnist. Data and count are those of
-                 VEEGAN (arXiv:1705.07761) and PacGAN (arXiv:1712.04086): 26,000 samples, each digit named by a
+  stacked_mnist  Three digits as the channels of an image, 1000 modes; the networks of mnist. Data and count are those
+                 of VEEGAN (arXiv:1705.07761) and PacGAN (arXiv:1712.04086): 26,000 samples, each digit named by a
                  classifier. eval/modes 929 of 1000, eval/modes_kl 0.752 after the 2,000 steps.
 
 Scores are of docs/families.md: the grid's mean over three seeds, fd at equal time over two, Stacked MNIST's of seed 0.

@@ -7,8 +7,8 @@ Paper: Spectral Normalization for GANs (arXiv:1802.05957), section 4 and tables 
            0.70 of samples near one, after 5,000 steps.
   ring8    Eight Gaussians, with the same networks and rates. Not measured.
   mnist    ResNets of ch 16, a rate of 1e-3 for 2e-4, 2,000 steps of 64. fd 101 after 190 steps.
-  cifar10  ResNets of ch 16 (the paper: 256 and 128), without classes, a rate of 1e-3 for 2e-4, 2,000 steps of 64. fd 289
-           after 75 steps.
+  cifar10  ResNets of ch 16 (the paper: 256 and 128), without classes, a rate of 1e-3 for 2e-4, 2,000 steps of 64. fd
+           289 after 75 steps.
 
 Scores are of docs/families.md: the grid's mean over three seeds, fd at equal time over two. Add ``,smoke`` for seconds.
 

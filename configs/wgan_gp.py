@@ -4,8 +4,8 @@ Paper: Improved Training of Wasserstein GANs (arXiv:1704.00028), table 3 (CIFAR-
 
   grid25   25 Gaussians in the plane, whose modes can be counted; the default. Perceptrons of three layers, as for every
            recipe on a toy. The penalty's weight is 0.1 and Adam's betas are 0.5 and 0.9, as in the paper's own code for
-           it (gan_toy.py); the rate, 2e-3, is 20 times that code's, for 2,500 steps of 256 points instead of 100,000 (40
-           times lost two seeds of three). 25.0 of 25 modes, 0.88 of samples near one, after 5,000 steps.
+           it (gan_toy.py); the rate, 2e-3, is 20 times that code's, for 2,500 steps of 256 points instead of 100,000
+           (40 times lost two seeds of three). 25.0 of 25 modes, 0.88 of samples near one, after 5,000 steps.
   ring8    Eight Gaussians, with the same networks and rates. Not measured.
   mnist    ResNets of ch 16, a rate of 1e-3 for 2e-4, 2,000 steps of 64. fd 205 after 130 steps.
   cifar10  ResNets of ch 16 (the paper: 128), a rate of 1e-3 for 2e-4, 2,000 steps of 64. fd 321 after 41 steps.

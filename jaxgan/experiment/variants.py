@@ -66,9 +66,7 @@ def describe_variants(variants: Variants) -> str:
     return ", ".join(f"{name}{options_of(make)}" for name, make in variants.items()) + f", each also with {SMOKE}"
 
 
-def choose(
-    arg: str, variants: Variants, *, name: str, tiny: Callable[[ConfigDict], ConfigDict]
-) -> ConfigDict:
+def choose(arg: str, variants: Variants, *, name: str, tiny: Callable[[ConfigDict], ConfigDict]) -> ConfigDict:
     """The config of the variant that an argument names, with its flags and keys; the first one where it names none.
 
     Args:
