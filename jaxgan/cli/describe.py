@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.cli import arguments as flags
 
-_DESCRIPTION = """Prints an experiment's resolved config as YAML, and each network's arrays and size as comments under it,
+_DESCRIPTION = """Prints an experiment's resolved config as YAML, and each network's arrays and size as comments,
 in seconds: no data is opened and no array built."""
 
 _EXAMPLES = """  jaxgan describe --config=biggan:imagenet128

@@ -52,7 +52,5 @@ def run(arguments: Sequence[str]) -> int:
         for variant in record["variants"]:
             takes = Options(tuple(variant["flags"]), {key: tuple(v) for key, v in variant["keys"].items()})
             print(f"  {record['config']}:{variant['name']}{takes}")
-    print(
-        "\nThe first variant is meant where none is given; ',smoke' makes any of them tiny. See `jaxgan train --help`."
-    )
+    print("\nThe first variant is meant where none is given; ',smoke' makes any of them tiny.")
     return 0

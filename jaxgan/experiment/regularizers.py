@@ -75,8 +75,8 @@ def build_regularizers(config: ConfigDict, prior: Prior, makers: Makers = MAKERS
     Raises:
       UserError: on a key that there is not, or one that needs classes or codes where there are none.
     """
-    shared = {"batch_size": config.data.batch_size, "prior": prior}
-    own = {
+    shared: dict[str, Any] = {"batch_size": config.data.batch_size, "prior": prior}
+    own: dict[str, dict[str, Any]] = {
         "heads.auxiliary": {"head": ClassifierHead(num_classes=config.generator.num_classes)},
         "heads.information": {"head": CodeHead(prior.categorical, prior.continuous)},
     }

@@ -1,5 +1,6 @@
-"""Recipes, one file a paper: ``default_config()``, ``tiny(config)`` and ``build(config) -> Experiment``; the file's name
-is the registry.
+"""Recipes, one file a paper: ``default_config()``, ``tiny(config)`` and ``build(config) -> Experiment``.
+
+The file's name is the registry.
 """
 
 import importlib

@@ -8,7 +8,7 @@ import pytest
 from jaxgan.tools.studies import load_study
 from jaxgan.training.errors import UserError
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 
 
 @pytest.fixture(scope="module")

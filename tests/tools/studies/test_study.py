@@ -57,7 +57,7 @@ def test_study_files_by_path_and_name_apart_from_configs(tmp_path):
     with pytest.raises(UserError, match="has no get_study"):
         load_study(str(tmp_path / "hollow.py"))
     (tmp_path / "odd.py").write_text("def get_study(arg=''):\n    return arg")
-    with pytest.raises(UserError, match=r"gave a str, not a jaxgan\.studies\.Study"):
+    with pytest.raises(UserError, match=r"gave a str, not a jaxgan\.tools\.studies\.Study"):
         load_study(f"{tmp_path / 'odd.py'}:a=b", {"c": "d"})
 
 
