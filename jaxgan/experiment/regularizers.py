@@ -13,7 +13,17 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.sections import call, keywords
 from jaxgan.latent import Prior
 from jaxgan.methods.regularizer import Regularizer
-from jaxgan.methods.terms import augmentation, consistency, gradient_penalties, heads, matching
+from jaxgan.methods.terms.adaptive import ada, apa
+from jaxgan.methods.terms.auxiliary_classifier import auxiliary_classifier
+from jaxgan.methods.terms.code_posterior import code_posterior
+from jaxgan.methods.terms.consistency import consistency
+from jaxgan.methods.terms.diffaugment import diffaugment
+from jaxgan.methods.terms.feature_matching import matched_features
+from jaxgan.methods.terms.gradient_penalties import gradient_penalties
+from jaxgan.methods.terms.historical_averaging import historical_averaging
+from jaxgan.methods.terms.instance_noise import instance_noise
+from jaxgan.methods.terms.lecam import lecam
+from jaxgan.methods.terms.mode_seeking import seek_modes
 from jaxgan.networks.heads import ClassifierHead, CodeHead
 from jaxgan.training.errors import UserError
 
@@ -22,18 +32,18 @@ Makers = Mapping[str, Callable[..., Regularizer | None]]
 
 # In the order that they act on what D sees.
 MAKERS: Makers = {
-    "regularizers.penalties": gradient_penalties.gradient_penalties,
-    "regularizers.consistency": consistency.consistency,
-    "regularizers.lecam": consistency.lecam,
-    "augment.apa": augmentation.apa,
-    "augment.diffaugment": augmentation.diffaugment,
-    "augment.ada": augmentation.ada,
-    "augment.instance_noise": augmentation.instance_noise,
-    "regularizers.feature_matching": matching.matched_features,
-    "regularizers.mode_seeking": matching.seek_modes,
-    "regularizers.historical": matching.historical_averaging,
-    "heads.auxiliary": heads.auxiliary_classifier,
-    "heads.information": heads.code_posterior,
+    "regularizers.penalties": gradient_penalties,
+    "regularizers.consistency": consistency,
+    "regularizers.lecam": lecam,
+    "augment.apa": apa,
+    "augment.diffaugment": diffaugment,
+    "augment.ada": ada,
+    "augment.instance_noise": instance_noise,
+    "regularizers.feature_matching": matched_features,
+    "regularizers.mode_seeking": seek_modes,
+    "regularizers.historical": historical_averaging,
+    "heads.auxiliary": auxiliary_classifier,
+    "heads.information": code_posterior,
 }
 
 

@@ -23,7 +23,7 @@ from jaxgan.experiment.gan import default_config as game_config
 from jaxgan.experiment.presets import is_toy, on_digits, shortened, smoke
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.latent import Prior
-from jaxgan.methods.gan import Adversarial
+from jaxgan.methods.gan import GAN
 from jaxgan.methods.lapgan import LaplacianPyramid
 from jaxgan.networks import lapgan as networks
 from jaxgan.training.errors import UserError
@@ -64,7 +64,7 @@ def tiny(config: ConfigDict) -> ConfigDict:
     return config
 
 
-def _level(config: ConfigDict, level: int) -> Adversarial:
+def _level(config: ConfigDict, level: int) -> GAN:
     pyramid, coarsest = config.pyramid, level == 0
     halvings = pyramid.levels - 1 - level
     if is_toy(config):
