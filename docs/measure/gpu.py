@@ -25,7 +25,7 @@ from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 PARTS = ("train_jaxgan", "train_torch", "sample_jaxgan", "sample_torch")
 FORM = "compile_channels_last"
-CONFIG = "biggan_imagenet128"
+CONFIG = "biggan:imagenet128"
 _TINY = (
     "generator.resolution=16 discriminator.resolution=16 data.image_size=(8,8) generator.base=(2,2) generator.ch=8 "
     "discriminator.ch=8 generator.z_dim=12 generator.attention=() discriminator.attention=() "

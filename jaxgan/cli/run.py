@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from jaxgan import recipes
 from jaxgan.experiment.config_file import from_json
+from jaxgan.experiment.old_runs import converted
 from jaxgan.parallel import make_mesh, shardings
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.ema import averaged
@@ -45,15 +46,21 @@ def absolute(workdir: str) -> epath.Path:
 
 
 def saved_config(folder: epath.Path) -> ConfigDict:
-    """The config that a run was started under; keys that came into being since then have their defaults."""
-    config = from_json(read_config(folder))
-    defaults = recipes.default_config(config.recipe)
-    for name, section in defaults.items():
-        if isinstance(section, ConfigDict) and name in config:
-            for key, value in section.items():
-                if key not in config[name]:
-                    config[name][key] = value
+    """The config that a run was started under; keys that were renamed since then have their new names, those that came
+    into being have their defaults.
+    """
+    config = from_json(converted(read_config(folder)))
+    _complete(config, recipes.default_config(config.recipe, config.networks))
     return config
+
+
+def _complete(config: ConfigDict, defaults: ConfigDict) -> None:
+    """Adds the keys that ``config`` lacks."""
+    for name, value in defaults.items():
+        if name not in config:
+            config[name] = value
+        elif isinstance(value, ConfigDict):
+            _complete(config[name], value)
 
 
 def open_run(workdir: str, *, step: int | None = None, raw: bool = False, like: Run | None = None) -> Run:

@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 from jaxgan import networks as networks_package
 from jaxgan.data import Source, batches, open_dataset, toy_batches, toy_mixture
 from jaxgan.experiment.evaluators import image_evaluators
-from jaxgan.experiment.regularizers import build_regularizers, latent_prior, regularizer_sections
+from jaxgan.experiment.regularizers import MAKERS, Makers, build_regularizers, latent_prior, regularizer_sections
 from jaxgan.experiment.sections import call, construct, defaults, keywords
 from jaxgan.experiment.toy_evaluators import toy_evaluators
 from jaxgan.latent import Prior
@@ -75,8 +75,10 @@ def use_networks(config: ConfigDict, name: str, *, num_classes: int = 0) -> Conf
     return config
 
 
-def default_config(recipe: str, networks: str, *, num_classes: int = 0) -> ConfigDict:
+def default_config(recipe: str, networks: str, *, num_classes: int = 0, makers: Makers = MAKERS) -> ConfigDict:
     """Every section with every key, so that the command line can set any of them: what a config file starts from.
+
+    ``makers`` are the regularizers that there are; a recipe that has one of its own adds it.
 
     Raises:
       UserError: naming the families of networks that exist.
@@ -122,7 +124,7 @@ def default_config(recipe: str, networks: str, *, num_classes: int = 0) -> Confi
                 "noise_scale": False,
                 "unroll": None,
             },
-            "regularizers": regularizer_sections(),
+            **regularizer_sections(makers),
             "optimizer": {player: {"learning_rate": 2e-4, **keywords(optimizer)} for player in ("g", "d")},
             "ema": {"decay": 0.9999, "half_life_images": None, "start_step": 0},
             "training": {
@@ -199,8 +201,8 @@ def open_data(config: ConfigDict, split: str) -> Source:
     return source
 
 
-def build_method(config: ConfigDict) -> GAN:
-    """Binds networks, the game, its regularizers and optimisers as ``config`` says.
+def build_method(config: ConfigDict, *, makers: Makers = MAKERS) -> GAN:
+    """Binds networks, the game, its regularizers (those of ``makers``) and optimisers as ``config`` says.
 
     Raises:
       UserError: on a key that no constructor takes, or values that contradict each other.
@@ -217,11 +219,12 @@ def build_method(config: ConfigDict) -> GAN:
         generator=construct(module.Generator, "generator", config.generator),
         discriminator=construct(module.Discriminator, "discriminator", config.discriminator),
         prior=prior,
+        makers=makers,
     )
 
 
-def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior) -> GAN:
-    """The game that ``config`` says of two networks.
+def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior, makers: Makers = MAKERS) -> GAN:
+    """The game that ``config`` says of two networks, with the regularizers of ``makers`` that it turns on.
 
     Raises:
       UserError: on a key that no constructor takes, or values that contradict each other.
@@ -262,7 +265,7 @@ def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior
         latents=Latents(
             z_dim=prior.size, num_classes=config.generator.num_classes, prior=prior, from_data=from_data == "data"
         ),
-        regularizers=build_regularizers(config, prior),
+        regularizers=build_regularizers(config, prior, makers),
         preprocess=dequantized if dequantize else unchanged,
         project_d=None if is_zero(clip) else functools.partial(optax.projections.projection_linf_ball, scale=clip),
         fake_weights=top_k(**share),

@@ -1,7 +1,11 @@
-"""One file per paper: ``build(config) -> Experiment``; the file's name is the registry."""
+"""Recipes, one file a paper: ``default_config()``, ``tiny(config)`` and ``build(config) -> Experiment``.
+
+The file's name is the registry.
+"""
 
 import importlib
 import pkgutil
+import re
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -25,13 +29,27 @@ def _module(recipe: str) -> Any:
     return importlib.import_module(f"{__name__}.{recipe}")
 
 
-def default_config(recipe: str) -> ConfigDict:
-    """Every key of a recipe's config, with its default.
+def paper(recipe: str) -> tuple[str, str]:
+    """A recipe's paper and its arXiv id, from the first sentence of its checklist: ('WGAN: Wasserstein GAN (Arjovsky et
+    al. 2017)', '1701.07875').
 
     Raises:
       UserError: naming the recipes that exist.
     """
-    return _module(recipe).default_config()
+    first = " ".join(_module(recipe).__doc__.split("\n\n")[0].split())
+    title, arxiv = re.match(r"(.*?),? arXiv:(\d{4}\.\d{4,5})", first).groups()  # type: ignore[union-attr]
+    return f"{title})", arxiv
+
+
+def default_config(recipe: str, networks: str | None = None) -> ConfigDict:
+    """Every key of a recipe's config, with its default; with other networks than the recipe's own where named.
+
+    Raises:
+      UserError: naming the recipes, or the networks, that exist.
+    """
+    module = _module(recipe)
+    config = module.default_config()
+    return config if networks in (None, config.networks) else module.default_config(networks)
 
 
 def build(config: ConfigDict) -> Experiment:

@@ -13,7 +13,7 @@ from jaxgan.cli import planned_step
 from jaxgan.cli.main import main
 from jaxgan.tools.planner import KEYS
 
-CONFIG = "--config=biggan_digits16:smoke"
+CONFIG = "--config=biggan:digits16,smoke"
 LIBTPU = importlib.util.find_spec("libtpu") is not None
 
 
