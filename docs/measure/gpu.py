@@ -40,7 +40,7 @@ def candidate_batches(tiny: bool) -> tuple[int, ...]:
 
 def settings(overrides: Sequence[tuple[str, str]], *, tiny: bool) -> list[tuple[str, str]]:
     """The config's overrides: bfloat16, no orthogonal regularisation (the torch side has none), the user's last."""
-    fixed = "generator.dtype=bfloat16 discriminator.dtype=bfloat16 method.orthogonal_weight=0.0"
+    fixed = "generator.dtype=bfloat16 discriminator.dtype=bfloat16 orthogonal.weight=0.0"
     words = f"{fixed} {_TINY if tiny else ''}".split()
     pairs = [(key, text) for key, _, text in (word.partition("=") for word in words)]
     return [*pairs, *overrides]

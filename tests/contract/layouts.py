@@ -54,7 +54,8 @@ def experiment_of(row):
     networks = dict(ch=4, attention=(8,), remat=row["remat"], dtype=row["dtype"])
     config.generator.update(dict(**networks, z_dim=6, shared_dim=8, bn_groups=row["groups"]))
     config.discriminator.update(networks)
-    config.method.update(dict(accumulate=row["accumulate"], orthogonal_weight=1e-2))
+    config.microbatches.count = row["accumulate"]
+    config.orthogonal.weight = 1e-2
     data, fsdp, spatial = MESHES[row["mesh"]]
     config.parallel.update(dict(data=data, fsdp=fsdp, spatial=spatial, rules=row["rules"]))
     config.evaluation.update(dict(metrics="", tstr=False))

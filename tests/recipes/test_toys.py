@@ -102,7 +102,7 @@ def hasty(**overrides):
         {
             "discriminator__minibatch": "discrimination",
             "discriminator__minibatch_kernels": "8",
-            "method__split_d": "true",
+            "method__joint": "false",
         },
     ],
     ids=["mode_seeking", "minibatch_discrimination"],
@@ -225,14 +225,14 @@ SWITCHES = {
         "augment.apa.speed_images": "32",
     },
     "smoothing": {"method.label_smoothing": "0.1"},
-    "best": {"method.top_k_minimum": "0.5", "method.top_k_steps": "1", "method.top_k_decay": "0.5"},
+    "best": {"top_k.minimum": "0.5", "top_k.steps": "1", "top_k.decay": "0.5"},
     "twice": {"method.g_steps": "2"},
-    "clipped": {"method.clip": "0.05"},
+    "clipped": {"clip.bound": "0.05"},
     "features": {"method.adversarial_weight": "0.0", "regularizers.feature_matching.weight": "1.0"},
     "minibatch": {
         "discriminator.minibatch": "discrimination",
         "discriminator.minibatch_kernels": "4",
-        "method.split_d": "true",
+        "method.joint": "false",
     },
 }
 
@@ -273,7 +273,7 @@ SEEN = {
         "augment.ada.speed_images": "8",
     },
     "scales": {"multi_scale.scales": "2"},
-    "dequantised": {"method.dequantize": "true"},
+    "dequantised": {"preprocess.dequantize": "true"},
 }
 
 
