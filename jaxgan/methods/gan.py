@@ -12,7 +12,7 @@ from jax import Array
 
 from jaxgan.methods.inputs import input_of, output_of
 from jaxgan.methods.regularizer import DiscriminatorOutput, Labels, Play, Regularizer, TermOutput, add_terms, off, show
-from jaxgan.nn import FEATURES
+from jaxgan.nn import FEATURES, sown
 from jaxgan.objectives import AdversarialLoss, orthogonal_penalty, top_k_fraction, top_k_weights
 from jaxgan.parallel import join_interleaved, shard_batch, split_interleaved
 from jaxgan.training.method import Batch
@@ -185,10 +185,10 @@ class Adversarial:
             )
         keys = {"params": d_rng, "dropout": d_rng}
         d = {**self.discriminator.init(keys, drawn, labels, train=True)}
-        tapped = d.pop(FEATURES, {}).get("last")
+        tapped = sown(d.pop(FEATURES, {}))
         nets = {"g": {**g}, "d": d}
         for index, (name, head) in enumerate(self.heads.items()):
-            features = DiscriminatorOutput(drawn, tapped).shown(f"the head {name!r}")
+            features = DiscriminatorOutput(drawn, tapped[-1] if tapped else None).shown(f"the head {name!r}")
             nets[name] = {**head.init(jax.random.fold_in(d_rng, index), features, train=True)}
         for net in nets.values():
             net.pop("moments", None)
@@ -214,7 +214,8 @@ class Adversarial:
         seen = show(self.regularizers, images, rng, state.extra, state.step)
         rngs = {"dropout": jax.random.fold_in(rng, len(self.regularizers))}
         logits, moved = apply(self.discriminator, d, seen, labels, train=True, collect=(FEATURES,), rngs=rngs)
-        return DiscriminatorOutput(logits, moved.pop(FEATURES, {}).get("last")), moved
+        tapped = sown(moved.pop(FEATURES, {}))
+        return DiscriminatorOutput(logits, tapped[-1] if tapped else None), moved
 
     def _view(self, state: TrainState, nets: dict[str, Variables], rng: Array, **given: Any) -> Play:
         """A play for its terms; ``rng`` is what D was shown the fakes with."""
