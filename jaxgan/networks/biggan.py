@@ -13,7 +13,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
-from jaxgan.networks.common import batch_norm_fields, check_latents, dtypes, first_map, weight_fields
+from jaxgan.networks.common import batch_norm_fields, check_latents, first_map, pick, weight_fields
 from jaxgan.networks.residual import pooled_logits, to_images, widths_for
 from jaxgan.parallel import shard_batch
 
@@ -39,15 +39,8 @@ DISCRIMINATOR_WIDTHS: dict[int, tuple[int, ...]] = {
 
 def shared_embedding(network: Any, labels: Array) -> Array:
     """The class embedding of a generator, shared by its norms and not spectrally normalised: [B, shared_dim]."""
-    init = layers.initializer(network.weight_init)
-    table = layers.Embed(
-        network.num_classes,
-        network.shared_dim,
-        spectral_norm=False,
-        embedding_init=init,
-        name="shared",
-        **dtypes(network),
-    )
+    fields = pick(network, "dtype", "param_dtype", embedding_init=layers.initializer(network.weight_init))
+    table = layers.Embed(network.num_classes, network.shared_dim, spectral_norm=False, name="shared", **fields)
     return table(labels)
 
 

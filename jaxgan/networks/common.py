@@ -52,7 +52,7 @@ def batch_norm_fields(network: Any, **given: Any) -> dict[str, Any]:
     return pick(network, "dtype", "param_dtype", **dict(eps=network.bn_eps, groups=network.bn_groups), **given)
 
 
-def batch_norm(network: Any, h: Array, labels: Array | None = None, *, name: str, train: bool) -> Array:
+def batch_norm(network: Any, h: Array, labels: Any = None, *, name: str, train: bool) -> Array:
     """Batch norm of ``h`` [B, ..., C], class-conditional where ``network.conditioning`` is 'cbn'."""
     if network.conditioning != "cbn":
         return layers.BatchNorm(name=name, **batch_norm_fields(network))(h, train=train)

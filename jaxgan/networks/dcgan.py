@@ -23,8 +23,8 @@ from jaxgan.networks.common import (
     check_choice,
     check_latents,
     concat_classes,
-    dtypes,
     first_map,
+    pick,
     weight_fields,
 )
 from jaxgan.networks.conditioning import check_conditional_norm, check_conditioning
@@ -168,8 +168,8 @@ class Discriminator(nn.Module):
             normalized = index > 0 and (self.batch_norm or self.layer_norm)
             h = conv(multiple * self.ch, use_bias=self.use_bias and not normalized, name=f"conv_{index}")(h)
             if normalized and self.layer_norm:
-                axes = dict(reduction_axes=(1, 2, 3), feature_axes=3)
-                h = nn.LayerNorm(epsilon=1e-5, name=f"norm_{index}", **axes, **dtypes(self))(h)
+                fields = pick(self, "dtype", "param_dtype", epsilon=1e-5, reduction_axes=(1, 2, 3), feature_axes=3)
+                h = nn.LayerNorm(name=f"norm_{index}", **fields)(h)
             elif normalized:
                 h = batch_norm(self, h, name=f"norm_{index}", train=train)
             h = nn.Dropout(self.dropout, deterministic=not train)(nn.leaky_relu(h, self.leak))

@@ -108,7 +108,7 @@ class MultiScaleDiscriminator(nn.Module):
         logits = []
         for scale in range(self.scales):
             if scale:
-                condition = halve_condition(condition, images.shape[1:3], pool=self.pool)
+                condition = halve_condition(condition, (images.shape[1], images.shape[2]), pool=self.pool)
                 images = halve(images, pool=self.pool)
             copy = self.discriminator.clone(parent=self, name=f"scale_{scale}")
             logits.append(copy(images, condition, train=train))
