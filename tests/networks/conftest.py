@@ -17,6 +17,7 @@ _LABELS = jax.ShapeDtypeStruct((2,), jnp.int32)
 
 def _abstract(network, first, labels=_LABELS, *, train=False):
     x = jax.ShapeDtypeStruct((2, *first), jnp.float32)
+    labels = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape[1:]), leaf.dtype), labels)
     return jax.eval_shape(functools.partial(network.init_with_output, train=train), jax.random.key(0), x, labels)
 
 
