@@ -100,7 +100,13 @@ def default_config(recipe: str, networks: str, *, num_classes: int = 0) -> Confi
             "method": {"loss": "hinge", "label_smoothing": 0.0, **method},
             "regularizers": regularizer_sections(),
             "optimizer": {player: {"learning_rate": 2e-4, **keywords(optimizer)} for player in ("g", "d")},
-            "ema": {"decay": 0.9999, "half_life_images": None, "start_step": 0},
+            "ema": {
+                "decay": 0.9999,
+                "half_life_images": None,
+                "start_step": 0,
+                "buffers": "average",
+                "ramp_up": None,
+            },
             "training": {
                 "steps": 100_000,
                 "save_every": 1_000,
@@ -143,8 +149,17 @@ def _ema(config: ConfigDict, method: Method, images_per_step: int) -> Ema:
     decay = config.ema.decay
     if config.ema.half_life_images is not None:
         decay = decay_for_half_life(config.ema.half_life_images, images_per_step)
-    generators = tuple(net for player, nets in method.players.items() if player[0] == "g" for net in nets)
-    return Ema(nets=generators, decay=decay, start_step=config.ema.start_step)
+    # Methods that declare what is averaged say so; the generator's nets otherwise.
+    nets = getattr(method, "averaged", None)
+    if nets is None:
+        nets = tuple(net for player, names in method.players.items() if player[0] == "g" for net in names)
+    return Ema(
+        nets=tuple(nets),
+        decay=decay,
+        start_step=config.ema.start_step,
+        buffers=config.ema.buffers,
+        ramp_up=config.ema.ramp_up,
+    )
 
 
 def _optimizer(config: ConfigDict, player: str) -> optax.GradientTransformation:
@@ -279,10 +294,7 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
         batch=example | {"label": jax.ShapeDtypeStruct((rows,), jnp.int32)},
         images_per_step=config.data.batch_size,
         steps=config.training.steps,
-    )
-    return Experiment(
-        stages=(stage,),
         ema=_ema(config, played, config.data.batch_size),
         evaluators=evaluators,
-        rules=_RULES[config.parallel.rules],
     )
+    return Experiment(stages=(stage,), rules=_RULES[config.parallel.rules])
