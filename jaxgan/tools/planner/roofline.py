@@ -5,7 +5,7 @@ slowest device. ``jaxgan plan --calibrate`` measures by how much, on the machine
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from jaxgan.tools.planner.hardware import Hardware

@@ -235,9 +235,11 @@ def vectorized(
       plain: see :class:`Lanes`.
 
     Raises:
-      ValueError: where the lanes' stages or averages differ.
+      ValueError: where the lanes' stages or averages differ, or experiments bring their own init or frozen networks.
     """
     first = experiments[0]
+    if first.init is not None or first.frozen is not None:
+        raise ValueError(f"lane {names[0]}: an experiment with an init or frozen networks of its own trains alone")
     for name, other in zip(names, experiments):
         alike = [(s.name, s.batch, s.steps) for s in other.stages] == [(s.name, s.batch, s.steps) for s in first.stages]
         if not alike or [s.ema for s in other.stages] != [s.ema for s in first.stages]:
@@ -265,4 +267,4 @@ def vectorized(
             evaluators=lambda mesh: _evaluators(experiments, index, names, mesh),
         )
 
-    return first._replace(stages=tuple(stage(index) for index in range(len(first.stages))), init=None)
+    return first._replace(stages=tuple(stage(index) for index in range(len(first.stages))))
