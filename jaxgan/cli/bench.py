@@ -71,7 +71,9 @@ def _measure(parsed: Any, overrides: list[tuple[str, str]]) -> dict[str, Any]:
     if parsed.subject == "scaling":
         from jaxgan.tools.bench import scaling
 
-        return named | scaling.measure(parsed.config, overrides, counts=_numbers("devices", parsed.devices), stage=parsed.stage)
+        return named | scaling.measure(
+            parsed.config, overrides, counts=_numbers("devices", parsed.devices), stage=parsed.stage
+        )
     if parsed.subject == "train":
         from jaxgan.tools.bench import train
 
@@ -87,7 +89,9 @@ def _measure(parsed: Any, overrides: list[tuple[str, str]]) -> dict[str, Any]:
         )
     from jaxgan.tools.bench import data
 
-    return named | data.measure(config, batches=parsed.batches, steps=parsed.steps, stage=parsed.stage, profile=parsed.profile)
+    return named | data.measure(
+        config, batches=parsed.batches, steps=parsed.steps, stage=parsed.stage, profile=parsed.profile
+    )
 
 
 def _lines(record: dict[str, Any]) -> list[str]:

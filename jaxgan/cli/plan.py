@@ -126,7 +126,9 @@ def plan_config(config: Any, name: str, parsed: Any) -> list[dict[str, Any]]:
     stages = experiment.stages if parsed.stage == "all" else [experiment.stage_named(parsed.stage)]
     if len(stages) > 1 and (parsed.steps or parsed.weak_scaling):
         names = ", ".join(stage.name for stage in stages)
-        raise UserError(f"--steps and --weak_scaling are of one stage, and the run has {names}: choose one with --stage=")
+        raise UserError(
+            f"--steps and --weak_scaling are of one stage, and the run has {names}: choose one with --stage="
+        )
     local = name == "local"
     topology = planner.local_topology() if local else planner.parse_topology(name)
     plans = [_plan_stage(config, experiment, stage.name, topology, local, parsed) for stage in stages]
@@ -151,9 +153,7 @@ def _plan_stage(config: Any, experiment: Any, stage: str, topology: Any, local: 
         return _plan_analytic(config, topology, parsed, stage)
     mesh = experiment_mesh(config, None if local else planner.topology_devices(topology), experiment=experiment)
     traced, arguments, work = planned_step.trace_step(config, topology, mesh, parsed, stage)
-    log.info(
-        "%s: compiling the step for %d devices (minutes, unless it was compiled before)", topology.name, mesh.size
-    )
+    log.info("%s: compiling the step for %d devices (minutes, unless it was compiled before)", topology.name, mesh.size)
     with jax.set_mesh(mesh):
         cache_dir = None if parsed.cache_dir == "none" else parsed.cache_dir
         compiled = planner.compile_program(traced.lower(), mesh, name=topology.name, cache_dir=cache_dir)

@@ -28,7 +28,11 @@ def plan_study(study: Any, parsed: Any) -> int:
 
     jax.config.update("jax_platforms", os.environ["JAX_PLATFORMS"])
     settings = argparse.Namespace(
-        steps=None, stage="all", weak_scaling=None, price=parsed.price, cache_dir=parsed.cache_dir or "~/.cache/jaxgan/compiled"
+        steps=None,
+        stage="all",
+        weak_scaling=None,
+        price=parsed.price,
+        cache_dir=parsed.cache_dir or "~/.cache/jaxgan/compiled",
     )
     records: list[dict[str, Any]] = []
     for variant, config in study.configs().items():

@@ -65,10 +65,10 @@ def interpolation_grid(
     """
     if over not in ("z", "class"):
         raise ValueError(f"interpolate over 'z' or 'class', got {over!r}")
-    if method.latent_shape is None or (over == "class" and not method.num_classes):
+    if method.latent_shapes is None or (over == "class" and not method.num_classes):
         raise ValueError(f"interpolation over {over!r} needs a method with latents, and over 'class' one with classes")
     start_rng, end_rng = jax.random.split(rng)
-    start = jax.random.normal(start_rng, (rows, *method.latent_shape))
+    start = jax.random.normal(start_rng, (rows, *method.latent_shapes.shape))
     end = jax.random.normal(end_rng, start.shape)
     first = jnp.asarray(np.resize(classes, rows))
     second = jnp.asarray(np.resize(np.roll(classes, -1), rows))

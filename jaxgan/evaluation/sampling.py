@@ -49,8 +49,8 @@ class SampleImages:
         """
         nets, rng, truncation = operand
         batch = {"label": shard_batch(rows["label"])}
-        if self.method.latent_shape is not None:
-            shape = self.method.latent_shape
+        if self.method.latent_shapes is not None:
+            shape = self.method.latent_shapes.shape
 
             def latent(index: Array) -> Array:
                 key = jax.random.fold_in(rng, index)

@@ -20,11 +20,11 @@ def _moments(method: Method, mode: str, batch_size: int, nets: Any, rng: Array, 
     label_rng, latent_rng, rng = jax.random.split(rng, 3)
     labels = jax.random.randint(label_rng, (batch_size,), 0, max(method.num_classes, 1), jnp.int32)
     batch = {"label": shard_batch(labels)}
-    if method.latent_shape is not None:
-        shape = (batch_size, *method.latent_shape)
+    if method.latent_shapes is not None:
+        shape = (batch_size, *method.latent_shapes.shape)
         z = draw_latents(latent_rng, shape, mode=mode, truncation=truncation)
         batch["z"] = shard_batch(z)
-    return method.moments(nets, batch, rng)
+    return method.batch_moments(nets, batch, rng)
 
 
 def standing_statistics(

@@ -54,9 +54,7 @@ def compile_row(config: Any, *, devices: int, batch_size: int, stage: str | None
     }
 
 
-def compile_rows(
-    config: Any, counts: Sequence[int], *, stage: str | None = None
-) -> dict[str, list[dict[str, Any]]]:
+def compile_rows(config: Any, counts: Sequence[int], *, stage: str | None = None) -> dict[str, list[dict[str, Any]]]:
     """'fixed_batch' and 'fixed_images_per_device', a row a number of devices; the largest has the config's batch.
 
     Raises:

@@ -68,7 +68,9 @@ def summary(plans: Sequence[Mapping[str, Any]]) -> str:
             f"{plan['run']['chip_hours']:,.1f}",
         ]
         rows.append([*row, f"{plan['run'].get('price', 0):,.2f}"] if priced else row)
-    whole = {f"{plan['topology']}, all stages: {_cost(plan['whole_run'])}": None for plan in plans if "whole_run" in plan}
+    whole = {
+        f"{plan['topology']}, all stages: {_cost(plan['whole_run'])}": None for plan in plans if "whole_run" in plan
+    }
     return "\n".join([table(rows), *whole])
 
 
@@ -78,7 +80,9 @@ def _name(plan: Mapping[str, Any]) -> str:
 
 def _cost(run: Mapping[str, Any]) -> str:
     price = f", price {run['price']:,.2f}" if "price" in run else ""
-    return f"{run['steps']:,} steps: {run['hours']:,.2f} hours, {run['chip_hours']:,.1f} chip-hours{price}, at the least"
+    return (
+        f"{run['steps']:,} steps: {run['hours']:,.2f} hours, {run['chip_hours']:,.1f} chip-hours{price}, at the least"
+    )
 
 
 def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
