@@ -62,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
     record["stages"] = [_stage(stage) for stage in experiment.stages]
     if parsed.compile:
         steps = {stage.name: _compiled(experiment, stage, config) for stage in experiment.stages}
-        record |= {"step": steps[experiment.stages[0].name]} if len(steps) == 1 else {"steps": steps}
+        record |= {"step": next(iter(steps.values()))} if len(steps) == 1 else {"steps": steps}
     if parsed.json:
         print(json.dumps(record, indent=2))
         return 0

@@ -181,7 +181,7 @@ def _calibrate(config: Any, parsed: Any) -> int:
     from jaxgan.parallel import host_to_global, make_mesh
     from jaxgan.tools import planner
     from jaxgan.tools.planner import calibrate
-    from jaxgan.training.step import CompiledStep, compile_step, init_state, make_stage_step
+    from jaxgan.training.step import compile_step, init_state, make_stage_step
 
     mesh = make_mesh(devices=jax.devices()[:1])
     experiment = recipes.build(config)
@@ -191,14 +191,15 @@ def _calibrate(config: Any, parsed: Any) -> int:
     jitted = compile_step(make_stage_step(stage), mesh, where, donate=False)
     calls = {name: probe.call for name, probe in calibrate.probes(calibrate.family_of(jax.devices()[0])).items()}
     with jax.set_mesh(mesh):
-        compiled = jitted.lower(state, batch, jax.random.key(0)).compile()
-        executable = CompiledStep(compiled)
+        executable = jitted.compile(state, batch, jax.random.key(0))
         seconds = calibrate.timed(
             calls | {"step": lambda: executable(state, batch, jax.random.key(0))}, repeats=parsed.calibrate_steps
         )
         topology = planner.local_topology(calibrate.hardware_from(seconds), devices=1)
         traced, arguments, work = planned_step.trace_step(config, topology, mesh, parsed, stage.name)
-    plan = planner.plan_compiled(work, planner.report_of(compiled), arguments, planner.products(traced.jaxpr))
+    plan = planner.plan_compiled(
+        work, planner.report_of(executable.function), arguments, planner.products(traced.jaxpr)
+    )
     record = {
         "device": topology.chip.name,
         "cores": os.cpu_count(),

@@ -117,13 +117,19 @@ class CompiledStep:
         new, metrics = self.function(*step_arguments(state, batch, rng))
         return new.replace(frozen=state.frozen), metrics
 
-    def trace(self, state: TrainState, batch: Batch, rng: Array) -> Any:
+    def trace(self, state: Any, batch: Any, rng: Any) -> Any:
         """``jax.stages.Traced`` for these arguments (arrays or shapes)."""
         return self.function.trace(*step_arguments(state, batch, rng))
 
-    def lower(self, state: TrainState, batch: Batch, rng: Array) -> Any:
-        """``jax.stages.Lowered`` for these arguments; wrap what it compiles to in this class to call it."""
+    def lower(self, state: Any, batch: Any, rng: Any) -> Any:
+        """``jax.stages.Lowered`` for these arguments."""
         return self.function.lower(*step_arguments(state, batch, rng))
+
+    def compile(
+        self, state: Any, batch: Any, rng: Any, compiler_options: dict[str, Any] | None = None
+    ) -> "CompiledStep":
+        """The step compiled ahead of time for these arguments; ``function`` is a ``jax.stages.Compiled``."""
+        return CompiledStep(self.lower(state, batch, rng).compile(compiler_options))
 
 
 def step_arguments(state: Any, batch: Any, rng: Any) -> tuple[Any, Any, Any, Any]:

@@ -79,9 +79,8 @@ def compile_training(
     with jax.set_mesh(mesh):
         step = compile_step(make_stage_step(chosen), mesh, where, donate=donate)
         began = time.perf_counter()
-        compiled = step.lower(state, batch, key).compile()
+        run = step.compile(state, batch, key)
         seconds = time.perf_counter() - began
-    run = CompiledStep(compiled)
     return Training(experiment, chosen, mesh, run, state, batch, key, seconds, chosen.images_per_step)
 
 
