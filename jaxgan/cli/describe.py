@@ -6,8 +6,8 @@ from typing import Any
 
 from jaxgan.cli import arguments as flags
 
-_DESCRIPTION = """Prints an experiment's resolved config, each network's size and each stage, in seconds: no data is opened and no
-array built."""
+_DESCRIPTION = """Prints an experiment's resolved config, the size of each network and each stage, in seconds: no data is opened
+and no array built."""
 
 _EXAMPLES = """  jaxgan describe --config=biggan_imagenet128
   jaxgan describe --config=biggan_imagenet128:table1=4 --json

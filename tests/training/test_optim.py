@@ -172,5 +172,5 @@ def test_contradictions_are_told(section, message):
 
 
 def test_an_expression_that_matches_nothing_is_told():
-    with pytest.raises(UserError, match="train_params='head' matches none of .* 'g/head/bias'"):
+    with pytest.raises(UserError, match=r"train_params='head' matches none of .* 'g/head/bias'"):
         optimizer(learning_rate=0.1, train_params="head").init(PARAMS)
