@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 
-import jax
+
 import pytest
 
 from jaxgan.cli import plan, study_plan
@@ -89,7 +89,7 @@ def test_plans_name_their_variant_and_what_cannot_be_laid_out(monkeypatch, capsy
         asked.append((config.data.batch_size, topology, parsed.price))
         if config.data.batch_size == 8:
             raise UserError("8 images cannot be split")
-        return {"topology": topology, "fits": True}
+        return [{"topology": topology, "fits": True}]
 
     monkeypatch.setattr(plan, "plan_config", planned)
     argv = [*SMOKE, "--plan", "--topology", "v5e:2x2", "--price=2", "--json", "--variants=row1-images,row4"]
