@@ -121,7 +121,13 @@ def default_config(recipe: str, networks: str, *, num_classes: int = 0, makers: 
             "microbatches": defaults(Microbatches),
             **regularizer_sections(makers),
             "optimizer": {player: {"learning_rate": 2e-4, **keywords(optimizer)} for player in ("g", "d")},
-            "ema": {"decay": 0.9999, "half_life_images": None, "start_step": 0},
+            "ema": {
+                "decay": 0.9999,
+                "half_life_images": None,
+                "start_step": 0,
+                "buffers": "average",
+                "ramp_up": None,
+            },
             "training": {
                 "steps": 100_000,
                 "save_every": 1_000,
@@ -164,7 +170,13 @@ def _ema(config: ConfigDict, method: Method, images_per_step: int) -> Ema:
     decay = config.ema.decay
     if config.ema.half_life_images is not None:
         decay = decay_for_half_life(config.ema.half_life_images, images_per_step)
-    return Ema(nets=method.averaged, decay=decay, start_step=config.ema.start_step)
+    return Ema(
+        nets=method.averaged,
+        decay=decay,
+        start_step=config.ema.start_step,
+        buffers=config.ema.buffers,
+        ramp_up=config.ema.ramp_up,
+    )
 
 
 def _optimizer(config: ConfigDict, player: str) -> optax.GradientTransformation:
@@ -311,10 +323,7 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
         batch=example | {"label": jax.ShapeDtypeStruct((rows,), jnp.int32)},
         images_per_step=config.data.batch_size,
         steps=config.training.steps,
-    )
-    return Experiment(
-        stages=(stage,),
         ema=_ema(config, played, config.data.batch_size),
         evaluators=evaluators,
-        rules=_RULES[config.parallel.rules],
     )
+    return Experiment(stages=(stage,), rules=_RULES[config.parallel.rules])

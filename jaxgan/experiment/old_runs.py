@@ -36,8 +36,8 @@ def converted(record: dict[str, Any]) -> dict[str, Any]:
     """A run's ``config.json`` in today's layout; one that has it already is given back equal.
 
     ``stabilisers.X``, and ``regularizers.X`` of an augmentation or a head, go to ``regularizers.X``, ``augment.X`` or
-    ``heads.X``; ``generator.bottom`` is ``generator.base``, ``generator.seed_norm`` ``generator.project_norm``; keys that
-    left ``method`` go to ``latents``, ``preprocess``, ``clip``, ``top_k``, ``orthogonal`` and ``microbatches``.
+    ``heads.X``; ``generator.bottom`` is ``generator.base``, ``generator.seed_norm`` ``generator.project_norm``; keys
+    that left ``method`` go to ``latents``, ``preprocess``, ``clip``, ``top_k``, ``orthogonal`` and ``microbatches``.
     """
     found = {name: value for name, value in record.items() if name not in ("stabilisers", "regularizers")}
     for old in ("stabilisers", "regularizers"):

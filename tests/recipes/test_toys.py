@@ -10,8 +10,7 @@ from jaxgan import recipes
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import host_to_global, make_mesh
 from jaxgan.tools.studies.ensembles import with_values
-from jaxgan.training.ema import averaged
-from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.step import compile_step, init_state, make_stage_step, make_step
 
 # One device, and programs worth the compiler's time: these train for hundreds of steps.
 OPTIMISED = {"xla_backend_optimization_level": 2}
@@ -31,10 +30,10 @@ def train(name, overrides, steps, *, optimised=True):
     start, data, metrics = jax.device_get(state), stage.data(0), []
     with jax.set_mesh(mesh()):
         batches = (host_to_global(next(data), mesh()) for _ in range(steps))
-        step = compile_step(make_step(stage.method, ema=experiment.ema), mesh(), where)
+        step = compile_step(make_stage_step(stage), mesh(), where)
         for index, batch in enumerate(batches):
             if index == 0:
-                step = step.lower(state, batch, rng).compile(OPTIMISED if optimised else None)
+                step = step.compile(state, batch, rng, OPTIMISED if optimised else None)
             state, found = step(state, batch, rng)
             metrics.append(found)
     return start, state, jax.device_get(metrics), experiment
@@ -43,7 +42,8 @@ def train(name, overrides, steps, *, optimised=True):
 def scores(state, experiment):
     """Of the averaged networks, by the recipe's own evaluator."""
     with jax.set_mesh(mesh()):
-        found = experiment.evaluators(mesh())[0].run(averaged(state.nets, state.ema), int(state.step))
+        (stage,) = experiment.stages
+        found = stage.evaluators(mesh())[0].run(experiment.nets_to_score(state, stage), int(state.step))
     return {name.removeprefix("eval/"): score.value for name, score in found.items() if name != "samples"}
 
 
