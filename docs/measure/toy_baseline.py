@@ -1,9 +1,9 @@
-"""Maximum likelihood on the toy mixtures: ``python docs/measure/toy_baseline.py``.
+"""Maximum likelihood on the toys, the baseline that is no GAN: ``python docs/measure/toy_baseline.py``.
 
-scikit-learn's ``GaussianMixture`` with as many components as the data has is fitted by expectation maximisation, and
-scored as generators are: modes, high quality and divergences of points drawn from it, and the mean log density of
-points that it was not fitted to. The next line has the true density's scores: those of a perfect generator, up to
-chance. Steps are those of the best start, seconds those of all starts.
+A mixture with as many Gaussians as the data has is fitted by expectation maximisation (scikit-learn's
+``GaussianMixture``, means started by k-means++), and scored as generators are: modes, high quality and divergences of
+points drawn from it, and the mean log density of points that it was not fitted to. The scores of the true density stand
+in the next line: those of a perfect generator, up to chance. Steps are those of the best start, seconds those of all.
 """
 
 import argparse
@@ -24,20 +24,20 @@ def baseline(mixture: Mixture, *, num_points: int, restarts: int, seed: int) -> 
     """Scores of 'em', fitted to ``num_points`` points, and of the 'truth', each from as many points."""
     rng = np.random.default_rng(seed)
     (train, _), (held_out, _), (true, _) = (mixture.sample(rng, num_points) for _ in range(3))
-    model = GaussianMixture(
-        len(mixture.means), tol=1e-5, max_iter=200, n_init=restarts, init_params="k-means++", random_state=seed
+    em = GaussianMixture(
+        len(mixture.means), tol=1e-5, max_iter=1000, n_init=restarts, init_params="k-means++", random_state=seed
     )
     began = time.perf_counter()
-    model.fit(train)
+    em.fit(train)
     seconds = time.perf_counter() - began
-    drawn = rng.permutation(model.sample(num_points)[0])  # scikit-learn orders them by component
+    drawn = rng.permutation(em.sample(num_points)[0])  # It draws component by component.
     found = {
         "em": point_scores(drawn.astype(np.float32), mixture, np.random.default_rng(seed)),
         "truth": point_scores(true, mixture, np.random.default_rng(seed)),
     }
-    found["em"]["log_likelihood"] = float(model.score(held_out))
+    found["em"]["log_likelihood"] = float(em.score(held_out))
     found["truth"]["log_likelihood"] = float(mixture.log_density(held_out).mean())
-    found["em"] |= {"seconds": seconds, "steps": model.n_iter_}
+    found["em"] |= {"seconds": seconds, "steps": em.n_iter_}
     return found
 
 

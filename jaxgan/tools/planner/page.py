@@ -10,6 +10,7 @@ from jaxgan.tools.planner.report import (
     duration,
     memory,
     percent,
+    plan_name,
     quantity,
     scaling_rows,
     summary_rows,
@@ -65,7 +66,7 @@ def _cell(text: str) -> str:
 
 
 def _label(plan: Mapping[str, Any]) -> str:
-    return f"{plan['topology']}, batch {plan['batch']}"
+    return f"{plan_name(plan)}, batch {plan['batch']}"
 
 
 def _memory(plans: Sequence[Mapping[str, Any]]) -> str:

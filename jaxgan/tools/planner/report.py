@@ -52,7 +52,7 @@ def summary_rows(plans: Sequence[Mapping[str, Any]], *, brief: bool = False) -> 
     found = []
     for plan in plans:
         cells = {
-            "topology": plan["topology"],
+            "topology": plan_name(plan),
             "devices": str(plan["devices"]),
             "batch": str(plan["batch"]),
             "fits": "yes" if plan["fits"] else "NO",
@@ -101,12 +101,27 @@ def scaling_rows(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 def summary(plans: Sequence[Mapping[str, Any]]) -> str:
     """One row a plan."""
-    return table(summary_rows(plans, brief=True))
+    whole = {
+        f"{plan['topology']}, all stages: {_cost(plan['whole_run'])}": None for plan in plans if "whole_run" in plan
+    }
+    return "\n".join([table(summary_rows(plans, brief=True)), *whole])
+
+
+def plan_name(plan: Mapping[str, Any]) -> str:
+    """The topology, and the stage where the run has several."""
+    return f"{plan['topology']} {plan['stage']}" if "stage" in plan else plan["topology"]
+
+
+def _cost(run: Mapping[str, Any]) -> str:
+    price = f", price {run['price']:,.2f}" if "price" in run else ""
+    return (
+        f"{run['steps']:,} steps: {run['hours']:,.2f} hours, {run['chip_hours']:,.1f} chip-hours{price}, at the least"
+    )
 
 
 def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
     """Everything else of one plan."""
-    parts = [f"{plan['topology']}: {plan['method']}, {plan['devices']} devices, mesh {_pairs(plan['mesh'])}"]
+    parts = [f"{plan_name(plan)}: {plan['method']}, {plan['devices']} devices, mesh {_pairs(plan['mesh'])}"]
     parts += [f"  note: {plan['note']}"] if "note" in plan else []
     of = plan["hbm_per_device"]
     state = "fits" if plan["fits"] else "does NOT fit"
@@ -125,10 +140,7 @@ def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
     estimated = plan.get("compiler", {}).get("estimated_seconds")
     if estimated:
         parts.append(f"  the compiler's own estimate of its kernels: {duration(estimated)}")
-    run = plan["run"]
-    price = f", price {run['price']:,.2f}" if "price" in run else ""
-    hours = f"{run['hours']:,.2f} hours, {run['chip_hours']:,.1f} chip-hours{price}, at the least"
-    parts.append(f"  {plan['steps']:,} steps: {hours}")
+    parts.append(f"  {_cost({'steps': plan['steps'], **plan['run']})}")
     needed, again = plan["model_flops_per_step"], plan["recomputed_flops_per_step"]
     parts.append(
         f"\nFLOPs of a step, all devices: {quantity(needed)}" + (f" + {quantity(again)} recomputed" if again else "")

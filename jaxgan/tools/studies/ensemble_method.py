@@ -25,6 +25,7 @@ from jaxgan.parallel import shardings, split_interleaved
 from jaxgan.tools.studies.swept_scalar import SweptScalar
 from jaxgan.training.method import Batch, Evaluator, Experiment, Method, Option, Result, Score, Stage
 from jaxgan.training.state import Metrics, TrainState, Variables
+from jaxgan.training.step import begin_stage_key
 
 # Stands for a metric that is not finite: a loop stops at one, and the other members are to go on.
 NOT_FINITE = float(np.finfo(np.float32).max)
@@ -66,6 +67,7 @@ class EnsembleMethod(Method):
       seeds: of the members.
       numbers: config key -> the members' values, of what differs between them.
       rebuild: config key -> value, to the method with these values; needed where there are numbers.
+      stage: its number, from 0.
       plain: the keys whose values are handed over as traced arrays, not as a :class:`SweptScalar`: what calls compiled
         functions with a number takes the one, what asks whether it is 0 the other.
     """
@@ -76,6 +78,7 @@ class EnsembleMethod(Method):
     numbers: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     rebuild: Callable[[Mapping[str, Any]], Method] | None = None
     plain: frozenset[str] = frozenset()
+    stage: int = 0
 
     @property
     def players(self) -> Mapping[str, tuple[str, ...]]:  # type: ignore[override]
@@ -171,7 +174,8 @@ class EnsembleMethod(Method):
         def one(method: Method, own: dict[str, Any], rows: Batch, key: Array) -> dict[str, Any]:
             return _fields(method.begin_stage(TrainState(step=state.step, **own), rows, key))
 
-        return state.replace(**self._each(one, _fields(state), self._rows(batch), self._step_keys(state.step)))
+        keys = jax.vmap(lambda key: begin_stage_key(key, self.stage))(self._keys()[1])
+        return state.replace(**self._each(one, _fields(state), self._rows(batch), keys))
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
         """Samples of every member for the same batch and key, [S, B, ...]."""
@@ -204,7 +208,7 @@ def _logged(name: str, member: str, value: Result) -> tuple[str, Result]:
     return f"{member}/{name}", float(value) if np.isfinite(value) else NOT_FINITE
 
 
-def _evaluators(experiments: Sequence[Experiment], names: Sequence[str], mesh: Mesh) -> list[Evaluator]:
+def _evaluators(experiments: Sequence[Experiment], stage: int, names: Sequence[str], mesh: Mesh) -> list[Evaluator]:
     """Every member's own, each over its own networks; a member whose networks are not finite has nothing to score."""
 
     def take(nets: dict[str, Variables], member: Array) -> tuple[dict[str, Variables], Array]:
@@ -223,7 +227,7 @@ def _evaluators(experiments: Sequence[Experiment], names: Sequence[str], mesh: M
     return [
         Evaluator(f"{name}/{e.name}", functools.partial(run, member, e), e.every_steps)
         for member, (name, experiment) in enumerate(zip(names, experiments))
-        for e in experiment.evaluators(mesh)
+        for e in experiment.stages[stage].evaluators(mesh)
     ]
 
 
@@ -248,12 +252,14 @@ def stacked_experiment(
       plain: see :class:`EnsembleMethod`.
 
     Raises:
-      ValueError: where the members' stages or averages differ.
+      ValueError: where the members' stages or averages differ, or experiments bring their own init or frozen networks.
     """
     first = experiments[0]
+    if first.init is not None or first.frozen is not None:
+        raise ValueError(f"member {names[0]}: an experiment with an init or frozen networks of its own trains alone")
     for name, other in zip(names, experiments):
         same = [(s.name, s.batch, s.steps) for s in other.stages] == [(s.name, s.batch, s.steps) for s in first.stages]
-        if not same or other.ema != first.ema:
+        if not same or [s.ema for s in other.stages] != [s.ema for s in first.stages]:
             raise ValueError(f"members {names[0]} and {name} differ in stages, batches or averages")
 
     def stage(index: int) -> Stage:
@@ -265,6 +271,7 @@ def stacked_experiment(
             numbers=numbers or {},
             rebuild=None if rebuild is None else lambda given: rebuild(given).stages[index].method,
             plain=plain,
+            stage=index,
         )
         return ours._replace(
             method=method,
@@ -274,9 +281,7 @@ def stacked_experiment(
                 for key, x in ours.batch.items()
             },
             images_per_step=ours.images_per_step * len(names),
+            evaluators=lambda mesh: _evaluators(experiments, index, names, mesh),
         )
 
-    return first._replace(
-        stages=tuple(stage(index) for index in range(len(first.stages))),
-        evaluators=lambda mesh: _evaluators(experiments, names, mesh),
-    )
+    return first._replace(stages=tuple(stage(index) for index in range(len(first.stages))))

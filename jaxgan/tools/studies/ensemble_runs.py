@@ -36,7 +36,8 @@ def train_ensemble(members: Sequence[Member], workdir: epath.PathLike, *, progre
         diverge.
     """
     config = members[0].config
-    experiment, mesh = ensemble_experiment(members), experiment_mesh(config)
+    experiment = ensemble_experiment(members)
+    mesh = experiment_mesh(config)
     if (best := config.evaluation.get("best")) is not None:
         log.warning("runs that share a program keep their last checkpoint, not the best by %s", best)
     record = {member.name: _record(member) for member in members}
@@ -56,7 +57,7 @@ def member_records(records: Sequence[Mapping[str, Any]], name: str, *, members: 
     """
     found = []
     for record in records:
-        own: dict[str, Any] = {"step": record["step"]}
+        own: dict[str, Any] = {key: record[key] for key in ("step", "stage") if key in record}
         for key, value in record.items():
             if key.startswith(f"{name}/"):
                 own[key.removeprefix(f"{name}/")] = None if value is None or value >= NOT_FINITE else value

@@ -11,7 +11,7 @@ from jaxgan.training.errors import UserError
     ("changes", "message"),
     [
         ({"variants": {}}, "has no variants"),
-        ({"variants": {"a/b": "biggan_digits16"}}, "'a/b' cannot name a folder"),
+        ({"variants": {"a/b": "biggan:digits16"}}, "'a/b' cannot name a folder"),
         ({"seeds": ()}, r"seeds=\[\]; give whole numbers"),
         ({"seeds": (1, 1)}, r"seeds=\[1, 1\]; give whole numbers from 0, none twice"),
         ({"labels": {"wild": "x"}}, "labels names 'wild', which is no variant; there are narrow, wide"),
@@ -28,13 +28,13 @@ def test_configs_are_tried_before_anything_runs(study):
     assert study().configs()["wide"].generator.ch == 16
     with pytest.raises(UserError, match=r"variant 'narrow': no config called 'biggan_digit'\. Did you mean"):
         study(variants={"narrow": "biggan_digit"}).configs()
-    wrong = variant("biggan_digits16:smoke", {"method.loss": "hing"})
+    wrong = variant("biggan:digits16,smoke", {"method.loss": "hing"})
     with pytest.raises(UserError, match="variant 'odd': unknown loss 'hing'"):
         study(variants={"odd": wrong}).configs()
     with pytest.raises(UserError, match=r"'narrow' has no key 'data\.bach', which a column"):
         study(columns={"batch": "data.bach"}).configs()
     with pytest.raises(UserError, match=r"no key 'stepz' in config.training. Did you mean steps\?"):
-        variant("biggan_digits16", {"training.stepz": 3})
+        variant("biggan:digits16", {"training.stepz": 3})
 
 
 def test_a_part_of_a_study(study):
@@ -78,7 +78,7 @@ def test_what_is_matched_over_batch_sizes():
     assert [scaled_rate(1e-4, 128, 32, rule) for rule in ("constant", "sqrt", "linear")] == [1e-4, 2e-4, 4e-4]
     with pytest.raises(UserError, match="lr_rule='cube'; choose from constant, sqrt, linear"):
         scaled_rate(1e-4, 128, 32, "cube")
-    config = variant("biggan_digits16")
+    config = variant("biggan:digits16")
     set_batch(config, 8, rule="sqrt")
     set_average(config, half_life_images=4000, start_images=2000)
     assert (config.data.batch_size, config.ema.start_step, config.ema.half_life_images) == (8, 250, 4000)
