@@ -20,13 +20,7 @@ TABLE1 = ["study", "biggan_table1"]
 SMOKE = [*TABLE1[:1], "biggan_table1:smoke", "--scale=digits"]
 
 
-@pytest.fixture(autouse=True)
-def unchanged(monkeypatch):
-    """What main sets for its process is put back."""
-    monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
-    level = logging.getLogger("jaxgan").level
-    yield
-    logging.getLogger("jaxgan").setLevel(level)
+pytestmark = pytest.mark.usefixtures("unchanged")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def train_ensemble(members: Sequence[Member], workdir: epath.PathLike, *, progre
     """
     config = members[0].config
     experiment = ensemble_experiment(members)
-    mesh = experiment_mesh(config)
+    mesh = experiment_mesh(config, experiment=recipes.build(config))
     if (best := config.evaluation.get("best")) is not None:
         log.warning("runs that share a program keep their last checkpoint, not the best by %s", best)
     record = {member.name: _record(member) for member in members}
@@ -124,7 +124,8 @@ def split_group(
 
 def _save(members: Sequence[Member], folders: Sequence[epath.Path], state: TrainState, ended: Sequence[int]) -> None:
     """Saves the members that ``ended`` as checkpoints of runs of their own."""
-    experiment, mesh = recipes.build(members[0].config), experiment_mesh(members[0].config)
+    experiment = recipes.build(members[0].config)
+    mesh = experiment_mesh(members[0].config, experiment=experiment)
     taken = jax.jit(member_state, out_shardings=shardings(experiment.shapes(), experiment.rules, mesh))
     for number in ended:
         member = members[number]
@@ -137,6 +138,7 @@ def _save(members: Sequence[Member], folders: Sequence[epath.Path], state: Train
                 "config": fingerprint(_record(member)),
                 "rng": {"impl": str(jax.random.key_impl(key)), "key": jax.random.key_data(key).tolist()},
                 "data": {"position": int(state.step)},
+                "stage": experiment.stages[-1].name,
             },
         )
         checkpoints.close()

@@ -93,7 +93,7 @@ def test_eight_seeds_as_one_program_are_eight_runs():
 def one_device(monkeypatch):
     """Programs for one device compile sooner."""
     for module in (recipe_run, ensemble_runs):
-        monkeypatch.setattr(module, "experiment_mesh", lambda config: make_mesh(devices=jax.devices()[:1]))
+        monkeypatch.setattr(module, "experiment_mesh", lambda config, **options: make_mesh(devices=jax.devices()[:1]))
 
 
 @pytest.mark.slow
@@ -131,7 +131,7 @@ def test_a_vmapped_study_gives_the_results_of_runs_one_by_one(tmp_path, one_devi
             Checkpoints(side, read_only=True).restore(target) for side in (left, right)
         )
         close(mine, theirs)
-        assert all(meta[key] == other_meta[key] for key in ("seed", "config", "rng", "data"))
+        assert all(meta[key] == other_meta[key] for key in ("seed", "config", "rng", "data", "stage"))
     # What is there is not trained again; older lines say "lanes", or nothing.
     lines = (tmp_path / "a" / "results.jsonl").read_text()
     for older in (', "lanes": 1}', "}"):
