@@ -62,7 +62,7 @@ def use_compilation_cache(folder: str | None = None) -> str | None:
     if folder == OFF:
         jax.config.update("jax_enable_compilation_cache", False)
         return None
-    if folder is None and not jax.config.read("jax_enable_compilation_cache"):
+    if folder is None and not jax.config.jax_enable_compilation_cache:  # type: ignore[attr-defined]
         return None
     chosen = folder or os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(default_folder())
     if "://" not in chosen:
