@@ -108,7 +108,7 @@ def cifar10(narrow: bool = False) -> ConfigDict:
     networks = dict(num_classes=10, resolution=32, ch=96, attention=(16,))
     config.generator.update(dict(**networks, z_dim=80, shared_dim=128, bn_eps=1e-4))
     config.discriminator.update(dict(**networks, widths=(2, 2, 2, 2)))
-    config.method.update(dict(d_steps=5, move_statistics_in_d=False))
+    config.method.update(dict(d_steps=5, g_stats_in_d=False))
     both_optimizers(config, learning_rate=2e-4, b1=0.5, b2=0.999, eps=1e-6)
     config.ema.update(dict(decay=0.9999, start_step=1_000))
     config.training.update(dict(steps=100_000, save_every=2_000, log_every=100))
@@ -163,7 +163,7 @@ def imagenet128(table1: Literal[1, 2, 3, 4, 5, 6, 7, 8, 9] = 8) -> ConfigDict:
     batch, ch, shared, skip_z, ortho, steps = TABLE1[table1]
     config = biggan.on_imagenet(biggan.default_config(), 128, z_dim=120 if skip_z else 128, ch=ch, batch_size=batch)
     config.generator.update(dict(shared_dim=128 if shared else None, skip_z=skip_z))
-    config.method.orthogonal_weight = 1e-4 if ortho else 0.0
+    config.orthogonal.weight = 1e-4 if ortho else 0.0
     config.training.steps = steps
     return config
 

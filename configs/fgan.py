@@ -41,7 +41,7 @@ def mnist() -> ConfigDict:
 
 def cifar10() -> ConfigDict:
     config = dcgan_blocks(on_cifar10(fgan.default_config("dcgan")))
-    config.method.split_d = True
+    config.method.joint = False
     return config
 
 

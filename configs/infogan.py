@@ -31,7 +31,7 @@ def toy(name: str) -> ConfigDict:
     # G's latents are sized by its codes.
     config.prior.update(dict(categorical=(toy_modes(name),), continuous=0))
     on_toy(config, name)
-    config.method.split_d = False
+    config.method.joint = True
     return both_optimizers(config, kind="adam", b1=0.5, learning_rate=5e-4)
 
 

@@ -26,7 +26,7 @@ from jaxgan.recipes import lsgan
 
 def toy(name: str) -> ConfigDict:
     config = on_toy(lsgan.default_config("mlp"), name)
-    config.method.split_d = False
+    config.method.joint = True
     return both_optimizers(config, kind="adam", b1=0.5, learning_rate=1e-3)
 
 

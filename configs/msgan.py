@@ -29,7 +29,7 @@ from jaxgan.recipes import msgan
 def toy(name: str) -> ConfigDict:
     config = on_toy(msgan.default_config("mlp"), name)
     classes(config, toy_modes(name), generator="concat", discriminator="concat")
-    config.method.split_d = False
+    config.method.joint = True
     return both_optimizers(config, kind="adam", b1=0.5, learning_rate=1e-3)
 
 

@@ -29,7 +29,8 @@ from jaxgan.recipes import wgan
 
 def toy(name: str) -> ConfigDict:
     config = on_toy(wgan.default_config("mlp"), name)
-    config.method.update(dict(split_d=False, clip=0.1))
+    config.method.joint = True
+    config.clip.bound = 0.1
     config.training.steps = 2_500
     return both_optimizers(config, kind="rmsprop", b2=0.99, learning_rate=1e-3)
 

@@ -53,7 +53,7 @@ COLUMNS = {
     "ch": "generator.ch",
     "shared": "generator.shared_dim",
     "skip-z": "generator.skip_z",
-    "ortho": "method.orthogonal_weight",
+    "ortho": "orthogonal.weight",
 }
 
 
@@ -67,7 +67,7 @@ def label(row: int) -> str:
         f"{config.data.batch_size}/{config.generator.ch}",
         *(["shared"] if config.generator.shared_dim else []),
         *(["skip-z"] if config.generator.skip_z else []),
-        *(["ortho"] if config.method.orthogonal_weight else []),
+        *(["ortho"] if config.orthogonal.weight else []),
     ]
     return f"{row}: " + " ".join(marks)
 
@@ -85,8 +85,8 @@ def base(scale: str) -> ConfigDict:
         # On a CPU the feature network takes longer over a thousand images than a row takes to train.
         config.evaluation.update(dict(metrics="", tstr_images=2_000, tstr_steps=300))
     config.evaluation.every_steps = 0
-    if "noise_scale" in config.method:
-        config.method.noise_scale = True
+    if "microbatches" in config:
+        config.microbatches.noise_scale = True
     return config
 
 
@@ -102,7 +102,7 @@ def scaled(row: int, scale: str, *, updates: int | None, images: int, rule: str,
     config.generator.update(
         dict(skip_z=skip_z, z_dim=by["z"][skip_z], shared_dim=by["shared"] if paper.generator.shared_dim else None)
     )
-    config.method.orthogonal_weight = paper.method.orthogonal_weight
+    config.orthogonal.weight = paper.orthogonal.weight
     set_average(config, half_life_images=by["half_life"], start_images=by["start"])
     steps = updates_for(images, config.data.batch_size) if updates is None else updates
     config.training.update(dict(steps=steps, save_every=max(1, steps // 4), log_every=max(1, steps // 100), keep=1))

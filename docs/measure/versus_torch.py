@@ -109,7 +109,7 @@ def versus_train(config: Any, *, forms: Sequence[str], rounds: int, device: str 
     """Paired training steps; networks compute in ``config.generator.dtype`` on both sides."""
     check_step(config)
     training = compile_training(config)
-    method = training.experiment.stages[0].method
+    method = training.stage.method
     host = random_batch(training.experiment, config.generator.num_classes)
     state = training.state
 
@@ -138,7 +138,7 @@ def versus_sample(
 ) -> dict[str, Any]:
     """Paired draws of ``batch_size`` images."""
     experiment = recipes.build(quick_weights(config))
-    method = experiment.stages[0].method
+    method = experiment.stage_named(None).method
     sampling = compile_sampling(method, fresh_nets(experiment), batch_size=batch_size)
 
     def ours() -> None:

@@ -27,7 +27,7 @@ from jaxgan.parallel import host_to_global
 from jaxgan.tools.studies.vectorized import lane_state, vectorized
 from jaxgan.training.method import Experiment
 from jaxgan.training.state import TrainState
-from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.step import compile_step, init_state, make_stage_step
 
 
 class Training:
@@ -46,7 +46,7 @@ class Training:
         self.batches = [
             [host_to_global(batch, mesh) for batch in itertools.islice(e.stages[0].data(0), steps)] for e in experiments
         ]
-        step = compile_step(make_step(first.stages[0].method, ema=first.ema), mesh, where)
+        step = compile_step(make_stage_step(first.stages[0]), mesh, where)
         began = time.perf_counter()
         with jax.set_mesh(mesh):
             self.run = step.lower(state, self.batches[0][0], self.keys[0]).compile()

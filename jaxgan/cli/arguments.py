@@ -89,6 +89,16 @@ def add_features(made: Any, *, required: bool) -> None:
     made.add_argument("--resizer", help="tf1 (as torch-fidelity), torch (as pytorch-fid) or clean (as clean-fid)")
 
 
+def add_compilation_cache(made: argparse.ArgumentParser) -> None:
+    """Adds where compiled programs are kept."""
+    made.add_argument(
+        "--compilation_cache",
+        metavar="DIR|off",
+        help="where compiled programs are kept for the next start (default: $JAX_COMPILATION_CACHE_DIR, or "
+        "~/.cache/jaxgan/compilation)",
+    )
+
+
 def add_processes(made: argparse.ArgumentParser) -> None:
     """Adds how several processes find each other."""
     made.add_argument(

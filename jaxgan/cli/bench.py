@@ -30,6 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     made = flags.parser("bench", _DESCRIPTION, _EXAMPLES)
     made.add_argument("subject", choices=SUBJECTS, help="what to measure")
     flags.add_config(made)
+    made.add_argument("--stage", metavar="NAME", help="of an experiment in stages: which of them")
     made.add_argument("--json", action="store_true", help="print JSON and nothing else")
     made.add_argument("--profile", metavar="DIR", help="write a trace there, which xprof and ui.perfetto.dev open")
     made.add_argument("--steps", type=int, default=10, help="timed steps, or draws of a batch (default 10)")
@@ -70,23 +71,27 @@ def _measure(parsed: Any, overrides: list[tuple[str, str]]) -> dict[str, Any]:
     if parsed.subject == "scaling":
         from jaxgan.tools.bench import scaling
 
-        return named | scaling.measure(parsed.config, overrides, counts=_numbers("devices", parsed.devices))
+        return named | scaling.measure(
+            parsed.config, overrides, counts=_numbers("devices", parsed.devices), stage=parsed.stage
+        )
     if parsed.subject == "train":
         from jaxgan.tools.bench import train
 
         if parsed.donation:
-            return named | train.compare_donation(config, steps=parsed.steps)
-        return named | train.measure(config, steps=parsed.steps, profile=parsed.profile)
+            return named | train.compare_donation(config, steps=parsed.steps, stage=parsed.stage)
+        return named | train.measure(config, steps=parsed.steps, stage=parsed.stage, profile=parsed.profile)
     if parsed.subject == "sample":
         from jaxgan.tools.bench import sample
 
         sizes, dtypes = _numbers("batch_sizes", parsed.batch_sizes), parsed.dtypes.split(",")
         return named | sample.measure(
-            config, batch_sizes=sizes, dtypes=dtypes, draws=parsed.steps, profile=parsed.profile
+            config, batch_sizes=sizes, dtypes=dtypes, draws=parsed.steps, stage=parsed.stage, profile=parsed.profile
         )
     from jaxgan.tools.bench import data
 
-    return named | data.measure(config, batches=parsed.batches, steps=parsed.steps, profile=parsed.profile)
+    return named | data.measure(
+        config, batches=parsed.batches, steps=parsed.steps, stage=parsed.stage, profile=parsed.profile
+    )
 
 
 def _lines(record: dict[str, Any]) -> list[str]:

@@ -51,6 +51,7 @@ def run(arguments: Sequence[str]) -> int:
         "--interpolation", choices=("slerp", "lerp"), default="slerp", help="how, between latents (default slerp)"
     )
     made.add_argument("--columns", type=int, default=10, help="of a grid (default 10)")
+    flags.add_compilation_cache(made)
     parsed, overrides = flags.parse(made, arguments)
     if overrides:
         raise UserError(f"--config.{overrides[0][0]}: sampling follows the run's own config, which cannot change")
@@ -65,6 +66,9 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.evaluation import Truncation, balanced_labels, interpolation_grid, sample_batches, tile
     from jaxgan.evaluation.sampling import check_truncation
     from jaxgan.experiment.scores import prepared_nets
+    from jaxgan.training.compilation_cache import use_compilation_cache
+
+    use_compilation_cache(parsed.compilation_cache)
 
     truncation = Truncation()
     if parsed.truncation is not None:

@@ -190,7 +190,7 @@ def score_checkpoint(
         network=protocol.network,
         mesh=run.mesh,
         step=run.step,
-        ema=not parsed.raw,
+        ema=run.ema,
         num_images=count,
         seed=_latent_seed(parsed, run),
         truncation=truncation,
@@ -201,7 +201,7 @@ def score_checkpoint(
 
 
 class _Opened(NamedTuple):
-    """What serves every checkpoint of a run."""
+    """What serves every checkpoint of a run, its own evaluators those of a stage."""
 
     run: Run
     protocol: Protocol
@@ -220,13 +220,15 @@ def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores,
         needed = protocol.names or parsed.neighbours
         own = _own(run) if parsed.metrics is None and parsed.truncation is None else ()
         opened = _Opened(run, protocol, reference_of_run(parsed, run) if needed else None, own)
+    elif opened.own and opened.run.stage.name != run.stage.name:
+        opened = opened._replace(run=run, own=_own(run))
     protocol, reference = opened.protocol, opened.reference
     if protocol.names and reference is not None:
         found |= score_checkpoint(parsed, run, protocol, reference, truncation)
     for evaluator in opened.own:
         for name, value in evaluator.run(run.nets, run.step).items():
             if isinstance(value, Score):
-                found[name.removeprefix("eval/")] = value._replace(stamp={**value.stamp, "ema": not parsed.raw})
+                found[name.removeprefix("eval/")] = value._replace(stamp={**value.stamp, "ema": run.ema})
     if parsed.neighbours:
         nets = prepared_nets(
             run.method,
@@ -254,7 +256,7 @@ def _own(run: Run) -> Sequence[Evaluator]:
     """The config's own evaluators that are not of features: TSTR and its kin."""
     config = run.config.copy_and_resolve_references()
     config.evaluation.metrics = ""
-    return recipes.build(config).evaluators(run.mesh)
+    return recipes.build(config).stage_of_checkpoint(run.step).evaluators(run.mesh)
 
 
 def score_run(parsed: Any) -> Iterator[Scores]:

@@ -31,6 +31,7 @@ def run(arguments: Sequence[str]) -> int:
     made.add_argument("--accept_config_change", action="store_true", help="go on with a run under a changed config")
     made.add_argument("--no_progress", action="store_true", help="no progress bar")
     flags.add_processes(made)
+    flags.add_compilation_cache(made)
     parsed, overrides = flags.parse(made, arguments)
 
     # Imported late: --help and mistyped flags answer at once.
@@ -41,7 +42,9 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.experiment.config_file import load
     from jaxgan.experiment.run import train_experiment
     from jaxgan.parallel import initialize, is_main
+    from jaxgan.training.compilation_cache import use_compilation_cache
 
+    use_compilation_cache(parsed.compilation_cache)
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     config = load(parsed.config, overrides)
     workdir = absolute(parsed.workdir)

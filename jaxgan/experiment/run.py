@@ -37,7 +37,7 @@ def train_experiment(
         another config, or training diverges.
     """
     record = json.loads(config.to_json())
-    mesh = experiment_mesh(config)
+    mesh = experiment_mesh(config, experiment=experiment)
     with lock(workdir):
         claim_config(workdir, record, accept_change=accept_change or _only_renamed(workdir, record))
         if is_main():

@@ -24,8 +24,21 @@ def names() -> list[str]:
 
 
 def _module(recipe: str) -> Any:
+    """A recipe's module: one of this package, or by its dotted name one of the user's own."""
+    if "." in recipe:
+        try:
+            module = importlib.import_module(recipe)
+        except ModuleNotFoundError as error:
+            raise UserError(f"config.recipe={recipe!r}: {error}; put its folder on PYTHONPATH") from error
+        missing = [name for name in ("build", "default_config") if not hasattr(module, name)]
+        if missing:
+            raise UserError(f"config.recipe={recipe!r}: {module.__file__} has no function {missing[0]}")
+        return module
     if recipe not in names():
-        raise UserError(f"config.recipe={recipe!r} is no recipe; there are {', '.join(names())}")
+        raise UserError(
+            f"config.recipe={recipe!r} is no recipe; there are {', '.join(names())}, or give your own module's dotted "
+            "name"
+        )
     return importlib.import_module(f"{__name__}.{recipe}")
 
 
@@ -49,7 +62,12 @@ def default_config(recipe: str, networks: str | None = None) -> ConfigDict:
     """
     module = _module(recipe)
     config = module.default_config()
-    return config if networks in (None, config.networks) else module.default_config(networks)
+    return config if networks in (None, config.get("networks")) else module.default_config(networks)
+
+
+def default_config_of(config: ConfigDict) -> ConfigDict:
+    """Every key of the recipe and networks that ``config`` names, with its default."""
+    return default_config(config.recipe, config.get("networks"))
 
 
 def build(config: ConfigDict) -> Experiment:

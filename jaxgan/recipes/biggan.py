@@ -16,14 +16,14 @@ huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
  6. Paper: Adam 5e-5 (G) and 2e-4 (D), betas 0 and 0.999, two D steps; Adam's eps 1e-6 as in BGPT's script and SGN.
  7. CIFAR-10 has settings of its own: ``biggan:cifar10`` (SGN's) and ``biggan:cifar10_brock`` (BGPT's).
  8. Orthogonal regularisation: off-diagonal, 1e-4, on G's raw weights of two or more dimensions, but for the shared
-    embedding, with BGPT's gradient (half of eq. 3); ``method.orthogonal_weight``, 0 by default as in the public
+    embedding, with BGPT's gradient (half of eq. 3); ``orthogonal.weight``, 0 by default as in the public
     checkpoints.
  9. The average (0.9999) copies before its start and averages buffers too (BGPT, SGN; CG: parameters alone); starts at
     20,000 (1,000 on CIFAR).
 10. A step draws batch x d_steps real images, and fresh latents and labels for each D step and for G.
 11. Fake labels are uniform, independent of the real batch.
 12. In a D step G runs in train mode without gradient, and its running statistics move (BGPT;
-    ``method.move_statistics_in_d=False`` for SGN's).
+    ``method.g_stats_in_d=False`` for SGN's).
 13. Hinge without 1/2; G minimises -mean D(G(z)).
 14. Shared embedding of 128; z is cut in blocks + 1 chunks: 120 at 64 and 128 pixels, 140 at 256, 160 at 512 (TF; BGPT
     128). [class, z] in conditions, as in BGPT; ``generator.class_first=False`` for CG's order.
@@ -38,7 +38,7 @@ huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
     0.02) for BGPT's CIFAR.
 22. BigGAN-deep is :mod:`jaxgan.recipes.biggan_deep`.
 23. Images are centre-cropped and resized bilinearly, without flips (BGPT); SGN flips: ``data.flip``.
-24. Batch statistics and u see the whole batch, also where ``method.accumulate`` cuts D's work in micro-batches: the
+24. Batch statistics and u see the whole batch, also where ``microbatches.count`` cuts D's work in micro-batches: the
     step equals that of one pass.
 """
 

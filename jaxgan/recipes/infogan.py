@@ -26,7 +26,7 @@ def default_config(networks: str = "infogan") -> ConfigDict:
     config = game_config("infogan", networks)
     config.prior.update(dict(kind="uniform", categorical=(10,), continuous=2))
     config.generator.z_dim = 74
-    config.method.update(dict(loss="non_saturating", split_d=True))
+    config.method.update(dict(loss="non_saturating", joint=False))
     config.heads.information.update(dict(categorical=1.0, continuous=1.0))
     config.optimizer.g.update(dict(learning_rate=1e-3, b1=0.5))
     config.optimizer.d.update(dict(learning_rate=2e-4, b1=0.5))

@@ -44,7 +44,8 @@ def default_config() -> ConfigDict:
             type_safe=False,
         )
     config.prior.kind = "uniform"
-    config.method.update(dict(loss="non_saturating", labels_from="data"))
+    config.method.update(dict(loss="non_saturating"))
+    config.latents.from_data = True
     for player in ("g", "d"):
         config.optimizer[player].update(dict(kind="sgd", learning_rate=0.02, b1=0.5))
     config.data.batch_size = 128

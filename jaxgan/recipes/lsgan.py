@@ -22,7 +22,7 @@ def default_config(networks: str = "dcgan") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("lsgan", networks)
     config.prior.kind = "uniform"
-    config.method.update(dict(loss="least_squares", split_d=True))
+    config.method.update(dict(loss="least_squares", joint=False))
     for player in ("g", "d"):
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.5))
     config.data.batch_size = 64

@@ -22,7 +22,7 @@ from jaxgan.training.method import Experiment
 def default_config(networks: str = "dcgan") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("msgan", networks)
-    config.method.update(dict(loss="non_saturating", split_d=True))
+    config.method.update(dict(loss="non_saturating", joint=False))
     config.regularizers.mode_seeking.weight = 1.0
     for player in ("g", "d"):
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.5))

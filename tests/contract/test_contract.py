@@ -22,7 +22,7 @@ from jaxgan.evaluation.points import sample_points
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import FSDP, host_to_global, make_mesh, shardings
 from jaxgan.training.checkpoint import Checkpoints
-from jaxgan.training.step import compile_step, make_step
+from jaxgan.training.step import compile_step, make_stage_step
 from jaxgan.training.update import play
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -82,7 +82,7 @@ def small(name: str) -> Small:
     where = shardings(shapes, experiment.rules, mesh)
     initial = filled(shapes)
     state = place(initial, where)
-    step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where)
+    step = compile_step(make_stage_step(stage), mesh, where)
     data = stage.data(0)
     batches = [next(data) for _ in range(2)]
     states, metrics = [], []
@@ -168,7 +168,7 @@ def test_each_play_moves_only_its_own_nets(name, monkeypatch):
 
 
 def test_no_recompilation_after_the_first_step(name):
-    assert small(name).step._cache_size() == 1
+    assert small(name).step.function._cache_size() == 1
 
 
 def test_save_and_restore_continue_bit_for_bit(name, tmp_path):
@@ -193,10 +193,10 @@ def test_eight_devices_equal_one_and_share_the_work(name):
     mesh = make_mesh(data=2, fsdp=4)
     where = shardings(run.initial, FSDP, mesh)
     assert any("fsdp" in s.spec for s in jax.tree.leaves(where)), "no leaf is split over fsdp"
-    step = compile_step(make_step(stage.method, ema=run.experiment.ema), mesh, where)
+    step = compile_step(make_stage_step(stage), mesh, where)
     state, batch = place(run.initial, where), host_to_global(run.batches[0], mesh)
     with jax.set_mesh(mesh):
-        compiled = step.lower(state, batch, SEEDED).compile()
+        compiled = step.compile(state, batch, SEEDED)
         state, metrics = jax.block_until_ready(compiled(state, batch, SEEDED))
     state, metrics = host(state), host(metrics)
 
@@ -223,7 +223,7 @@ def test_eight_devices_equal_one_and_share_the_work(name):
         if "/batch_stats/" in key or "/spectral/" in key:
             np.testing.assert_allclose(got[key], wanted[key], atol=1e-5, rtol=1e-4, err_msg=key)
 
-    flops = compiled.cost_analysis()["flops"]
+    flops = compiled.function.cost_analysis()["flops"]
     assert flops < run.flops / 4, f"{flops:.3g} FLOP a device of {run.flops:.3g}"
 
     weights = {tuple(x.shape) for x in jax.tree.leaves(run.initial.nets)}

@@ -127,6 +127,7 @@ def test_two_processes_killed_at_random_end_as_an_undisturbed_run(launch, tmp_pa
     environment = os.environ | {
         "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=1",
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"),
+        "JAX_ENABLE_COMPILATION_CACHE": "true",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
 

@@ -156,7 +156,8 @@ def test_two_workers_train_and_go_on_after_a_preemption(cloud):
         port = free.getsockname()[1]
     worker_python(
         cloud,
-        f"""export JAX_PLATFORMS=cpu NPROC=16 JAX_COORDINATOR_PORT={port} JAX_COMPILATION_CACHE_DIR={cloud.folder}/cache
+        f"""export JAX_PLATFORMS=cpu NPROC=16 JAX_COORDINATOR_PORT={port}
+export JAX_ENABLE_COMPILATION_CACHE=true JAX_COMPILATION_CACHE_DIR={cloud.folder}/cache
 export XLA_FLAGS="--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=1"
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 exec {sys.executable} "$@" """,

@@ -10,8 +10,7 @@ from jaxgan import recipes
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import host_to_global, make_mesh
 from jaxgan.tools.studies.ensembles import with_values
-from jaxgan.training.ema import averaged
-from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.step import compile_step, init_state, make_stage_step, make_step
 
 # One device, and programs worth the compiler's time: these train for hundreds of steps.
 OPTIMISED = {"xla_backend_optimization_level": 2}
@@ -31,10 +30,10 @@ def train(name, overrides, steps, *, optimised=True):
     start, data, metrics = jax.device_get(state), stage.data(0), []
     with jax.set_mesh(mesh()):
         batches = (host_to_global(next(data), mesh()) for _ in range(steps))
-        step = compile_step(make_step(stage.method, ema=experiment.ema), mesh(), where)
+        step = compile_step(make_stage_step(stage), mesh(), where)
         for index, batch in enumerate(batches):
             if index == 0:
-                step = step.lower(state, batch, rng).compile(OPTIMISED if optimised else None)
+                step = step.compile(state, batch, rng, OPTIMISED if optimised else None)
             state, found = step(state, batch, rng)
             metrics.append(found)
     return start, state, jax.device_get(metrics), experiment
@@ -43,7 +42,8 @@ def train(name, overrides, steps, *, optimised=True):
 def scores(state, experiment):
     """Of the averaged networks, by the recipe's own evaluator."""
     with jax.set_mesh(mesh()):
-        found = experiment.evaluators(mesh())[0].run(averaged(state.nets, state.ema), int(state.step))
+        (stage,) = experiment.stages
+        found = stage.evaluators(mesh())[0].run(experiment.nets_to_score(state, stage), int(state.step))
     return {name.removeprefix("eval/"): score.value for name, score in found.items() if name != "samples"}
 
 
@@ -102,7 +102,7 @@ def hasty(**overrides):
         {
             "discriminator__minibatch": "discrimination",
             "discriminator__minibatch_kernels": "8",
-            "method__split_d": "true",
+            "method__joint": "false",
         },
     ],
     ids=["mode_seeking", "minibatch_discrimination"],
@@ -225,14 +225,14 @@ SWITCHES = {
         "augment.apa.speed_images": "32",
     },
     "smoothing": {"method.label_smoothing": "0.1"},
-    "best": {"method.top_k_minimum": "0.5", "method.top_k_steps": "1", "method.top_k_decay": "0.5"},
+    "best": {"top_k.minimum": "0.5", "top_k.steps": "1", "top_k.decay": "0.5"},
     "twice": {"method.g_steps": "2"},
-    "clipped": {"method.clip": "0.05"},
+    "clipped": {"clip.bound": "0.05"},
     "features": {"method.adversarial_weight": "0.0", "regularizers.feature_matching.weight": "1.0"},
     "minibatch": {
         "discriminator.minibatch": "discrimination",
         "discriminator.minibatch_kernels": "4",
-        "method.split_d": "true",
+        "method.joint": "false",
     },
 }
 
@@ -273,7 +273,7 @@ SEEN = {
         "augment.ada.speed_images": "8",
     },
     "scales": {"multi_scale.scales": "2"},
-    "dequantised": {"method.dequantize": "true"},
+    "dequantised": {"preprocess.dequantize": "true"},
 }
 
 

@@ -21,7 +21,7 @@ def table1():
 
 def switches(config):
     generator = config.generator
-    return generator.shared_dim is not None, generator.skip_z, config.method.orthogonal_weight > 0
+    return generator.shared_dim is not None, generator.skip_z, config.orthogonal.weight > 0
 
 
 def test_at_the_papers_size_the_rows_are_the_papers(table1):
