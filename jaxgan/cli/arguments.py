@@ -33,9 +33,9 @@ def add_config(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--config",
         required=True,
-        metavar="NAME[:ARG]",
-        help="a config's path (configs/x.py) or bare name (x), with ':smoke' for a tiny version; change any key with "
-        "--config.section.key=value",
+        metavar="NAME[:VARIANT]",
+        help="a config and its variant (biggan:digits16; see `jaxgan list`) or a path (mine.py), with ',smoke' for a "
+        "tiny version; change any key with --config.section.key=value",
     )
 
 

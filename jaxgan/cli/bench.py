@@ -15,12 +15,12 @@ time, peak memory, model FLOP utilisation against measured ceilings), `sample` i
 `data` its loader beside what the step consumes. `scaling` compiles the step for 1, 2, 4 and 8 simulated devices, runs
 nothing, and fails where work is not shared or activations move between devices."""
 
-_EXAMPLES = """  jaxgan bench train --config=biggan_digits16 --json
-  jaxgan bench train --config=biggan_digits16 --donation
-  jaxgan bench train --config=biggan_cifar10 --config.method.d_steps=1 --profile=trace
-  jaxgan bench sample --config=biggan_imagenet128 --batch_sizes=1,8 --dtypes=float32,bfloat16
-  jaxgan bench data --config=biggan_cifar10 --config.data.data_dir=~/tensorflow_datasets
-  jaxgan bench scaling --config=biggan_digits16"""
+_EXAMPLES = """  jaxgan bench train --config=biggan:digits16 --json
+  jaxgan bench train --config=biggan:digits16 --donation
+  jaxgan bench train --config=biggan:cifar10 --config.method.d_steps=1 --profile=trace
+  jaxgan bench sample --config=biggan:imagenet128 --batch_sizes=1,8 --dtypes=float32,bfloat16
+  jaxgan bench data --config=biggan:cifar10 --config.data.data_dir=~/tensorflow_datasets
+  jaxgan bench scaling --config=biggan:digits16"""
 
 EXIT_NOT_SHARED = 1
 

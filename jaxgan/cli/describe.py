@@ -4,14 +4,34 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
+from ml_collections import ConfigDict
+
 from jaxgan.cli import arguments as flags
 
-_DESCRIPTION = """Prints an experiment's resolved config, the size of each network and each stage, in seconds: no data is opened
-and no array built."""
+_DESCRIPTION = """Prints an experiment's resolved config as YAML, and each network's size and each stage as comments,
+in seconds: no data is opened and no array built."""
 
-_EXAMPLES = """  jaxgan describe --config=biggan_imagenet128
-  jaxgan describe --config=biggan_imagenet128:table1=4 --json
-  jaxgan describe --config=biggan_cifar10 --compile"""
+_EXAMPLES = """  jaxgan describe --config=biggan:imagenet128
+  jaxgan describe --config=biggan:imagenet128,table1=4 --json
+  jaxgan describe --config=biggan:cifar10 --compile"""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Plain YAML, with tuples and lists in one line."""
+
+
+def _flow(dumper: yaml.SafeDumper, value: Sequence[Any]) -> yaml.Node:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
+
+
+_Dumper.add_representer(tuple, _flow)
+_Dumper.add_representer(list, _flow)
+
+
+def config_yaml(config: ConfigDict) -> str:
+    """A config as YAML that ``yaml.safe_load`` reads; tuples are lists in one line."""
+    return yaml.dump(config.to_dict(), Dumper=_Dumper, sort_keys=False, width=120)
 
 
 def _compiled(experiment: Any, stage: Any, config: Any) -> dict[str, Any]:
@@ -66,16 +86,18 @@ def run(arguments: Sequence[str]) -> int:
     if parsed.json:
         print(json.dumps(record, indent=2))
         return 0
-    print(config)
-    print(parameter_table(shapes))
-    for name, net in nets.items():
-        print(f"{name}: {net['parameters']:,} parameters{', frozen' if 'frozen' in net else ''}")
+    print(config_yaml(config))
+    below = parameter_table(shapes).splitlines()
+    below += [
+        f"{name}: {net['parameters']:,} parameters{', frozen' if 'frozen' in net else ''}" for name, net in nets.items()
+    ]
     for stage in record["stages"]:
         batch = ", ".join(f"{field} {shape}" for field, shape in stage["batch"].items())
-        print(f"stage {stage['name']}: {stage['steps']:,} steps of {', '.join(stage['players'])}; batch {batch}")
+        below.append(f"stage {stage['name']}: {stage['steps']:,} steps of {', '.join(stage['players'])}; batch {batch}")
     for name, step in record.get("steps", {"step": record.get("step", {})}).items():
         for key, value in step.items():
-            print(f"{name} {key}: {value:,.0f}" if isinstance(value, int | float) else f"{name} {key}: {value}")
+            below.append(f"{name} {key}: {value:,.0f}" if isinstance(value, int | float) else f"{name} {key}: {value}")
+    print("\n".join(f"# {line}" for line in below))
     return 0
 
 

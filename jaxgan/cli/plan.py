@@ -18,11 +18,11 @@ and what to change if not; FLOPs, bytes and exchanges between devices; the least
 what the whole run costs. TPU programs are compiled ahead of time with libtpu (pip install jaxgan[tpu]; no TPU is
 needed); GPUs are planned from the program's trace, and the report says so; `local` is the devices of this machine."""
 
-_EXAMPLES = """  jaxgan plan --config=biggan_imagenet128 --topology v5e:8x16
-  jaxgan plan --config=biggan_imagenet128 --topology v5e:8x16 v4:4x4x4 h100:64 --price=1.2 --html=plan.html
-  jaxgan plan --config=biggan_imagenet128 --topology v5e:8x16 --batch 2048 4096 --json
-  jaxgan plan --config=biggan_digits16 --topology v5e --weak_scaling=8,64,256 --images_per_chip=8
-  jaxgan plan --config=biggan_digits16 --calibrate"""
+_EXAMPLES = """  jaxgan plan --config=biggan:imagenet128 --topology v5e:8x16
+  jaxgan plan --config=biggan:imagenet128 --topology v5e:8x16 v4:4x4x4 h100:64 --price=1.2 --html=plan.html
+  jaxgan plan --config=biggan:imagenet128 --topology v5e:8x16 --batch 2048 4096 --json
+  jaxgan plan --config=biggan:digits16 --topology v5e --weak_scaling=8,64,256 --images_per_chip=8
+  jaxgan plan --config=biggan:digits16 --calibrate"""
 
 
 def _parser() -> Any:

@@ -10,14 +10,14 @@ log = logging.getLogger("jaxgan")
 
 # What to change where a program does not fit, in the order in which it is tried: what costs least comes first.
 CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("2 micro-batches", {"method.accumulate": 2}),
-    ("4 micro-batches", {"method.accumulate": 4}),
-    ("8 micro-batches", {"method.accumulate": 8}),
+    ("2 micro-batches", {"microbatches.count": 2}),
+    ("4 micro-batches", {"microbatches.count": 4}),
+    ("8 micro-batches", {"microbatches.count": 8}),
     ("recompute G's blocks", {"generator.remat": "blocks"}),
     ("recompute both nets' blocks", {"generator.remat": "blocks", "discriminator.remat": "blocks"}),
     (
         "recompute both, 4 micro-batches",
-        {"generator.remat": "blocks", "discriminator.remat": "blocks", "method.accumulate": 4},
+        {"generator.remat": "blocks", "discriminator.remat": "blocks", "microbatches.count": 4},
     ),
     ("split optimisers and averages", {"parallel.rules": "zero1"}),
     ("split the whole state over 8", {"parallel.rules": "fsdp", "parallel.fsdp": 8}),
@@ -96,7 +96,7 @@ def trace_part(config: Any, devices: int, stage: str) -> Any:
 
     part = from_json(json.loads(config.to_json()))
     if part.method.get("unroll", False) is None:
-        part.method.unroll = False
+        part.microbatches.unroll = False
     experiment = recipes.build(part)
     for each in experiment.stages:
         if each.images_per_step % devices:

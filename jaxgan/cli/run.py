@@ -11,14 +11,14 @@ __all__ = ["Run", "absolute", "checkpoint_steps", "last_step", "open_run", "save
 
 
 def saved_config(folder: epath.Path) -> ConfigDict:
-    """The config that a run was started under; keys that came into being since then have their defaults."""
-    return opening.saved_config(folder, recipes.default_config)
+    """The config that a run was started under, in today's sections and keys."""
+    return opening.saved_config(folder, recipes.default_config_of)
 
 
 def open_run(workdir: str, *, step: int | None = None, raw: bool = False, like: Run | None = None) -> Run:
     """:func:`jaxgan.experiment.open_run.open_run` of any recipe, over all devices present."""
     return opening.open_run(
-        workdir, build=recipes.build, default_config=recipes.default_config, step=step, raw=raw, like=like
+        workdir, build=recipes.build, default_config=recipes.default_config_of, step=step, raw=raw, like=like
     )
 
 

@@ -16,11 +16,11 @@ _DESCRIPTION = """Trains an experiment in a folder of its own. The same command 
 after a kill at any moment ends in the same state, bit for bit. Records go to metrics.jsonl and tb/ (TensorBoard),
 pictures to samples/, states to checkpoints/."""
 
-_EXAMPLES = """  jaxgan train --config=biggan_digits16 --workdir=runs/digits
-  jaxgan train --config=biggan_cifar10 --workdir=runs/cifar --config.data.data_dir=~/tensorflow_datasets
-  jaxgan train --config=biggan_cifar10 --workdir=runs/mine --config.data.name=folder:photos \\
+_EXAMPLES = """  jaxgan train --config=biggan:digits16 --workdir=runs/digits
+  jaxgan train --config=biggan:cifar10 --workdir=runs/cifar --config.data.data_dir=~/tensorflow_datasets
+  jaxgan train --config=biggan:cifar10 --workdir=runs/mine --config.data.name=folder:photos \\
       --config.generator.num_classes=3 --config.discriminator.num_classes=3
-  jaxgan train --config=biggan_imagenet128:table1=8 --workdir=gs://bucket/run --coordinator=auto"""
+  jaxgan train --config=biggan:imagenet128,table1=8 --workdir=gs://bucket/run --coordinator=auto"""
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -24,14 +24,14 @@ def experiment_mesh(
 
     Raises:
       UserError: where the sizes do not cover the devices, or the devices do not divide the batch of one play (of one
-        micro-batch of it, where ``method.accumulate`` cuts it).
+        micro-batch of it, where ``microbatches.count`` cuts it).
     """
     sizes = config.parallel
     try:
         mesh = make_mesh(data=sizes.data, fsdp=sizes.fsdp, spatial=sizes.spatial, devices=devices)
     except ValueError as error:
         raise UserError(str(error)) from error
-    ways, parts = mesh.shape["data"] * mesh.shape["fsdp"], config.method.get("accumulate", 1)
+    ways, parts = mesh.shape["data"] * mesh.shape["fsdp"], config.get("microbatches", {}).get("count", 1)
     named = {"config.data.batch_size": config.data.batch_size}
     if experiment is not None and len(experiment.stages) > 1:
         named = {f"the batch of stage {stage.name}": stage.images_per_step for stage in experiment.stages}
@@ -40,7 +40,7 @@ def experiment_mesh(
             continue
         raise UserError(
             f"{name}={size} cannot be split over parallel.data x parallel.fsdp = "
-            f"{mesh.shape['data']} x {mesh.shape['fsdp']} devices and method.accumulate={parts} micro-batches: choose "
+            f"{mesh.shape['data']} x {mesh.shape['fsdp']} devices and microbatches.count={parts} micro-batches: choose "
             f"a multiple of {ways * parts}"
         )
     return mesh

@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.config_file import from_json
+from jaxgan.experiment.old_runs import converted
 from jaxgan.parallel import make_mesh, shardings
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
@@ -58,28 +59,33 @@ def absolute(workdir: str) -> epath.Path:
     return path if "://" in str(path) else epath.Path(os.path.abspath(path))
 
 
-def saved_config(folder: epath.Path, default_config: Callable[[str], ConfigDict]) -> ConfigDict:
-    """The config that a run was started under; keys that came into being since then have their defaults.
+def saved_config(folder: epath.Path, default_config: Callable[[ConfigDict], ConfigDict]) -> ConfigDict:
+    """The config that a run was started under; keys that were renamed since then have their new names, those that came
+    into being have their defaults.
 
     Args:
       folder: the run's.
-      default_config: recipe -> its config with every key, such as :func:`jaxgan.recipes.default_config`.
+      default_config: a config -> its recipe's, with every key.
     """
-    config = from_json(read_config(folder))
-    defaults = default_config(config.recipe)
-    for name, section in defaults.items():
-        if isinstance(section, ConfigDict) and name in config:
-            for key, value in section.items():
-                if key not in config[name]:
-                    config[name][key] = value
+    config = from_json(converted(read_config(folder)))
+    _complete(config, default_config(config))
     return config
+
+
+def _complete(config: ConfigDict, defaults: ConfigDict) -> None:
+    """Adds the keys that ``config`` lacks."""
+    for name, value in defaults.items():
+        if name not in config:
+            config[name] = value
+        elif isinstance(value, ConfigDict):
+            _complete(config[name], value)
 
 
 def open_run(
     workdir: str,
     *,
     build: Build,
-    default_config: Callable[[str], ConfigDict],
+    default_config: Callable[[ConfigDict], ConfigDict],
     step: int | None = None,
     raw: bool = False,
     like: Run | None = None,

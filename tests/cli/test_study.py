@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 
-
 import pytest
 
 from jaxgan.cli import plan, study_plan

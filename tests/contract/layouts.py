@@ -49,12 +49,13 @@ ALWAYS = pairwise(TABLE)[:4]
 
 def experiment_of(row):
     """A BigGAN of 16x16 images with attention, a few thousand parameters, and its mesh's config."""
-    config = load("biggan_digits16")
+    config = load("biggan:digits16")
     config.data.update(dict(batch_size=16))
     networks = dict(ch=4, attention=(8,), remat=row["remat"], dtype=row["dtype"])
     config.generator.update(dict(**networks, z_dim=6, shared_dim=8, bn_groups=row["groups"]))
     config.discriminator.update(networks)
-    config.method.update(dict(accumulate=row["accumulate"], orthogonal_weight=1e-2))
+    config.microbatches.count = row["accumulate"]
+    config.orthogonal.weight = 1e-2
     data, fsdp, spatial = MESHES[row["mesh"]]
     config.parallel.update(dict(data=data, fsdp=fsdp, spatial=spatial, rules=row["rules"]))
     config.evaluation.update(dict(metrics="", tstr=False))

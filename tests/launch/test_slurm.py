@@ -250,7 +250,7 @@ def test_a_cancelled_job_stays_cancelled(cluster, stand_in):
 def training(workdir: Path) -> tuple[str, ...]:
     settings = {"training.steps": STEPS, "training.save_every": 1, "evaluation.tstr": "false"}
     return (
-        "--config=biggan_digits16:smoke",
+        "--config=biggan:digits16,smoke",
         f"--workdir={workdir}",
         "--no_progress",
         *(f"--config.{key}={value}" for key, value in settings.items()),

@@ -114,7 +114,7 @@ def test_create_train_stop_resume_delete(cloud):
         assert "./jaxgan[tpu,features] gcsfs" in cloud.worker(index, "installed")
         assert "def supervise" in cloud.worker(index, "jaxgan/launch/one_node.py")
 
-    flags = ("--config=biggan_imagenet128:table1=8", "--workdir=gs://bucket/a b")
+    flags = ("--config=biggan:imagenet128,table1=8", "--workdir=gs://bucket/a b")
     cloud.run("train", *flags)
     until(lambda: all(cloud.worker(index, "run.pid") for index in range(2)), cloud)
     assert cloud.run("status")[0] == "worker: running\n" * 2
@@ -164,7 +164,7 @@ exec {sys.executable} "$@" """,
     )
     run, steps = cloud.folder / "bucket", 40
     watcher = cloud.start(
-        *("resume", "--config=biggan_digits16:smoke", f"--workdir={run}", "--no_progress"),
+        *("resume", "--config=biggan:digits16,smoke", f"--workdir={run}", "--no_progress"),
         *(f"--config.training.steps={steps}", "--config.training.save_every=1", "--config.evaluation.tstr=false"),
     )
 

@@ -58,7 +58,11 @@ def test_records_and_checkpoints_name_their_stage_and_each_stages_last_is_kept(w
     workdir, outcome = whole
     assert int(outcome.state.step) == 6
     records = read_metrics(workdir / "metrics.jsonl")
-    assert [(r["step"], r["stage"]) for r in records] == [(1, "both"), (2, "both"), *((n, "taught") for n in range(3, 7))]
+    assert [(r["step"], r["stage"]) for r in records] == [
+        (1, "both"),
+        (2, "both"),
+        *((n, "taught") for n in range(3, 7)),
+    ]
     # Step 3 was saved, and made room.
     assert sorted(int(p.name) for p in (workdir / "checkpoints").iterdir()) == [2, 6]
     assert [state_at(workdir, step, outcome.state)[1]["stage"] for step in (2, 6)] == ["both", "taught"]
@@ -153,7 +157,10 @@ def test_frozen_networks_are_arguments_split_by_the_rules_and_never_donated():
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"moves": ("d", "g")}, "does not name 'd' among its players, and its method's step updates it"), (None, "no 'x'")],
+    [
+        ({"moves": ("d", "g")}, "does not name 'd' among its players, and its method's step updates it"),
+        (None, "no 'x'"),
+    ],
 )
 def test_players_that_a_stage_does_not_name_must_rest(changes, message):
     experiment = two_stages.experiment(second=two_stages.Taught(**(changes or {})))

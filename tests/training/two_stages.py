@@ -39,7 +39,8 @@ class Both(Method):
 
     def init(self, rng, batch):
         nets = {
-            name: NET.init(key, from_uint8(batch["image"]), train=True) for name, key in zip("gd", jax.random.split(rng))
+            name: NET.init(key, from_uint8(batch["image"]), train=True)
+            for name, key in zip("gd", jax.random.split(rng))
         }
         extra = {"entered": jnp.zeros((), jnp.int32), "drawn": jnp.zeros(())}
         return create_state(nets, self.players, self.optimizers, extra=extra)

@@ -18,7 +18,7 @@ from jaxgan.training.step import make_stage_step
 from jaxgan.training.workdir import config_text
 
 # The sections whose floats may differ between the lanes of a program.
-_SECTIONS = ("method", "optimizer", "regularizers")
+_SECTIONS = ("method", "optimizer", "regularizers", "augment", "heads")
 
 
 class Lane(NamedTuple):
@@ -35,9 +35,8 @@ class Lane(NamedTuple):
 
 
 def lane_numbers(config: ConfigDict) -> dict[str, float]:
-    """'section.key' -> value, of the floats that may differ between lanes: those of method, optimisers and
-    regularizers, but for
-    zeros, which mostly mean a program without something.
+    """'section.key' -> value, of the floats that may differ between lanes: those of method, optimisers,
+    regularizers, augmentations and heads, except zeros, which mostly mean a program without something.
     """
     found = {}
 
