@@ -14,9 +14,7 @@ from jaxgan.training.errors import UserError
 from jaxgan.training.loop import LoopOptions, train
 from jaxgan.training.workdir import claim_config
 
-_SPEC = importlib.util.spec_from_file_location(
-    "two_stages", Path(__file__).parents[1] / "training" / "two_stages.py"
-)
+_SPEC = importlib.util.spec_from_file_location("two_stages", Path(__file__).parents[1] / "training" / "two_stages.py")
 two_stages = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(two_stages)
 
