@@ -1,12 +1,12 @@
-"""Seconds from the command line to the end of a short `jaxgan train`, with an empty compilation cache and with a full one.
+"""Seconds of a short `jaxgan train` with an empty compilation cache, and with what that start left in it.
 
     python docs/measure/second_start.py --config=biggan:digits16,smoke --rounds=3
     python docs/measure/second_start.py --config=biggan:digits16 --rounds=3 --config.training.steps=10 \\
         --config.evaluation.tstr=false
 
 Each round starts with an empty cache and trains twice, in folders of its own. `cpu` is user and system time of the
-process, which a busy machine stretches less than it does `wall`; `first_dispatch` is what the trainer logs: compiling, or
-reading, the step and running it once.
+process, which a busy machine stretches less than it does `wall`; `first_dispatch` is what the trainer logs: compiling
+the step, or reading it, and running it once.
 """
 
 import argparse

@@ -79,5 +79,5 @@ def test_a_mesh_must_divide_the_batch_of_every_stage():
     config = load(CONFIG)
     config.data.batch_size = 8
     experiment_mesh(config)
-    with pytest.raises(UserError, match="the batch of stage early=4 cannot be split over .* 8 x 1 devices"):
+    with pytest.raises(UserError, match=r"the batch of stage early=4 cannot be split over .* 8 x 1 devices"):
         experiment_mesh(config, experiment=recipes.build(config))
