@@ -74,8 +74,8 @@ def use_compilation_cache(folder: str | None = None) -> str | None:
         except OSError as error:
             if folder is not None:
                 raise UserError(
-                    f"--compilation_cache={folder}: {error.strerror or error}; name a folder that can be written, or "
-                    "off"
+                    f"--compilation_cache={folder}: {error.strerror or error}; name a folder that can be written, "
+                    "or off"
                 ) from error
             log.warning("no compilation cache: %s; --compilation_cache=DIR names another folder, off none", error)
             return None
