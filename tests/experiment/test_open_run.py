@@ -21,8 +21,9 @@ _SPEC.loader.exec_module(two_stages)
 CONFIG = {"recipe": "two_stages", "seed": 0}
 
 
-def default_config(recipe):
-    return ConfigDict({"recipe": recipe, "seed": 0})
+def default_config(config):
+    del config
+    return ConfigDict(CONFIG)
 
 
 def opened(workdir, **options):
