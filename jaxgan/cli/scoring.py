@@ -16,16 +16,17 @@ from jaxgan.cli.run import Run, checkpoint_steps, last_step, open_run
 from jaxgan.data import open_dataset
 from jaxgan.data.image_set import open_images
 from jaxgan.evaluation import Truncation, balanced_labels
-from jaxgan.evaluation.collect import Wants, images_of_samples
-from jaxgan.evaluation.measure import Advance, Subject, measure, reference_statistics, subject_of_set
+from jaxgan.evaluation.collect import FeatureRequest, images_of_samples
+from jaxgan.evaluation.eval_set import EvalSet, eval_set_of
+from jaxgan.evaluation.score import Advance, score, reference_statistics
 from jaxgan.evaluation.neighbours import neighbour_grid
 from jaxgan.evaluation.sampling import check_truncation
-from jaxgan.evaluation.scores import METRICS, Settings
+from jaxgan.evaluation.feature_scores import METRICS, Settings
 from jaxgan.evaluation.statistics import Statistics, is_statistics, load_statistics
 from jaxgan.experiment.scores import (
     LATENT_SEED,
     STANDING_SEED,
-    data_subject,
+    data_eval_set,
     metric_names,
     prepared_nets,
     sample_stamp,
@@ -85,7 +86,7 @@ def _bars(parsed: Any, totals: dict[str, int]) -> Callable[[str], Advance]:
     return advance
 
 
-def _against(parsed: Any, size: tuple[int, int] | None, data_dir: Any) -> Subject | Statistics:
+def _against(parsed: Any, size: tuple[int, int] | None, data_dir: Any) -> EvalSet | Statistics:
     if is_statistics(parsed.against):
         if parsed.reference_images is not None or parsed.image_size is not None:
             raise UserError(
@@ -93,15 +94,15 @@ def _against(parsed: Any, size: tuple[int, int] | None, data_dir: Any) -> Subjec
                 "statistics: make them again with `jaxgan features`"
             )
         return load_statistics(parsed.against)
-    return subject_of_set(open_images(parsed.against, image_size=size, data_dir=data_dir), parsed.reference_images)
+    return eval_set_of(open_images(parsed.against, image_size=size, data_dir=data_dir), parsed.reference_images)
 
 
-def _totals(*subjects: Subject | Statistics | None) -> dict[str, int]:
+def _totals(*sets: EvalSet | Statistics | None) -> dict[str, int]:
     totals: dict[str, int] = {}
-    for subject in subjects:
-        if isinstance(subject, Subject):
-            count = subject.stamp["count"]
-            totals |= {subject.stamp["data"]: count, f"{subject.stamp['data']} {subject.stamp['split']}": count}
+    for eval_set in sets:
+        if isinstance(eval_set, EvalSet):
+            count = eval_set.stamp["count"]
+            totals |= {eval_set.stamp["data"]: count, f"{eval_set.stamp['data']} {eval_set.stamp['split']}": count}
     return totals
 
 
@@ -112,24 +113,24 @@ def score_sets(parsed: Any) -> Scores:
     if needs and not parsed.against:
         raise UserError(f"{needs[0]} needs a reference: --against=Y")
     size = image_size(parsed.image_size)
-    subject = subject_of_set(open_images(parsed.images, image_size=size, data_dir=parsed.data_dir), parsed.num_images)
+    eval_set = eval_set_of(open_images(parsed.images, image_size=size, data_dir=parsed.data_dir), parsed.num_images)
     reference = _against(parsed, size, parsed.data_dir) if parsed.against else None
     network = _network(parsed, names, features="inception", weights=None, resizer=None)
     mesh = make_mesh()
-    found = measure(
+    found = score(
         names,
-        subject,
+        eval_set,
         reference,
         network=network,
         mesh=mesh,
         settings=_settings(parsed, Settings.kid_block_size, Settings.is_splits),
         batch_size=_batch_size(parsed),
-        advance=_bars(parsed, _totals(subject, reference)),
+        advance=_bars(parsed, _totals(eval_set, reference)),
     )
     if parsed.neighbours:
-        few = subject_of_set(
+        few = eval_set_of(
             open_images(parsed.images, image_size=size, data_dir=parsed.data_dir),
-            min(NEIGHBOUR_ROWS, subject.images.length),
+            min(NEIGHBOUR_ROWS, eval_set.images.length),
         )
         _neighbours(parsed, few, reference, network, mesh)
     return found
@@ -148,7 +149,7 @@ def protocol_of(parsed: Any, run: Run) -> Protocol:
     return Protocol(names, network, _settings(parsed, evaluation.kid_block_size, evaluation.is_splits))
 
 
-def reference_of_run(parsed: Any, run: Run) -> Subject | Statistics:
+def reference_of_run(parsed: Any, run: Run) -> EvalSet | Statistics:
     """``--against``, or the run's own data."""
     data, evaluation = run.config.data, run.config.evaluation
     data_dir = parsed.data_dir or data.data_dir
@@ -159,7 +160,7 @@ def reference_of_run(parsed: Any, run: Run) -> Subject | Statistics:
         data.name, split=split, data_dir=data_dir, image_size=tuple(data.image_size), channels=data.channels
     )
     count = evaluation.reference_images if parsed.reference_images is None else parsed.reference_images
-    return data_subject(run.config, source, split, count, data_dir=data_dir)
+    return data_eval_set(run.config, source, split, count, data_dir=data_dir)
 
 
 def _truncation(parsed: Any) -> Truncation:
@@ -175,7 +176,7 @@ def _latent_seed(parsed: Any, run: Run) -> int:
 
 
 def score_checkpoint(
-    parsed: Any, run: Run, protocol: Protocol, reference: Subject | Statistics, truncation: Truncation
+    parsed: Any, run: Run, protocol: Protocol, reference: EvalSet | Statistics, truncation: Truncation
 ) -> Scores:
     """Scores of one checkpoint's samples."""
     count = run.config.evaluation.num_images if parsed.num_images is None else parsed.num_images
@@ -205,7 +206,7 @@ class _Opened(NamedTuple):
 
     run: Run
     protocol: Protocol
-    reference: Subject | Statistics | None
+    reference: EvalSet | Statistics | None
     own: Sequence[Evaluator]
 
 
@@ -240,7 +241,7 @@ def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores,
         images = images_of_samples(
             run.method, nets, labels, rng=jax.random.key(_latent_seed(parsed, run)), truncation=truncation
         )
-        few = Subject(images, sample_stamp(run.config, NEIGHBOUR_ROWS))
+        few = EvalSet(images, sample_stamp(run.config, NEIGHBOUR_ROWS))
         _neighbours(parsed, few, reference, protocol.network, run.mesh)
     if not found and not parsed.neighbours:
         raise UserError(
@@ -301,19 +302,19 @@ def _watch(parsed: Any) -> Iterator[Scores]:
             time.sleep(parsed.watch_every_seconds)
 
 
-def _neighbours(parsed: Any, subject: Subject, reference: Any, network: FeatureNetwork | None, mesh: Mesh) -> None:
-    """Each image of ``subject``, followed by its nearest of the reference."""
-    if not isinstance(reference, Subject) or network is None:
+def _neighbours(parsed: Any, eval_set: EvalSet, reference: Any, network: FeatureNetwork | None, mesh: Mesh) -> None:
+    """Each image of ``eval_set``, followed by its nearest of the reference."""
+    if not isinstance(reference, EvalSet) or network is None:
         raise UserError("--neighbours needs reference images: --against=Y with a folder, an .npz or a data set")
     bank = reference_statistics(
         reference,
         network,
-        Wants(bank=True),
+        FeatureRequest(features=True),
         mesh=mesh,
         batch_size=_batch_size(parsed),
         advance=_bars(parsed, _totals(reference)),
     )
-    grid = neighbour_grid(subject, reference, bank, network=network, mesh=mesh)
+    grid = neighbour_grid(eval_set, reference, bank, network=network, mesh=mesh)
     if is_main():
         Path(parsed.neighbours).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(parsed.neighbours)

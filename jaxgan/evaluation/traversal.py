@@ -1,4 +1,4 @@
-"""What each code of a latent does: InfoGAN's grids."""
+"""Latent code traversals: InfoGAN's grids, a column for each value of a code."""
 
 import dataclasses
 import functools
@@ -12,6 +12,7 @@ from jax import Array
 from jax.sharding import Mesh
 
 from jaxgan.evaluation.grids import tile
+from jaxgan.evaluation.sampling import sampling_batch
 from jaxgan.latent import Prior
 from jaxgan.nn import to_uint8
 from jaxgan.parallel import shard_batch, to_host
@@ -86,5 +87,7 @@ def _taking_mapped(method: Any) -> Any:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _draw(method: Any, nets: dict[str, Variables], z: Array, labels: Array, rng: Array) -> Array:
-    batch = {"z": shard_batch(z), "label": shard_batch(labels)}
+    options = {name: option.default for name, option in method.options.items()}
+    conditions = {"label": labels} if method.num_classes else {}
+    batch = sampling_batch(method, rng, jnp.arange(len(z)), conditions, options) | {"z": shard_batch(z)}
     return to_uint8(method.sample(nets, batch, rng)["image"])

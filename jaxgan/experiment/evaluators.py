@@ -17,7 +17,7 @@ from jaxgan.experiment.scores import (
     GRID_SEED,
     LATENT_SEED,
     STANDING_SEED,
-    data_subject,
+    data_eval_set,
     feature_network,
     metric_names,
     prepared_nets,
@@ -99,7 +99,7 @@ def image_evaluators(
 
     @functools.cache
     def reference_version() -> str:
-        return data_subject(config, source(data.split), data.split, 1).stamp["version"]
+        return data_eval_set(config, source(data.split), data.split, 1).stamp["version"]
 
     def classifier_stamp(step: int) -> dict[str, Any]:
         drawn = sample_stamp(config, evaluation.tstr_images)
@@ -145,7 +145,7 @@ def image_evaluators(
             config,
             method,
             nets,
-            data_subject(config, source(split), split, evaluation.reference_images),
+            data_eval_set(config, source(split), split, evaluation.reference_images),
             network=network,
             mesh=mesh,
             step=step,

@@ -15,9 +15,10 @@ from jaxgan.data.image_set import ImageSet, describe_source
 from jaxgan.evaluation import Truncation, balanced_labels, standing_statistics
 from jaxgan.evaluation.collect import images_of_samples
 from jaxgan.evaluation.image_scores import IMAGE_METRICS, PAIRED
-from jaxgan.evaluation.measure import Advance, Subject, measure, subject_of_set
+from jaxgan.evaluation.eval_set import EvalSet, eval_set_of
+from jaxgan.evaluation.score import Advance, score
 from jaxgan.evaluation.protocol import code_version
-from jaxgan.evaluation.scores import METRICS, Settings
+from jaxgan.evaluation.feature_scores import METRICS, Settings
 from jaxgan.evaluation.statistics import Statistics
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
@@ -98,9 +99,9 @@ def prepared_nets(
     )
 
 
-def data_subject(
+def data_eval_set(
     config: ConfigDict, source: Source, split: str, num_images: int | None = None, *, data_dir: str | None = None
-) -> Subject:
+) -> EvalSet:
     """A split of a config's data as a reference; ``data_dir`` says where it lies now, if not where the config says."""
     described: ImageSet = describe_source(
         config.data.name,
@@ -109,7 +110,7 @@ def data_subject(
         image_size=tuple(config.data.image_size),
         data_dir=data_dir or config.data.data_dir,
     )
-    return subject_of_set(described, num_images)
+    return eval_set_of(described, num_images)
 
 
 def sampling_stamp(
@@ -154,7 +155,7 @@ def score_samples(
     config: ConfigDict,
     method: Method,
     nets: dict[str, Variables],
-    reference: Subject | Statistics | None,
+    reference: EvalSet | Statistics | None,
     *,
     network: FeatureNetwork | None,
     mesh: Mesh,
@@ -184,16 +185,16 @@ def score_samples(
       settings: the scores' numbers.
       batch_size: images a dispatch, which no score depends on; ``evaluation.batch_size``, in which standing statistics
         are drawn whatever this is, where None.
-      advance, cache: as for :func:`jaxgan.evaluation.measure.measure`.
+      advance, cache: as for :func:`jaxgan.evaluation.score.score`.
     """
     ready = prepared_nets(
         method, nets, config.evaluation, seed=config.seed + STANDING_SEED, mesh=mesh, truncation=truncation
     )
     labels = balanced_labels(num_images, method.num_classes)
     images = images_of_samples(method, ready, labels, rng=jax.random.key(seed), truncation=truncation)
-    return measure(
+    return score(
         names,
-        Subject(images, sample_stamp(config, num_images)),
+        EvalSet(images, sample_stamp(config, num_images)),
         reference,
         network=network,
         mesh=mesh,

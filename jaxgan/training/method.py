@@ -114,11 +114,14 @@ class Evaluator(NamedTuple):
       run: (nets, step) -> name -> score, float, or uint8 picture [H, W, C]; averaged nets stand in the place of raw
         ones where they exist.
       every_steps: how often in training; 0 for at the end alone.
+      scores: the names, without 'eval/', of the scores and floats that ``run`` gives: what ``jaxgan evaluate
+        --metrics=NAME`` may ask for.
     """
 
     name: str
     run: Callable[[dict[str, Variables], int], dict[str, Result]]
     every_steps: int
+    scores: tuple[str, ...] = ()
 
 
 def _no_evaluators(mesh: Mesh) -> Sequence[Evaluator]:
@@ -151,3 +154,19 @@ class Experiment(NamedTuple):
     def shapes(self) -> TrainState:
         """The state's shapes and dtypes, with no array built."""
         return jax.eval_shape(self.fresh_state, jax.random.key(0))
+
+
+class Option(NamedTuple):
+    """A setting that a method lets sampling change, by ``--set name=value``.
+
+    Attributes:
+      default: its value where nothing is set; its type is the option's.
+      low, high: bounds of a number, both included; None for none.
+      choices: the values there are. A choice is known when the sampler is compiled; an option without choices is a
+        number that is traced, so that another value compiles nothing anew.
+    """
+
+    default: Any
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Any, ...] | None = None
