@@ -139,7 +139,9 @@ class Scorer(NamedTuple):
     def features(self, images: np.ndarray) -> np.ndarray:
         """uint8 [N, H, W, C] -> float32 [N, D]."""
         source = images_of_source(in_memory(images, np.zeros(len(images), np.int32)))
-        found = collect(self.network, source, FeatureRequest(features=True), mesh=make_mesh(), batch_size=self.batch_size)
+        found = collect(
+            self.network, source, FeatureRequest(features=True), mesh=make_mesh(), batch_size=self.batch_size
+        )
         assert found.features is not None
         return found.features
 

@@ -47,8 +47,8 @@ class Metric(NamedTuple):
 
     Attributes:
       describe: one line.
-      needs: fields of :class:`jaxgan.evaluation.collect.FeatureRequest` that it needs of the images and, except 'scores',
-        of the reference.
+      needs: fields of :class:`jaxgan.evaluation.collect.FeatureRequest` that it needs of the images and, except
+        'scores', of the reference.
       value: (images, reference, settings) -> (value, standard error or None).
       settings: which settings it depends on, under short names.
       higher: whether more is better.
@@ -164,7 +164,9 @@ METRICS: dict[str, Metric] = {
         "improved recall", ("features",), _pair(precision_recall, 1, "precision_recall_k"), _NEIGHBOURS, higher=True
     ),
     "density": Metric("density", ("features",), _pair(density_coverage, 0, "density_coverage_k"), _BALLS, higher=True),
-    "coverage": Metric("coverage", ("features",), _pair(density_coverage, 1, "density_coverage_k"), _BALLS, higher=True),
+    "coverage": Metric(
+        "coverage", ("features",), _pair(density_coverage, 1, "density_coverage_k"), _BALLS, higher=True
+    ),
 }
 
 

@@ -79,7 +79,8 @@ def interpolation_grid(
     if method.latent_shapes is None or (over == "class" and not method.num_classes):
         raise ValueError(f"interpolation over {over!r} needs a method with latents, and over 'class' one with classes")
     if not set(method.conditions) <= {"label"}:
-        raise ValueError(f"interpolation is between samples of latents and classes; this method draws for {_and(method)}")
+        given = " and ".join(method.conditions)
+        raise ValueError(f"interpolation goes between latents or classes, and this method draws for {given}")
     start, end = (_normal(method.latent_shapes, key, rows) for key in jax.random.split(rng))
     first = jnp.asarray(np.resize(classes, rows))
     second = jnp.asarray(np.resize(np.roll(classes, -1), rows))
@@ -103,10 +104,6 @@ def interpolation_grid(
     with jax.set_mesh(mesh):
         images = to_host(draw(nets, given, rng, numbers))
     return tile(images[: rows * columns], columns)
-
-
-def _and(method: Method) -> str:
-    return " and ".join(method.conditions)
 
 
 def _normal(shapes: Any, rng: jax.Array, rows: int) -> Any:

@@ -29,7 +29,7 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[A
     return {name: (a.get(name), b.get(name)) for name in names if a.get(name) != b.get(name)}
 
 
-def require_alike(
+def require_same_protocol(
     a: Mapping[str, Any], b: Mapping[str, Any], *, what: str, names: tuple[str, str], allow: tuple[str, ...] = ()
 ) -> None:
     """Refuses unlike stamps.

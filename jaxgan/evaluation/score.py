@@ -8,9 +8,9 @@ from jax.sharding import Mesh
 
 from jaxgan.evaluation.collect import FeatureRequest, all_images, collect
 from jaxgan.evaluation.eval_set import EvalSet
+from jaxgan.evaluation.feature_scores import METRICS, Settings, reference_request, request_of, scores_of
 from jaxgan.evaluation.image_scores import IMAGE_METRICS, PAIRED, image_scores
 from jaxgan.evaluation.protocol import code_version
-from jaxgan.evaluation.feature_scores import METRICS, Settings, reference_request, scores_of, request_of
 from jaxgan.evaluation.statistics import Statistics, cached_statistics, content_key, statistics_key, statistics_of
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.training.errors import UserError

@@ -57,7 +57,7 @@ def statistics_of(collected: Collected, *, labels: np.ndarray | None, stamp: Map
 
 
 def missing(statistics: Statistics, request: FeatureRequest) -> list[str]:
-    """What ``request`` asks for and ``statistics`` lacks (score sums belong to one side alone, and are not asked for)."""
+    """What is requested and ``statistics`` lacks (score sums belong to one side alone, and are not asked for)."""
     need = {"mu": request.pool, "spatial_mu": request.spatial, "features": request.features}
     return [name for name, wanted in need.items() if wanted and getattr(statistics, name) is None]
 

@@ -12,6 +12,7 @@ from jaxgan.latent import TRUNCATION_MODES
 from jaxgan.training.method import Option
 
 NUM_CLASSES, Z_DIM = 3, 6
+LATENT = jax.ShapeDtypeStruct((Z_DIM,), jnp.float32)
 OPTIONS = {"truncation": Option(1.0, low=0.0), "truncation_mode": Option("none", choices=TRUNCATION_MODES)}
 
 
@@ -20,7 +21,7 @@ class Linear:
     """Images are tanh(z W + class row + shift); moments are those of z; ``drawn`` keeps what they are given."""
 
     num_classes: int = NUM_CLASSES
-    latent_shapes: Any = jax.ShapeDtypeStruct((Z_DIM,), jnp.float32)
+    latent_shapes: Any = LATENT
     options: Any = dataclasses.field(default_factory=lambda: OPTIONS | {"shift": Option(0.0, low=-1.0, high=1.0)})
     drawn: list = dataclasses.field(default_factory=list)
 

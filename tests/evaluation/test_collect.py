@@ -9,7 +9,8 @@ import pytest
 
 from jaxgan.data import in_memory
 from jaxgan.evaluation.collect import FeatureRequest, _pass, collect, images_of_samples, images_of_source
-from jaxgan.evaluation.sampling import Truncation, sample_images
+from jaxgan.evaluation.inputs import inputs_of_labels, label_inputs
+from jaxgan.evaluation.sampling import sample_images
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.feature_moments import mean_covariance
 from jaxgan.metrics.frechet import frechet_of_moments
@@ -73,25 +74,29 @@ def test_batches_order_and_devices_change_nothing(network, pictures):
 
 
 def test_samples_are_drawn_in_the_same_program(network, method, nets):
-    labels = np.arange(45, dtype=np.int32) % 3
-    options = dict(rng=jax.random.key(3), truncation=Truncation("truncated_normal", 0.7))
-    drawn = sample_images(method, nets, labels, mesh=one_device(), batch_size=45, **options)
+    inputs = label_inputs(45, 3)
+    truncation = {"truncation": 0.7, "truncation_mode": "truncated_normal"}
+    options = dict(rng=jax.random.key(3), options=truncation)
+    drawn = sample_images(method, nets, inputs, mesh=one_device(), batch_size=45, **options)
     expected = collect(network, images_of(drawn), EVERYTHING, mesh=one_device())
     for mesh, size in ((one_device(), 45), (make_mesh(), 8)):
         got = collect(
-            network, images_of_samples(method, nets, labels, **options), EVERYTHING, mesh=mesh, batch_size=size
+            network, images_of_samples(method, nets, inputs, **options), EVERYTHING, mesh=mesh, batch_size=size
         )
         np.testing.assert_allclose(got.features, expected.features, atol=1e-6)
         np.testing.assert_allclose(inception_score(got.scores), inception_score(expected.scores), rtol=1e-6)
     before = _pass._cache_size()
-    options["truncation"] = Truncation("truncated_normal", 0.3)
-    collect(network, images_of_samples(method, nets, labels[:9], **options), EVERYTHING, mesh=make_mesh(), batch_size=8)
+    options["options"] = truncation | {"truncation": 0.3}
+    few = images_of_samples(method, nets, inputs_of_labels(inputs.labels[:9]), **options)
+    collect(network, few, EVERYTHING, mesh=make_mesh(), batch_size=8)
     assert _pass._cache_size() == before
 
 
 def test_progress_counts_images(network, pictures):
     seen = []
-    collect(network, images_of(pictures), FeatureRequest(pool=True), mesh=make_mesh(), batch_size=40, advance=seen.append)
+    collect(
+        network, images_of(pictures), FeatureRequest(pool=True), mesh=make_mesh(), batch_size=40, advance=seen.append
+    )
     assert seen == [40, 40, 21]
 
 

@@ -22,6 +22,7 @@ from jaxgan.data import in_memory
 from jaxgan.data.image_set import ImageSet
 from jaxgan.evaluation.collect import FeatureRequest, all_images, collect, images_of_samples
 from jaxgan.evaluation.eval_set import eval_set_of
+from jaxgan.evaluation.inputs import label_inputs
 from jaxgan.evaluation.score import score, reference_statistics
 from jaxgan.evaluation.feature_scores import Settings
 from jaxgan.features.feature_network import FeatureNetwork
@@ -45,14 +46,16 @@ class NoneOfBlack(Projection):
 @dataclasses.dataclass(frozen=True, eq=False)
 class Linear:
     num_classes: int = 3
-    latent_shape: tuple = (6,)
+    conditions: tuple = ("label",)
+    latent_shapes: jax.ShapeDtypeStruct = jax.ShapeDtypeStruct((6,), jnp.float32)
+    options: dict = dataclasses.field(default_factory=dict)
 
     def sample(self, nets, batch, rng):
         x = batch["z"] @ nets["g"]["params"]["w"] + jax.nn.one_hot(batch["label"], 3) @ nets["g"]["params"]["table"]
         return {"image": jnp.tanh(x).reshape(-1, 4, 4, 1)}
 
 
-def subject_of(pictures):
+def set_of(pictures):
     labels = np.arange(len(pictures)) % 3
     return eval_set_of(ImageSet("arrays", "0", "all", "none", in_memory(pictures, labels), True))
 
@@ -61,8 +64,8 @@ draw = np.random.default_rng(0)
 network = FeatureNetwork("projection", "0" * 64, "none", jnp.float32(draw.normal(size=(16, 12))), Projection())
 pictures, others = (draw.integers(0, 256, (n, 4, 4, 1)).astype(np.uint8) for n in (101, 90))
 nets = {"g": {"params": {"w": jnp.float32(draw.normal(size=(6, 16))), "table": jnp.float32(draw.normal(size=(3, 16)))}}}
-ours, theirs, mesh = subject_of(pictures), subject_of(others), make_mesh()
-samples = images_of_samples(Linear(), nets, np.arange(45, dtype=np.int32) % 3, rng=jax.random.key(3))
+ours, theirs, mesh = set_of(pictures), set_of(others), make_mesh()
+samples = images_of_samples(Linear(), nets, label_inputs(45, 3), rng=jax.random.key(3))
 request = FeatureRequest(pool=True, spatial=True, scores=True, features=True, splits=3)
 kept = {}
 for name, images in (("source", ours.images), ("samples", samples)):

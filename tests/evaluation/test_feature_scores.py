@@ -12,9 +12,9 @@ from jaxgan.evaluation.feature_scores import (
     Settings,
     check_metrics,
     reference_request,
+    request_of,
     score_name,
     scores_of,
-    request_of,
 )
 from jaxgan.evaluation.statistics import Statistics
 from jaxgan.features.feature_network import FeatureNetwork

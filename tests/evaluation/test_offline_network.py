@@ -12,8 +12,8 @@ from jaxgan.data import in_memory
 from jaxgan.data.image_set import open_images
 from jaxgan.evaluation.collect import images_of_source
 from jaxgan.evaluation.eval_set import EvalSet
-from jaxgan.evaluation.score import score, statistics
 from jaxgan.evaluation.feature_scores import Settings, reference_request
+from jaxgan.evaluation.score import score, statistics
 from jaxgan.features.efficientnet_lite_weights import find_efficientnet_lite0
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features

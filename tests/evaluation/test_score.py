@@ -11,9 +11,10 @@ from PIL import Image
 from jaxgan.data.image_set import open_images
 from jaxgan.evaluation.collect import FeatureRequest, collect, images_of_samples
 from jaxgan.evaluation.eval_set import EvalSet, eval_set_of
-from jaxgan.evaluation.score import score, statistics
-from jaxgan.evaluation.protocol import code_version, differences
 from jaxgan.evaluation.feature_scores import METRICS, Settings
+from jaxgan.evaluation.inputs import label_inputs
+from jaxgan.evaluation.protocol import code_version, differences
+from jaxgan.evaluation.score import score, statistics
 from jaxgan.evaluation.statistics import Statistics, load_statistics, save_statistics, statistics_key
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.frechet import frechet_of_rows
@@ -41,7 +42,7 @@ def network():
     return FeatureNetwork("projection", "a" * 64, "none", weights, Projection())
 
 
-def subject_of(folder, name, *, count, seed, labels=True, num_images=None):
+def set_of(folder, name, *, count, seed, labels=True, num_images=None):
     draw = np.random.default_rng(seed)
     # Enough of gradients that the two sets differ in more than noise.
     images = (draw.integers(0, 200, (count, 4, 4, 1)) + seed * np.arange(4)[:, None]).astype(np.uint8)
@@ -53,16 +54,16 @@ def subject_of(folder, name, *, count, seed, labels=True, num_images=None):
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
-    return subject_of(folder, "ours", count=101, seed=1), subject_of(folder, "theirs", count=130, seed=8)
+    return set_of(folder, "ours", count=101, seed=1), set_of(folder, "theirs", count=130, seed=8)
 
 
 def one_device():
     return make_mesh(devices=jax.devices()[:1])
 
 
-def run(names, subject, reference, network, folder, **options):
+def run(names, eval_set, reference, network, folder, **options):
     options = dict(mesh=make_mesh(), settings=SETTINGS, batch_size=32, cache=folder) | options
-    return score(names, subject, reference, network=network, **options)
+    return score(names, eval_set, reference, network=network, **options)
 
 
 def test_stamp(sets, network, tmp_path):
@@ -221,8 +222,8 @@ def test_pixels(tmp_path):
 
 
 def test_an_even_choice_of_a_set(tmp_path):
-    whole = subject_of(tmp_path, "x", count=50, seed=1)
-    few = [subject_of(tmp_path, "x", count=50, seed=1, num_images=20) for _ in range(2)]
+    whole = set_of(tmp_path, "x", count=50, seed=1)
+    few = [set_of(tmp_path, "x", count=50, seed=1, num_images=20) for _ in range(2)]
     images, chosen, again = (s.images.rows(np.arange(s.images.length))["image"] for s in (whole, *few))
     np.testing.assert_array_equal(chosen, again)
     places = [int(np.flatnonzero((images == image).all((1, 2, 3)))[0]) for image in chosen]
@@ -230,7 +231,7 @@ def test_an_even_choice_of_a_set(tmp_path):
     np.testing.assert_array_equal(few[0].images.labels, whole.images.labels[places])
     for count in (0, 51):
         with pytest.raises(UserError, match=f"has 50 images; {count} were asked for"):
-            subject_of(tmp_path, "x", count=50, seed=1, num_images=count)
+            set_of(tmp_path, "x", count=50, seed=1, num_images=count)
 
 
 def test_labels_of_a_folder_follow_the_choice(tmp_path):
@@ -238,15 +239,14 @@ def test_labels_of_a_folder_follow_the_choice(tmp_path):
         path = tmp_path / f"{index % 3}" / f"{index}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(np.full((4, 4), 40 * (index % 3), np.uint8)).save(path)
-    subject = eval_set_of(open_images(str(tmp_path)), 11)
-    colours = subject.images.rows(np.arange(11))["image"][:, 0, 0, 0]
-    np.testing.assert_array_equal(subject.images.labels, colours // 40)
+    eval_set = eval_set_of(open_images(str(tmp_path)), 11)
+    colours = eval_set.images.rows(np.arange(11))["image"][:, 0, 0, 0]
+    np.testing.assert_array_equal(eval_set.images.labels, colours // 40)
     assert len(set(colours)) == 3
 
 
-def test_samples_are_a_subject(method, nets, network, sets, tmp_path):
-    labels = np.arange(60, dtype=np.int32) % 3
-    images = images_of_samples(method, nets, labels, rng=jax.random.key(0))
+def test_samples_are_an_evaluation_set(method, nets, network, sets, tmp_path):
+    images = images_of_samples(method, nets, label_inputs(60, 3), rng=jax.random.key(0))
     stamp = {**sets[0].stamp, "data": "samples", "count": 60}
     found = run(["fd", "intra_fd"], EvalSet(images, stamp), sets[1], network, tmp_path)
     drawn = collect(network, images, FeatureRequest(features=True), mesh=one_device()).features

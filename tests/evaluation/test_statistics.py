@@ -142,7 +142,11 @@ def test_every_field_of_the_key_counts():
 
 
 def parts_of(statistics, request):
-    kept = ["mu", "sigma"] * request.pool + ["spatial_mu", "spatial_sigma"] * request.spatial + ["features"] * request.features
+    kept = (
+        ["mu", "sigma"] * request.pool
+        + ["spatial_mu", "spatial_sigma"] * request.spatial
+        + ["features"] * request.features
+    )
     return Statistics(20, **{name: getattr(statistics, name) for name in kept}, stamp=STAMP)
 
 
@@ -159,7 +163,11 @@ def test_cache_computes_once_and_never_forgets(tmp_path):
     for request in (dict(pool=True), dict(pool=True), dict(spatial=True), dict(spatial=True), dict(features=True)):
         found = get(**request)
         same(found, parts_of(whole, asked[-1]))
-    assert asked == [FeatureRequest(pool=True), FeatureRequest(pool=True, spatial=True), FeatureRequest(pool=True, spatial=True, features=True)]
+    assert asked == [
+        FeatureRequest(pool=True),
+        FeatureRequest(pool=True, spatial=True),
+        FeatureRequest(pool=True, spatial=True, features=True),
+    ]
     for request in (dict(pool=True), dict(pool=True, features=True), dict(spatial=True, features=True)):
         get(**request)
     assert len(asked) == 3
@@ -218,19 +226,21 @@ class Spoiled:
         return {"pool": flat, "spatial": flat, "logits": flat}
 
 
-@pytest.mark.parametrize("request", [dict(pool=True), dict(spatial=True), dict(scores=True, splits=2), dict(features=True)])
-def test_features_that_are_no_numbers_name_the_image(request):
+@pytest.mark.parametrize(
+    "parts", [dict(pool=True), dict(spatial=True), dict(scores=True, splits=2), dict(features=True)]
+)
+def test_features_that_are_no_numbers_name_the_image(parts):
     images = np.random.default_rng(0).integers(0, 255, (37, 2, 2, 1)).astype(np.uint8)
     images[[21, 22], 0, 0] = 255
     network = FeatureNetwork("spoiled", "0", "none", jnp.float32(np.nan), Spoiled())
     subject = images_of_source(in_memory(images, np.zeros(37, int)))
     for devices, batch in ((jax.devices(), 8), (jax.devices()[:1], 10)):
         with pytest.raises(ValueError, match=r"features that spoiled gives of image 21 are not finite, nor .* 1 more"):
-            collect(network, subject, FeatureRequest(**request), mesh=make_mesh(devices=devices), batch_size=batch)
+            collect(network, subject, FeatureRequest(**parts), mesh=make_mesh(devices=devices), batch_size=batch)
     # Padding repeats the last image, and counts for nothing.
     images[[21, 22], 0, 0], images[36, 0, 0] = 0, 255
     with pytest.raises(ValueError, match=r"image 36 are not finite: the"):
-        collect(network, subject, FeatureRequest(**request), mesh=make_mesh(), batch_size=8)
+        collect(network, subject, FeatureRequest(**parts), mesh=make_mesh(), batch_size=8)
 
 
 def test_statistics_of_one_image():

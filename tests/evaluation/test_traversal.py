@@ -12,6 +12,7 @@ from jaxgan.nn import to_uint8
 from jaxgan.parallel import make_mesh
 
 PRIOR = Prior(noise=2, kind="uniform", categorical=(3,), continuous=2)
+LATENT = jax.ShapeDtypeStruct((PRIOR.size,), jnp.float32)
 RNG = jax.random.key(0)
 
 
@@ -21,6 +22,9 @@ class OnePixel:
 
     prior: Callable = PRIOR
     num_classes: int = 5
+    conditions: tuple[str, ...] = ("label",)
+    options: dict = dataclasses.field(default_factory=dict)
+    latent_shapes: jax.ShapeDtypeStruct = LATENT
 
     def sample(self, nets, batch, rng):
         z = self.prior(batch["z"])
