@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 from jaxgan.evaluation.collect import FeatureRequest, all_images, collect
 from jaxgan.evaluation.eval_set import EvalSet
 from jaxgan.evaluation.feature_scores import METRICS, Settings, reference_request, request_of, scores_of
-from jaxgan.evaluation.image_scores import IMAGE_METRICS, PAIRED, image_scores
+from jaxgan.evaluation.image_scores import IMAGE_METRICS, PAIRED, Distance, image_scores
 from jaxgan.evaluation.protocol import code_version
 from jaxgan.evaluation.statistics import Statistics, cached_statistics, content_key, statistics_key, statistics_of
 from jaxgan.features.feature_network import FeatureNetwork
@@ -74,6 +74,7 @@ def score(
     stamp: Mapping[str, Any] | None = None,
     advance: Callable[[str], Advance] = lambda what: lambda images: None,
     cache: Path | None = None,
+    distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, Score]:
     """Scores one set of images against another.
 
@@ -88,6 +89,7 @@ def score(
       stamp: more fields that apply to what is scored: ema, batch_norm, truncation, seed, step.
       advance: given what a pass is over, returns what is told the number of images done.
       cache: the folder of cached statistics; ``statistics_dir()`` where None.
+      distances: the perceptual ones among ``names``.
 
     Returns:
       Name -> score: those of features first, each kind in the order asked for.
@@ -158,7 +160,7 @@ def score(
                 f"numbers than one from {sizes[1]}; give two sets of equal length"
             )
         ours, theirs = (all_images(s.images, mesh=mesh, batch_size=batch_size) for s in (eval_set, reference))
-        found |= image_scores(pixels, ours, theirs, stamp=protocol, batch_size=batch_size)
+        found |= image_scores(pixels, ours, theirs, stamp=protocol, batch_size=batch_size, distances=distances)
     return found
 
 
