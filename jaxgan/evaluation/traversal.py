@@ -80,9 +80,9 @@ def _as_given(latents: Array) -> Array:
 @functools.lru_cache(maxsize=4)
 def _taking_mapped(method: Any) -> Any:
     """The method with latents that are mapped already: codes can be set past what the prior draws."""
-    if not (dataclasses.is_dataclass(method) and hasattr(method, "prior")):
-        raise ValueError(f"traversals need a method that is a dataclass with a field `prior`, got {type(method)}")
-    return dataclasses.replace(method, prior=_as_given)  # type: ignore[type-var]
+    if not hasattr(method, "latents"):
+        raise ValueError(f"traversals need a method with a field `latents`, as GAN has, got {type(method)}")
+    return dataclasses.replace(method, latents=dataclasses.replace(method.latents, prior=_as_given))
 
 
 @functools.partial(jax.jit, static_argnums=0)

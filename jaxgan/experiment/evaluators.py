@@ -168,7 +168,7 @@ def code_grids(
     method: Method, nets: dict[str, Variables], *, rng: jax.Array, rows: int, mesh: Mesh
 ) -> dict[str, Result]:
     """'code_0', ...: a picture for each code of the method's prior, the columns going through its values."""
-    prior = getattr(method, "prior", None)
+    prior = getattr(getattr(method, "latents", None), "prior", None)
     if not isinstance(prior, Prior):
         return {}
     codes = len(prior.categorical) + prior.continuous

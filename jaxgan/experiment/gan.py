@@ -23,13 +23,19 @@ from jaxgan.experiment.regularizers import build_regularizers, latent_prior, reg
 from jaxgan.experiment.sections import call, construct, defaults, keywords
 from jaxgan.experiment.toy_evaluators import toy_evaluators
 from jaxgan.latent import Prior
-from jaxgan.methods.gan import Adversarial
+from jaxgan.methods.gan import GAN
+from jaxgan.methods.inputs import dequantized, unchanged
+from jaxgan.methods.latents import Latents
+from jaxgan.methods.regularizer import is_zero
+from jaxgan.methods.terms.orthogonal import orthogonal
+from jaxgan.methods.terms.top_k import top_k
 from jaxgan.networks.multi_scale import MultiScaleDiscriminator
 from jaxgan.objectives import adversarial_loss
 from jaxgan.parallel import FSDP, REPLICATED, ROWS, ZERO1
 from jaxgan.training.ema import Ema, decay_for_half_life
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment, Method, Stage
+from jaxgan.training.microbatches import Microbatches
 from jaxgan.training.optim import optimizer, split_update
 
 _RULES = {"replicated": REPLICATED, "fsdp": FSDP, "zero1": ZERO1}
@@ -75,7 +81,6 @@ def default_config(recipe: str, networks: str, *, num_classes: int = 0) -> Confi
     Raises:
       UserError: naming the families of networks that exist.
     """
-    method = defaults(Adversarial, exclude=("optimizers", "generator", "discriminator", "regularizers"))
     config = ConfigDict(
         {
             "recipe": recipe,
@@ -97,7 +102,26 @@ def default_config(recipe: str, networks: str, *, num_classes: int = 0) -> Confi
             "discriminator": {},
             "multi_scale": {"scales": 1},
             "prior": {"kind": "normal", "categorical": (), "continuous": 0},
-            "method": {"loss": "hinge", "label_smoothing": 0.0, **method},
+            "method": {
+                "loss": "hinge",
+                "label_smoothing": 0.0,
+                "labels_from": "uniform",
+                "d_steps": 1,
+                "g_steps": 1,
+                "split_d": False,
+                "move_statistics_in_d": True,
+                "dequantize": False,
+                "clip": 0.0,
+                "adversarial_weight": 1.0,
+                "top_k_minimum": 1.0,
+                "top_k_decay": 0.99,
+                "top_k_steps": 782,
+                "orthogonal_weight": 0.0,
+                "orthogonal_exclude": "g/shared/embedding",
+                "accumulate": 1,
+                "noise_scale": False,
+                "unroll": None,
+            },
             "regularizers": regularizer_sections(),
             "optimizer": {player: {"learning_rate": 2e-4, **keywords(optimizer)} for player in ("g", "d")},
             "ema": {"decay": 0.9999, "half_life_images": None, "start_step": 0},
@@ -143,8 +167,7 @@ def _ema(config: ConfigDict, method: Method, images_per_step: int) -> Ema:
     decay = config.ema.decay
     if config.ema.half_life_images is not None:
         decay = decay_for_half_life(config.ema.half_life_images, images_per_step)
-    generators = tuple(net for player, nets in method.players.items() if player[0] == "g" for net in nets)
-    return Ema(nets=generators, decay=decay, start_step=config.ema.start_step)
+    return Ema(nets=method.averaged, decay=decay, start_step=config.ema.start_step)
 
 
 def _optimizer(config: ConfigDict, player: str) -> optax.GradientTransformation:
@@ -176,7 +199,7 @@ def open_data(config: ConfigDict, split: str) -> Source:
     return source
 
 
-def build_method(config: ConfigDict) -> Adversarial:
+def build_method(config: ConfigDict) -> GAN:
     """Binds networks, the game, its regularizers and optimisers as ``config`` says.
 
     Raises:
@@ -197,7 +220,7 @@ def build_method(config: ConfigDict) -> Adversarial:
     )
 
 
-def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior) -> Adversarial:
+def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior) -> GAN:
     """The game that ``config`` says of two networks.
 
     Raises:
@@ -214,18 +237,37 @@ def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior
         )
     if config.multi_scale.scales > 1:
         discriminator = MultiScaleDiscriminator(discriminator, scales=config.multi_scale.scales)
+    from_data = settings.pop("labels_from")
+    if from_data not in ("uniform", "data"):
+        raise UserError(f"method.labels_from={from_data!r}; choose from 'uniform', 'data'")
+    clip, dequantize = settings.pop("clip"), settings.pop("dequantize")
+    share = {key: settings.pop(f"top_k_{key}") for key in ("minimum", "decay", "steps")}
+    weights = {key: settings.pop(f"orthogonal_{key}") for key in ("weight", "exclude")}
+    cut = dict(count=settings.pop("accumulate"), noise_scale=settings.pop("noise_scale"), unroll=settings.pop("unroll"))
     return construct(
-        Adversarial,
+        GAN,
         "method",
-        settings,
+        dict(
+            d_steps=settings.pop("d_steps"),
+            g_steps=settings.pop("g_steps"),
+            joint=not settings.pop("split_d"),
+            g_stats_in_d=settings.pop("move_statistics_in_d"),
+            adversarial_weight=settings.pop("adversarial_weight"),
+            **settings,
+        ),
         generator=generator,
         discriminator=discriminator,
         optimizers={player: _optimizer(config, player) for player in ("g", "d")},
         loss=loss,
-        num_classes=config.generator.num_classes,
-        z_dim=prior.size,
-        prior=prior,
+        latents=Latents(
+            z_dim=prior.size, num_classes=config.generator.num_classes, prior=prior, from_data=from_data == "data"
+        ),
         regularizers=build_regularizers(config, prior),
+        preprocess=dequantized if dequantize else unchanged,
+        project_d=None if is_zero(clip) else functools.partial(optax.projections.projection_linf_ball, scale=clip),
+        fake_weights=top_k(**share),
+        g_weights_term=orthogonal(**weights),
+        microbatches=Microbatches(**cut),
     )
 
 

@@ -8,24 +8,34 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.sections import call, keywords
 from jaxgan.latent import Prior
 from jaxgan.methods.regularizer import Regularizer
-from jaxgan.methods.terms import augmentation, consistency, gradient_penalties, heads, matching
+from jaxgan.methods.terms.adaptive import ada, apa
+from jaxgan.methods.terms.auxiliary_classifier import auxiliary_classifier
+from jaxgan.methods.terms.code_posterior import code_posterior
+from jaxgan.methods.terms.consistency import consistency
+from jaxgan.methods.terms.diffaugment import diffaugment
+from jaxgan.methods.terms.feature_matching import matched_features
+from jaxgan.methods.terms.gradient_penalties import gradient_penalties
+from jaxgan.methods.terms.historical_averaging import historical_averaging
+from jaxgan.methods.terms.instance_noise import instance_noise
+from jaxgan.methods.terms.lecam import lecam
+from jaxgan.methods.terms.mode_seeking import seek_modes
 from jaxgan.networks.heads import ClassifierHead, CodeHead
 from jaxgan.training.errors import UserError
 
 # In the order that they act on what D sees.
 _MAKERS: dict[str, Callable[..., Regularizer | None]] = {
-    "penalties": gradient_penalties.gradient_penalties,
-    "consistency": consistency.consistency,
-    "lecam": consistency.lecam,
-    "apa": augmentation.apa,
-    "diffaugment": augmentation.diffaugment,
-    "ada": augmentation.ada,
-    "instance_noise": augmentation.instance_noise,
-    "feature_matching": matching.matched_features,
-    "mode_seeking": matching.seek_modes,
-    "historical": matching.historical_averaging,
-    "auxiliary": heads.auxiliary_classifier,
-    "information": heads.code_posterior,
+    "penalties": gradient_penalties,
+    "consistency": consistency,
+    "lecam": lecam,
+    "apa": apa,
+    "diffaugment": diffaugment,
+    "ada": ada,
+    "instance_noise": instance_noise,
+    "feature_matching": matched_features,
+    "mode_seeking": seek_modes,
+    "historical": historical_averaging,
+    "auxiliary": auxiliary_classifier,
+    "information": code_posterior,
 }
 
 

@@ -1,27 +1,45 @@
 """Between a batch and the networks: images are bytes outside and [-1, 1] inside, points are as they are."""
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxgan.nn import from_uint8
+from jaxgan.parallel import shard_batch
 from jaxgan.training.method import Batch
 
 
-def input_of(batch: Batch) -> Array:
-    """What D judges: ``batch['image']`` [B, H, W, C], bytes as floats in [-1, 1] and floats as they are (a pyramid's
-    residuals), or ``batch['point']`` float [B, D].
+def input_of(batch: Batch, field: str | None = None) -> Array:
+    """What D sees of a batch as real: ``batch['image']`` [B, H, W, C], bytes as floats in [-1, 1] and floats as they
+    are (a pyramid's residuals), or ``batch['point']`` float [B, D].
+
+    Args:
+      batch: fields.
+      field: another field's name, read as an image.
 
     Raises:
-      ValueError: where the batch has neither.
+      ValueError: where the batch has no such field.
     """
-    if "image" in batch:
-        image = batch["image"]
-        return image if jnp.issubdtype(image.dtype, jnp.floating) else from_uint8(image)
-    if "point" in batch:
-        return batch["point"]
-    raise ValueError(f"a batch holds 'image' or 'point', this one {sorted(batch)}")
+    name = field or ("image" if "image" in batch else "point")
+    if name not in batch:
+        wanted = repr(field) if field else "'image' or 'point'"
+        raise ValueError(f"a batch holds {wanted}, this one {sorted(batch)}")
+    image = batch[name]
+    return image if jnp.issubdtype(image.dtype, jnp.floating) else from_uint8(image)
 
 
 def output_of(drawn: Array) -> dict[str, Array]:
-    """What G drew, by its name: 'image' [B, H, W, C] or 'point' [B, D]."""
-    return {"image" if drawn.ndim == 4 else "point": drawn}
+    """What G drew, by its name: 'image' [B, H, W, C] (or of clips [B, T, H, W, C]) or 'point' [B, D]."""
+    return {"image" if drawn.ndim >= 4 else "point": drawn}
+
+
+def unchanged(images: Array, rng: Array) -> Array:
+    """``images``."""
+    del rng
+    return images
+
+
+def dequantized(images: Array, rng: Array) -> Array:
+    """``images`` plus U(0, 1/128), which fills the gaps between bytes (SNGAN's code; 1/256 of the range of 2)."""
+    noise_rng = jax.random.fold_in(rng, 2**20 + 1)
+    return images + shard_batch(jax.random.uniform(noise_rng, images.shape, images.dtype, maxval=1 / 128))

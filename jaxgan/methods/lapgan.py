@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxgan.methods.gan import Adversarial
+from jaxgan.methods.gan import GAN
 from jaxgan.methods.inputs import input_of, output_of
+from jaxgan.methods.latents import label_of, rows_of
 from jaxgan.nn.pyramid import laplacian_pyramid, upsample
 from jaxgan.parallel import shard_batch
-from jaxgan.training.method import Batch
+from jaxgan.training.method import Batch, Method
 from jaxgan.training.state import Metrics, TrainState, Variables
 from jaxgan.training.update import apply
 
@@ -30,29 +31,30 @@ def _of(level: int, tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class LaplacianPyramid:
-    """LAPGAN: level 0 draws a small image, each next one the residual that the upsampled image lacks.
+class LaplacianPyramid(Method):
+    """LAPGAN (Denton et al. 2015, arXiv:1506.05751): level 0 draws a small image, each next one the residual that the
+    upsampled image lacks.
 
     Levels are games of their own, with all that a game may have, on the pyramid of real images; G and D of a level are
     told the real image's own low-pass version (section 3). They share nothing, so that training them in one step, as
     here, is training them one after another, as in the paper.
 
     Attributes:
-      levels: games, from coarse to fine, with ``labels_from='data'``; G is called with a mapping of labels: 'class'
+      levels: games, from coarse to fine, whose latents take their condition from the data; G is called with a mapping of labels: 'class'
         and, but at level 0, 'coarse'.
       num_classes: that ``sample`` takes labels of.
     """
 
-    levels: tuple[Adversarial, ...]
+    levels: tuple[GAN, ...]
     num_classes: int = 0
 
     def __post_init__(self) -> None:
-        wrong = [k for k, level in enumerate(self.levels) if level.labels_from != "data"]
+        wrong = [k for k, level in enumerate(self.levels) if not level.latents.from_data]
         if not self.levels or wrong:
-            raise ValueError(f"levels {wrong or 'are none'}: each is an Adversarial with labels_from='data'")
+            raise ValueError(f"levels {wrong or 'are none'}: each is a GAN whose latents have from_data=True")
 
     @property
-    def players(self) -> Mapping[str, tuple[str, ...]]:
+    def players(self) -> Mapping[str, tuple[str, ...]]:  # type: ignore[override]
         """G and D of each level: 'g_0', 'd_0', 'g_1', ..."""
         return {
             player: tuple(f"{net}_{k}" for net in nets)
@@ -61,7 +63,7 @@ class LaplacianPyramid:
         }
 
     @property
-    def optimizers(self) -> Mapping[str, optax.GradientTransformation]:
+    def optimizers(self) -> Mapping[str, optax.GradientTransformation]:  # type: ignore[override]
         """Those of the levels."""
         return {
             player: optimizer
@@ -70,9 +72,19 @@ class LaplacianPyramid:
         }
 
     @property
-    def latent_shape(self) -> tuple[int, ...]:
-        """[all levels' latents]."""
-        return (sum(level.z_dim for level in self.levels),)
+    def averaged(self) -> tuple[str, ...]:  # type: ignore[override]
+        """G of each level."""
+        return tuple(f"{net}_{k}" for k, level in enumerate(self.levels) for net in level.averaged)
+
+    @property
+    def latent_shapes(self) -> jax.ShapeDtypeStruct:
+        """[all levels' latents] float32."""
+        return jax.ShapeDtypeStruct((sum(level.latents.z_dim for level in self.levels),), jnp.float32)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The class, where there are classes."""
+        return ("label",) if self.num_classes else ()
 
     def _batches(self, batch: Batch) -> list[Batch]:
         """Each level's batch: a small image or a residual, and the labels."""
@@ -80,10 +92,10 @@ class LaplacianPyramid:
         key = "image" if real.ndim == 4 else "point"
         pyramid = laplacian_pyramid(real, len(self.levels) - 1)
         low = pyramid.coarse
-        found: list[Batch] = [{key: low, "label": {"class": batch["label"]}}]  # type: ignore[dict-item]
+        found: list[Batch] = [{key: low, "label": {"class": label_of(batch)}}]  # type: ignore[dict-item]
         for residual in pyramid.residuals:
             coarse = shard_batch(upsample(low))
-            labels = {"class": batch["label"], "coarse": coarse}
+            labels = {"class": label_of(batch), "coarse": coarse}
             found.append({key: residual, "label": labels})  # type: ignore[dict-item]
             low = coarse + residual
         return found
@@ -107,7 +119,7 @@ class LaplacianPyramid:
         """A step of every level's game."""
         metrics: Metrics = {}
         for k, (level, real) in enumerate(zip(self.levels, self._batches(batch))):
-            own = TrainState(step=state.step, nets=_at(k, state.nets), opt=_at(k, state.opt), extra=_at(k, state.extra))
+            own = state.replace(nets=_at(k, state.nets), opt=_at(k, state.opt), extra=_at(k, state.extra))
             own, found = level.step(own, real, jax.random.fold_in(rng, k))
             state = state.replace(
                 nets=state.nets | _of(k, own.nets),
@@ -119,15 +131,21 @@ class LaplacianPyramid:
                 metrics[f"{player}_{k}/{quantity}"] = value
         return state, metrics
 
+    def _latents(self, batch: Batch, rng: Array) -> Array:
+        """``batch['z']`` where it is there, else drawn of each row's ``batch['key']``, else of ``rng``."""
+        if "z" in batch:
+            return batch["z"]
+        keys = batch["key"] if "key" in batch else jax.random.split(rng, rows_of(batch))
+        return jax.vmap(lambda key: jax.random.normal(key, self.latent_shapes.shape, jnp.float32))(keys)
+
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
-        """Images in [-1, 1], or points, drawn from coarse to fine; as for :meth:`Adversarial.sample`."""
-        labels = shard_batch(batch["label"])
-        z = batch["z"] if "z" in batch else jax.random.normal(rng, (labels.shape[0], *self.latent_shape), jnp.float32)
-        z, start = shard_batch(z), 0
+        """Images in [-1, 1], or points, drawn from coarse to fine; as for :meth:`GAN.sample`."""
+        labels = shard_batch(label_of(batch))
+        z, start = shard_batch(self._latents(batch, rng)), 0
         drawn: Array | None = None
         for k, level in enumerate(self.levels):
-            latents = level.prior(z[:, start : start + level.z_dim])
-            start += level.z_dim
+            latents = level.latents.prior(z[:, start : start + level.latents.z_dim])
+            start += level.latents.z_dim
             own = {"class": labels} if drawn is None else {"class": labels, "coarse": upsample(drawn)}
             new, _ = apply(level.generator, nets[f"g_{k}"], latents, own, train=False)
             drawn = new if drawn is None else own["coarse"] + new
@@ -135,13 +153,3 @@ class LaplacianPyramid:
             raise ValueError("a pyramid without levels draws nothing")
         named = output_of(drawn)
         return {"image": jnp.clip(drawn, -1.0, 1.0)} if "image" in named else named
-
-    def moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:
-        """None: LAPGAN's generators have no batch norm."""
-        del nets, batch, rng
-        return {}
-
-    def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
-        """Nothing to prepare: one stage."""
-        del batch, rng
-        return state

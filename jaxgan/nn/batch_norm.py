@@ -4,7 +4,7 @@ Under ``jax.jit`` over a mesh the batch axis is global, so the statistics are th
 BN) with nothing to ask for; ``groups`` writes out the other variant, each group of rows by itself. Statistics are
 float32 whatever the computation's dtype.
 
-Collections: ``batch_stats`` holds running ``mean`` and ``var`` (moved in train mode where mutable); ``moments``
+Collections: ``batch_stats`` holds running ``mean`` and ``var`` (moved in train mode where mutable); ``batch_moments``
   receives the
 batch's own mean and variance where it is mutable, which is what standing statistics average.
 """
@@ -65,8 +65,8 @@ class BatchNorm(nn.Module):
             # Two means side by side need one pass and one all-reduce, where a two-pass variance needs two of each.
             mean = rows.mean(1)
             var = jnp.maximum((rows * rows).mean(1) - mean * mean, 0.0)
-            self.sow("moments", "mean", mean.mean(0), reduce_fn=lambda _, new: new, init_fn=lambda: None)
-            self.sow("moments", "var", var.mean(0), reduce_fn=lambda _, new: new, init_fn=lambda: None)
+            self.sow("batch_moments", "mean", mean.mean(0), reduce_fn=lambda _, new: new, init_fn=lambda: None)
+            self.sow("batch_moments", "var", var.mean(0), reduce_fn=lambda _, new: new, init_fn=lambda: None)
             if self.is_mutable_collection("batch_stats") and not self.is_initializing():
                 mean_var.value = self.momentum * mean_var.value + (1 - self.momentum) * mean.mean(0)
                 var_var.value = self.momentum * var_var.value + (1 - self.momentum) * var.mean(0)

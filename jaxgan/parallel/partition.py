@@ -14,7 +14,10 @@ from jaxgan.parallel.batch import ROWS, inside_mesh
 Spec = P | Callable[[tuple[int, ...], Mesh], P]
 Rules = Sequence[tuple[str, Spec]]
 
-REPLICATED: Rules = ((".*", P()),)
+# What a method keeps for each row of the batch, such as a pool of images: split as the batch is.
+_BY_ROW = (r"extra/(.*/)?by_row/.*", P(ROWS))
+
+REPLICATED: Rules = (_BY_ROW, (".*", P()))
 
 
 def split_over(axes: tuple[str, ...], shape: tuple[int, ...], sizes: Mapping[str, int], *, min_size: int = 2**10) -> P:
@@ -60,11 +63,11 @@ _AVERAGES = r"ema/.*/params/.*"
 
 # Parameters, their optimiser moments and their averages over fsdp; statistics and power-iteration vectors are small and
 # stay whole.
-FSDP: Rules = ((r"(^|.*/)(params|mu|nu|trace)/.*", split_over_fsdp), (".*", P()))
+FSDP: Rules = (_BY_ROW, (r"(^|.*/)(params|mu|nu|trace)/.*", split_over_fsdp), (".*", P()))
 
 # Parameters whole, moments and averages over all that split the batch (ZeRO stage 1, Rajbhandari et al. 2019,
 # arXiv:1910.02054, section 5.1).
-ZERO1: Rules = ((f"{_MOMENTS}|{_AVERAGES}", _over_rows), (".*", P()))
+ZERO1: Rules = (_BY_ROW, (f"{_MOMENTS}|{_AVERAGES}", _over_rows), (".*", P()))
 
 
 def path_name(path: tuple[Any, ...]) -> str:

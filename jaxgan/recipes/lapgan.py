@@ -22,7 +22,7 @@ from jaxgan.experiment.gan import bind, build_experiment
 from jaxgan.experiment.gan import default_config as game_config
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.latent import Prior
-from jaxgan.methods.gan import Adversarial
+from jaxgan.methods.gan import GAN
 from jaxgan.methods.lapgan import LaplacianPyramid
 from jaxgan.networks import lapgan as networks
 from jaxgan.training.errors import UserError
@@ -50,7 +50,7 @@ def default_config() -> ConfigDict:
     return config
 
 
-def _level(config: ConfigDict, level: int) -> Adversarial:
+def _level(config: ConfigDict, level: int) -> GAN:
     pyramid, coarsest = config.pyramid, level == 0
     halvings = pyramid.levels - 1 - level
     if config.data.name.startswith("toy:"):

@@ -1,7 +1,7 @@
-"""What a family of GANs must say of itself: the trainer knows nothing more."""
+"""Method, Stage, Experiment: what a family declares of itself; the trainer knows nothing more."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,50 +17,81 @@ from jaxgan.training.state import Metrics, TrainState, Variables
 Batch = dict[str, Array]
 
 
-class Method(Protocol):
-    """How the players move: a frozen, keyword-only dataclass with identity hash, so that ``jax.jit`` can close over it.
+class Option(NamedTuple):
+    """A setting of sampling that a method declares, such as psi, temperature or top_k.
 
     Attributes:
-      players: player -> the nets that its optimiser moves.
-      optimizers: player -> optimiser.
-      latent_shape: shape of one latent, which truncation applies to; None where nothing is drawn.
-      num_classes: classes that ``sample`` takes labels of; 0 for none.
+      default: what it is where nothing is set; its type is the option's.
+      low, high: bounds, both allowed; None for none.
+      choices: the values allowed; None for any within the bounds. An option with choices is a constant of the compiled
+        program, any other number is an argument of it.
     """
 
-    @property
-    def latent_shape(self) -> tuple[int, ...] | None:
-        """Shape of one latent, which truncation applies to; None where nothing is drawn."""
+    default: float | int | str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[float | int | str, ...] | None = None
 
-    @property
-    def num_classes(self) -> int:
-        """Classes that ``sample`` takes labels of; 0 for none."""
 
-    @property
-    def players(self) -> Mapping[str, tuple[str, ...]]:
-        """Player -> the nets that its optimiser moves."""
+class Method:
+    """How the players are updated: a base with defaults for frozen, keyword-only dataclasses with identity hash
+    (``eq=False``), so that ``jax.jit`` can close over one.
 
-    @property
-    def optimizers(self) -> Mapping[str, optax.GradientTransformation]:
-        """Player -> optimiser."""
+    A method gives ``players``, ``optimizers``, ``init``, ``step`` and ``sample``; one of likelihoods also
+    ``nats(nets, batch, rng) -> [B]``.
+
+    Attributes:
+      players: player -> the nets that its optimizer moves.
+      optimizers: player -> optimizer.
+      averaged: nets that have an exponential moving average.
+      latent_shapes: tree of ``jax.ShapeDtypeStruct``, of one row, drawn N(0, I) and given to ``sample`` as
+        ``batch['z']``; None where nothing is drawn.
+      conditions: fields of a batch that ``sample`` needs.
+      num_classes: classes that uniform labels are drawn from; 0 for none.
+      options: what sampling may set; anything else is refused.
+    """
+
+    players: Mapping[str, tuple[str, ...]]
+    optimizers: Mapping[str, optax.GradientTransformation]
+    averaged: tuple[str, ...] = ()
+    latent_shapes: Any = None
+    conditions: tuple[str, ...] = ()
+    num_classes: int = 0
+    options: Mapping[str, Option] = {}
 
     def init(self, rng: Array, batch: Batch) -> TrainState:
         """The state at step 0; ``batch`` is one step's worth of data."""
+        raise NotImplementedError
 
     def step(self, state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
         """All players' updates. Counting, averaging and sharding happen outside."""
+        raise NotImplementedError
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
-        """Draws with fixed statistics; ``image`` [B, H, W, C] in [-1, 1] is what metrics score, the rest are panels to
-        look at.
-        """
+        """Draws with fixed statistics.
 
-    def moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:
-        """The statistics that one train-mode draw sees, by net, shaped as its ``batch_stats``; empty where there are
-        none.
+        Args:
+          nets: averages in place, frozen ones among them.
+          batch: 'z' (a tree of [B, ...] like ``latent_shapes``), the ``conditions``, 'key' [B], a key a row, so that
+            row i depends on its own inputs only; 'options', name -> value of each declared option; 'step' [] int32.
+          rng: shared by the batch; for what is the same in every row.
+
+        Returns:
+          ``image`` [B, H, W, C] in [-1, 1] or ``point`` [B, F], which metrics score; the rest are panels to look at.
         """
+        raise NotImplementedError
+
+    def batch_moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:
+        """The statistics that one train-mode draw sees, by net, shaped as its ``batch_stats``; empty where there are
+        none. ``batch`` as for ``sample``.
+        """
+        del nets, batch, rng
+        return {}
 
     def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
-        """Prepares the state on a stage's first step; most methods return it as it is."""
+        """Prepares the state before a stage's first step, under a key of its own; by default it stays as it is."""
+        del batch, rng
+        return state
 
 
 class Stage(NamedTuple):
@@ -154,19 +185,3 @@ class Experiment(NamedTuple):
     def shapes(self) -> TrainState:
         """The state's shapes and dtypes, with no array built."""
         return jax.eval_shape(self.fresh_state, jax.random.key(0))
-
-
-class Option(NamedTuple):
-    """A setting that a method lets sampling change, by ``--set name=value``.
-
-    Attributes:
-      default: its value where nothing is set; its type is the option's.
-      low, high: bounds of a number, both included; None for none.
-      choices: the values there are. A choice is known when the sampler is compiled; an option without choices is a
-        number that is traced, so that another value compiles nothing anew.
-    """
-
-    default: Any
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[Any, ...] | None = None

@@ -28,11 +28,11 @@ def scan_or_unroll(
     Returns:
       ``(carry, ys)``, ys stacked along a new leading axis.
     """
+    count = jax.tree.leaves(xs)[0].shape[0]
     if unroll is None:
         unroll = platform() == "cpu"
-    if not unroll:
+    if not unroll and count > 1:
         return jax.lax.scan(body, carry, xs)
-    count = jax.tree.leaves(xs)[0].shape[0]
     ys = []
     for index in range(count):
         carry, y = body(carry, jax.tree.map(lambda x: x[index], xs))  # noqa: B023 (used at once)

@@ -1,17 +1,14 @@
-"""The vocabulary of a method: apply a network, play one player, override parameters, act every n-th step."""
+"""Player updates: apply a network, take one player's optimizer step, act on every n-th step only."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 from flax import linen as nn
 from jax import Array
 
 from jaxgan.parallel import gather, path_name
-from jaxgan.training.noise_scale import noise_scale, squared_norm
-from jaxgan.training.scan_or_unroll import scan_or_unroll
 from jaxgan.training.state import Metrics, TrainState, Variables
 
 if TYPE_CHECKING:
@@ -20,8 +17,33 @@ if TYPE_CHECKING:
 # What methods hold: they need no Linen of their own.
 Module = nn.Module
 
-# loss_fn(nets) -> (loss, (mutated collections by net, metrics))
-LossFn = Callable[[dict[str, Variables]], tuple[Array, tuple[dict[str, Variables], Metrics]]]
+
+class Aux(NamedTuple):
+    """What a loss function returns next to its loss.
+
+    Attributes:
+      mutated: net -> collections that the forward passes moved, to be kept (batch statistics, power-iteration vectors).
+      metrics: name -> [] to log.
+      extra: name -> new value of that entry of the state's ``extra``.
+      kept: arrays [B, ...] handed to the caller, such as fakes that the next player is shown.
+    """
+
+    mutated: dict[str, Variables] = {}  # noqa: RUF012 (a tuple's default, never written to)
+    metrics: Metrics = {}  # noqa: RUF012
+    extra: dict[str, Any] = {}  # noqa: RUF012
+    kept: Any = None
+
+
+class Update(NamedTuple):
+    """A player's update: the state after it, metrics as ``player/name``, and what the loss kept (:class:`Aux`)."""
+
+    state: TrainState
+    metrics: Metrics
+    kept: Any
+
+
+# loss_fn(nets) -> (loss, Aux)
+LossFn = Callable[[dict[str, Variables]], tuple[Array, Aux]]
 
 
 def _gathered(variables: Variables) -> Variables:
@@ -72,79 +94,69 @@ def merge(nets: dict[str, Variables], mutated: dict[str, Variables]) -> dict[str
     return nets | {name: {**nets[name], **collections} for name, collections in mutated.items()}
 
 
-def _in_parts(
-    loss_and_grads: Callable[[Any], tuple[Any, Any]], params: Any, parts: Any, unroll: bool | None
-) -> tuple[Any, Any, Array]:
-    """Means over parts of losses, metrics and gradients, the last part's collections, and the mean squared norm of a
-    part's gradient.
-    """
-    count = jax.tree.leaves(parts)[0].shape[0]
-
-    def body(total: Any, part: Any) -> tuple[Any, Any]:
-        (loss, (mutated, metrics)), grads = loss_and_grads(part)
-        return jax.tree.map(jnp.add, total, grads), (loss, mutated, metrics, squared_norm(grads))
-
-    zeros = jax.tree.map(jnp.zeros_like, params)
-    total, (losses, mutated, metrics, squares) = scan_or_unroll(body, zeros, parts, unroll=unroll)
-    # Power iteration starts every part from the same vector, so that all of them move it alike: once.
-    last = jax.tree.map(lambda x: x[-1], mutated)
-    means = jax.tree.map(lambda x: x.mean(0), (losses, metrics))
-    return (means[0], (last, means[1])), jax.tree.map(lambda x: x / count, total), squares.mean()
+def player_params(method: "Method", state: TrainState, player: str) -> dict[str, Any]:
+    """The parameters that a player moves, by net."""
+    return {name: state.nets[name]["params"] for name in method.players[player]}
 
 
-def play(
-    method: "Method",
-    state: TrainState,
-    player: str,
-    loss_fn: Callable[..., Any],
-    *,
-    parts: Any = None,
-    noise_of: int | None = None,
-    unroll: bool | None = None,
-) -> tuple[TrainState, Metrics]:
-    """One optimiser step of one player: only its own nets' parameters move.
+def apply_gradients(
+    method: "Method", state: TrainState, player: str, grads: dict[str, Any], loss: Array, aux: Aux
+) -> Update:
+    """One optimizer step of ``player`` with gradients that were taken already, and what its loss handed out.
 
     Args:
-      method: says which nets the player moves, and with which optimiser.
-      state: the state before.
+      method: names the player's nets and its optimizer.
+      state: before.
       player: a key of ``method.players``.
-      loss_fn: takes all nets; returns the loss and ``(mutated, metrics)``: collections to keep, by net, and scalars to
-        log. See :data:`LossFn`.
-      parts: a tree of arrays [K, ...]: ``loss_fn`` is then called with each of K parts as its second argument, one
-        after another, and the player moves once, by the mean of their gradients. Collections are those of the last
-        part.
-      noise_of: examples that the parts make up together: log the gradient noise scale, see
-        :func:`jaxgan.training.noise_scale.noise_scale`. Needs two parts or more.
-      unroll: of the parts, see :func:`jaxgan.training.scan_or_unroll.scan_or_unroll`.
+      grads: net -> gradients of that net's parameters.
+      loss: [], for the log.
+      aux: of the loss.
 
     Returns:
       The state after (``step`` as before), and ``player/loss``, ``player/grad_norm`` and ``player/<metric>`` for each
       of the metrics.
     """
-    params = {name: state.nets[name]["params"] for name in method.players[player]}
-
-    def loss_and_grads(*part: Any) -> Any:
-        return jax.value_and_grad(lambda p: loss_fn(override(state.nets, p), *part), has_aux=True)(params)
-
-    noise: Metrics = {}
-    if parts is None:
-        (loss, (mutated, metrics)), grads = loss_and_grads()
-    else:
-        (loss, (mutated, metrics)), grads, small = _in_parts(loss_and_grads, params, parts, unroll)
-        if noise_of is not None:
-            count = jax.tree.leaves(parts)[0].shape[0]
-            noise = noise_scale(small, squared_norm(grads), batch_size=noise_of, parts=count)
+    params = player_params(method, state, player)
     updates, opt = method.optimizers[player].update(grads, state.opt[player], params)
-    nets = override(merge(state.nets, mutated), optax.apply_updates(params, updates))
-    logged = {"loss": loss, "grad_norm": optax.tree.norm(grads), **metrics, **noise}
-    return (
-        state.replace(nets=nets, opt=state.opt | {player: opt}),
-        {f"{player}/{name}": value for name, value in logged.items()},
-    )
+    nets = override(merge(state.nets, aux.mutated), optax.apply_updates(params, updates))
+    logged = {"loss": loss, "grad_norm": optax.tree.norm(grads), **aux.metrics}
+    new = state.replace(nets=nets, opt=state.opt | {player: opt}, extra=state.extra | aux.extra)
+    return Update(new, {f"{player}/{name}": value for name, value in logged.items()}, aux.kept)
 
 
-def every(step: Array, interval: int, fn: Callable[[TrainState], TrainState], state: TrainState) -> TrainState:
-    """``fn(state)`` on steps that ``interval`` divides, else ``state``: lazy regularisation in one compiled program."""
+def player_update(method: "Method", state: TrainState, player: str, loss_fn: LossFn) -> Update:
+    """One optimizer step of one player: only its own nets' parameters move.
+
+    Args:
+      method: names the player's nets and its optimizer.
+      state: before.
+      player: a key of ``method.players``.
+      loss_fn: takes all nets; returns the loss and :class:`Aux`.
+
+    Returns:
+      As :func:`apply_gradients`.
+    """
+    params = player_params(method, state, player)
+    (loss, aux), grads = jax.value_and_grad(lambda p: loss_fn(override(state.nets, p)), has_aux=True)(params)
+    return apply_gradients(method, state, player, grads, loss, aux)
+
+
+def every(
+    step: Array,
+    interval: int,
+    fn: Callable[[TrainState], tuple[TrainState, Metrics]],
+    state: TrainState,
+    last: Metrics,
+) -> tuple[TrainState, Metrics]:
+    """``fn(state)`` on steps that ``interval`` divides, else ``(state, last)``: lazy regularization in one program.
+
+    Args:
+      step: [] int32.
+      interval: 1 for every step.
+      fn: state -> (state, metrics).
+      state: before.
+      last: metrics of the step on which ``fn`` last ran, so that any step can log them.
+    """
     if interval == 1:
         return fn(state)
-    return jax.lax.cond(step % interval == 0, fn, lambda s: s, state)
+    return jax.lax.cond(step % interval == 0, fn, lambda s: (s, last), state)

@@ -32,7 +32,7 @@ def pair():
 
     def stirred(module, *inputs):
         variables = {**jax.jit(functools.partial(module.init, train=True))(jax.random.key(0), *inputs)}
-        variables.pop("moments", None)
+        variables.pop("batch_moments", None)
         return jax.tree.map(lambda x: np.asarray(x + 0.1 * rng.standard_normal(x.shape, np.float32)), variables)
 
     g, d = stirred(G, z, labels), stirred(D, images, labels)

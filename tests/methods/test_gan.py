@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import flax.linen as nn
@@ -8,8 +9,10 @@ import optax
 import pytest
 
 from jaxgan import nn as layers
-from jaxgan.methods.gan import Adversarial
+from jaxgan.methods.gan import GAN
+from jaxgan.methods.latents import Latents
 from jaxgan.methods.terms.gradient_penalties import gradient_penalties
+from jaxgan.methods.terms.orthogonal import orthogonal
 from jaxgan.nn import power_iteration
 from jaxgan.objectives import adversarial_loss, orthogonal_penalty
 
@@ -23,7 +26,7 @@ class Generator(nn.Module):
     @nn.compact
     def __call__(self, z, labels, *, train):
         shared = layers.Embed(CLASSES, 4, spectral_norm=False, name="shared")(labels)
-        h = layers.Dense(4 * 4 * 3, name="seed")(jnp.concatenate([z, shared], -1)).reshape(-1, 4, 4, 3)
+        h = layers.Dense(4 * 4 * 3, name="project")(jnp.concatenate([z, shared], -1)).reshape(-1, 4, 4, 3)
         h = nn.relu(layers.BatchNorm(name="norm")(h, train=train))
         return jnp.tanh(layers.Conv(self.channels, (3, 3), name="to_image")(h))
 
@@ -35,14 +38,13 @@ class Discriminator(nn.Module):
         return layers.ProjectionHead(CLASSES, name="head")(h, labels)
 
 
-def make(cls=Adversarial, **changes):
+def make(cls=GAN, **changes):
     settings = dict(
         generator=Generator(),
         discriminator=Discriminator(),
         optimizers={player: optax.adam(1e-2) for player in ("g", "d")},
         loss=adversarial_loss("hinge"),
-        num_classes=CLASSES,
-        z_dim=Z_DIM,
+        latents=Latents(z_dim=Z_DIM, num_classes=CLASSES),
     )
     return cls(**settings | changes)
 
@@ -71,9 +73,9 @@ def steps(state):
     """name -> (method, (state, metrics) after one step)."""
     methods = {
         "joint": make(),
-        "split": make(split_d=True),
-        "twice": make(d_steps=2, move_statistics_in_d=False),
-        "orthogonal": make(orthogonal_weight=0.1),
+        "split": make(joint=False),
+        "twice": make(d_steps=2, g_stats_in_d=False),
+        "orthogonal": make(g_weights_term=orthogonal(weight=0.1)),
     }
     return {name: (m, jax.jit(m.step)(state, batch(), RNG)) for name, m in methods.items()}
 
@@ -88,8 +90,8 @@ def moved(a, b):
 
 @pytest.mark.parametrize("statistics", [True, False])
 def test_a_d_play_moves_d_and_where_asked_gs_statistics(state, statistics):
-    method = make(move_statistics_in_d=statistics)
-    after, metrics = jax.jit(method._d_play)(state, batch(), RNG)
+    method = make(g_stats_in_d=statistics)
+    after, metrics = jax.jit(method.d_step)(state, batch(), RNG)
     g, d = state.nets["g"], state.nets["d"]
     for collection in ("params", "spectral"):
         assert_same(after.nets["g"][collection], g[collection])
@@ -100,7 +102,7 @@ def test_a_d_play_moves_d_and_where_asked_gs_statistics(state, statistics):
 
 
 def test_a_g_play_moves_g_alone(state):
-    after, metrics = jax.jit(lambda s: make()._g_play(s, batch(), RNG))(state)
+    after, metrics = jax.jit(lambda s: make().g_step(s, batch(), RNG))(state)
     assert_same(after.nets["d"], state.nets["d"])
     assert_same(after.opt["d"], state.opt["d"])
     for collection in ("params", "spectral", "batch_stats"):
@@ -145,10 +147,11 @@ def test_running_d_apart_or_together_is_the_same_step(steps):
     jax.tree.map(assert_close, metrics, others)
 
 
-def test_every_play_draws_its_own_latents_and_labels(state):
-    class Recording(Adversarial):
-        def _draw(self, rng, size):
-            drawn.append(super()._draw(rng, size))
+def test_every_update_draws_its_own_latents_and_labels(state):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Recording(Latents):
+        def draw(self, rng, batch):
+            drawn.append(super().draw(rng, batch))
             return drawn[-1]
 
     def run(state, batch, rng):
@@ -157,11 +160,11 @@ def test_every_play_draws_its_own_latents_and_labels(state):
         return list(drawn)
 
     drawn = []
-    method = make(Recording, d_steps=3, unroll=True, num_classes=CLASSES)
-    plays = jax.jit(run)(state, batch(3 * ROWS), RNG)
-    assert len(plays) == 4
-    assert all(z.shape == (ROWS, Z_DIM) and labels.shape == (ROWS,) for z, labels in plays)
-    zs, labels = (np.stack(x) for x in zip(*plays))
+    method = make(latents=Recording(z_dim=Z_DIM, num_classes=CLASSES), d_steps=3)
+    updates = jax.jit(run)(state, batch(3 * ROWS), RNG)
+    assert len(updates) == 4
+    assert all(z.shape == (ROWS, Z_DIM) and labels.shape == (ROWS,) for z, labels in updates)
+    zs, labels = (np.stack(x) for x in zip(*updates))
     assert len({z.tobytes() for z in zs}) == len({y.tobytes() for y in labels}) == 4
     assert set(labels.ravel()) == set(range(CLASSES))
     assert 0.8 < zs.std() < 1.2
@@ -178,9 +181,14 @@ def test_d_plays_share_the_batch_out(state, steps):
 def test_r1_acts_on_multiples_of_its_interval(state, steps):
     method = make(regularizers=(gradient_penalties(r1=10.0, every=2),))
     run = jax.jit(method.step)
+    zero = {"r1": jnp.zeros(())}
+    state = state.replace(extra={"lazy_d_gradient_penalties": {f"d/{k}": v for k, v in zero.items()}})
     # The penalty is a play of D's own: its optimiser counts it.
-    results = [run(state.replace(step=jnp.asarray(step, jnp.int32)), batch(), RNG)[0] for step in range(4)]
+    results, logged = zip(*(run(state.replace(step=jnp.asarray(step, jnp.int32)), batch(), RNG) for step in range(4)))
     assert [int(after.opt["d"][0].count) for after in results] == [2, 1, 2, 1]
+    # Its value is logged, and kept for the steps between.
+    assert logged[0]["d/r1"] > 0 and logged[1]["d/r1"] == 0
+    assert results[0].extra["lazy_d_gradient_penalties"]["d/r1"] == logged[0]["d/r1"]
     plain = steps["joint"][1][0]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), results[1].nets, plain.nets)
     # It moves no statistic and no power-iteration vector.
@@ -198,7 +206,7 @@ def test_lazy_r1_is_as_many_times_stronger(state):
         penalty = gradient_penalties(r1=weight, every=interval)
         method = make(regularizers=(penalty,), optimizers=sgd)
         start = state.replace(opt={player: sgd[player].init({}) for player in sgd})
-        after = jax.jit(functools.partial(method._lazy_play, regularizer=penalty, real=batch(), rng=RNG))(start)
+        after = jax.jit(functools.partial(method.lazy_step, "d", penalty, batch(), RNG))(start)[0]
         changes.append(jax.tree.map(lambda a, b: a - b, after.nets["d"]["params"], state.nets["d"]["params"]))
     assert np.abs(changes[0]["conv"]["kernel"]).max() > 1e-5
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-7), *changes)
@@ -206,7 +214,7 @@ def test_lazy_r1_is_as_many_times_stronger(state):
 
 def test_the_orthogonal_term_is_logged_and_leaves_the_shared_embedding_out(state, steps):
     metrics = steps["orthogonal"][1][1]
-    kernels = {name: state.nets["g"]["params"][name] for name in ("seed", "to_image")}
+    kernels = {name: state.nets["g"]["params"][name] for name in ("project", "to_image")}
     np.testing.assert_allclose(metrics["g/orthogonal"], orthogonal_penalty(kernels), rtol=1e-4)
     plain = steps["joint"][1][1]
     assert "g/orthogonal" not in plain
@@ -229,7 +237,7 @@ def test_sampling_uses_running_statistics_and_the_latents_given(state):
 
 
 def test_moments_are_shaped_as_the_running_statistics(state):
-    assert "moments" not in state.nets["g"]
-    found = make().moments(state.nets, {"label": jnp.arange(6) % CLASSES}, RNG)
+    assert "batch_moments" not in state.nets["g"]
+    found = make().batch_moments(state.nets, {"label": jnp.arange(6) % CLASSES}, RNG)
     expected = jax.tree.map(jnp.shape, {"g": state.nets["g"]["batch_stats"]})
     assert jax.tree.map(jnp.shape, found) == expected

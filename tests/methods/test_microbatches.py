@@ -10,10 +10,13 @@ import pytest
 from flax import linen as nn
 
 from jaxgan import nn as layers
-from jaxgan.methods.gan import Adversarial
+from jaxgan.methods.gan import GAN
+from jaxgan.methods.latents import Latents
 from jaxgan.methods.terms.gradient_penalties import gradient_penalties
+from jaxgan.methods.terms.orthogonal import orthogonal
 from jaxgan.objectives import adversarial_loss
 from jaxgan.training.ema import Ema
+from jaxgan.training.microbatches import Microbatches
 from jaxgan.training.step import make_step
 
 ROWS, CLASSES, Z_DIM = 24, 3, 5
@@ -27,7 +30,7 @@ class Generator(nn.Module):
     @nn.compact
     def __call__(self, z, labels, *, train):
         condition = layers.Embed(CLASSES, 4, spectral_norm=False, name="shared")(labels)
-        h = layers.Dense(2 * 2 * 4, name="seed")(z).reshape(-1, 2, 2, 4)
+        h = layers.Dense(2 * 2 * 4, name="project")(z).reshape(-1, 2, 2, 4)
         conv = functools.partial(layers.Conv, kernel_init=nn.initializers.normal(1.0))
         block = layers.UpBlock(4, conv, layers.ConditionalBatchNorm, name="block")
         h = layers.rematerialized(block, h, condition, remat=self.remat, train=train)
@@ -48,12 +51,11 @@ def make(discriminator=None, remat="none", **changes):
         # Its moves are proportional to gradients, so that errors are not hidden or blown up.
         optimizers={player: optax.sgd(0.05, momentum=0.9) for player in ("g", "d")},
         loss=adversarial_loss("non_saturating"),
-        num_classes=CLASSES,
-        z_dim=Z_DIM,
+        latents=Latents(z_dim=Z_DIM, num_classes=CLASSES),
         d_steps=2,
-        orthogonal_weight=1e-2,
+        g_weights_term=orthogonal(weight=1e-2),
     )
-    return Adversarial(**settings | changes)
+    return GAN(**settings | changes)
 
 
 def batch():
@@ -101,8 +103,8 @@ def assert_close(a, b):
     ("parts", "changes"),
     [
         (2, {}),
-        (4, {"unroll": False}),
-        (3, {"split_d": True}),
+        (4, {}),
+        (3, {"joint": False}),
         (2, {"regularizers": (gradient_penalties(r1=1.0),)}),
         (2, {"remat": "blocks"}),
         (4, {"remat": "convs"}),
@@ -110,16 +112,16 @@ def assert_close(a, b):
 )
 def test_micro_batches_equal_the_whole_batch(state, whole, parts, changes):
     """Weights, u, running statistics, optimisers and averages."""
-    reference = {name: value for name, value in changes.items() if name in ("split_d", "regularizers")}
+    reference = {name: value for name, value in changes.items() if name in ("joint", "regularizers")}
     expected, expected_metrics = whole(**reference)
-    got, metrics = run(make(accumulate=parts, **changes), state)
+    got, metrics = run(make(microbatches=Microbatches(parts, unroll=parts != 4), **changes), state)
     assert_close(got, expected)
     assert_close(metrics, expected_metrics)
 
 
 def test_the_noise_scale_leaves_the_step_as_it_is(state, whole):
     expected, _ = whole()
-    got, metrics = run(make(noise_scale=True), state)
+    got, metrics = run(make(microbatches=Microbatches(noise_scale=True)), state)
     assert_close(got, expected)
     for player in ("g", "d"):
         assert all(np.isfinite(metrics[f"{player}/{name}"]) for name in ("noise_scale", "gradient_square"))
@@ -132,12 +134,14 @@ class Normalised(nn.Module):
         return layers.ProjectionHead(CLASSES, name="head")(h, labels)
 
 
-@pytest.mark.parametrize("changes", [{"accumulate": 2}, {"noise_scale": True}])
+@pytest.mark.parametrize("changes", [{"count": 2}, {"noise_scale": True}])
 def test_batch_statistics_in_d_are_refused(changes):
     with pytest.raises(ValueError, match="D normalises over the batch"):
-        jax.eval_shape(lambda: make(Normalised(), **changes).init(jax.random.key(0), batch()))
+        jax.eval_shape(
+            lambda: make(Normalised(), microbatches=Microbatches(**changes)).init(jax.random.key(0), batch())
+        )
 
 
 def test_no_micro_batch_is_an_error():
-    with pytest.raises(ValueError, match="accumulate=0"):
-        make(accumulate=0)
+    with pytest.raises(ValueError, match="count=0"):
+        Microbatches(0)

@@ -30,24 +30,24 @@ def variables():
 
 
 def test_train_normalises_by_the_batch_and_moves_running_statistics(variables):
-    out, moved = BatchNorm().apply(variables, X, train=True, mutable=["batch_stats", "moments"])
+    out, moved = BatchNorm().apply(variables, X, train=True, mutable=["batch_stats", "batch_moments"])
     p, old = variables["params"], variables["batch_stats"]
     np.testing.assert_allclose(out, normalised(X) * p["scale"] + p["bias"], atol=1e-4)
     wide = np.asarray(X, np.float64)
     mean, var = wide.mean((0, 1, 2)), wide.var((0, 1, 2))
     np.testing.assert_allclose(moved["batch_stats"]["mean"], 0.9 * old["mean"] + 0.1 * mean, rtol=1e-4)
     np.testing.assert_allclose(moved["batch_stats"]["var"], 0.9 * old["var"] + 0.1 * var, rtol=1e-4)
-    np.testing.assert_allclose(moved["moments"]["mean"], mean, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(moved["moments"]["var"], var, rtol=1e-4)
+    np.testing.assert_allclose(moved["batch_moments"]["mean"], mean, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(moved["batch_moments"]["var"], var, rtol=1e-4)
 
 
 def test_eval_uses_running_statistics_and_never_moves_them(variables):
-    out, moved = BatchNorm(eps=1e-3).apply(variables, X, train=False, mutable=["batch_stats", "moments"])
+    out, moved = BatchNorm(eps=1e-3).apply(variables, X, train=False, mutable=["batch_stats", "batch_moments"])
     p, s = variables["params"], variables["batch_stats"]
     expected = (X - s["mean"]) / np.sqrt(s["var"] + 1e-3) * p["scale"] + p["bias"]
     np.testing.assert_allclose(out, expected, atol=1e-4)
     jax.tree.map(np.testing.assert_array_equal, moved["batch_stats"], s)
-    assert "moments" not in moved
+    assert "batch_moments" not in moved
 
 
 def test_init_starts_from_zero_mean_and_unit_variance():
@@ -58,10 +58,12 @@ def test_init_starts_from_zero_mean_and_unit_variance():
 
 def test_groups_normalise_contiguous_blocks_by_themselves():
     variables = BatchNorm(affine=False, groups=4).init(jax.random.key(0), X, train=True)
-    out, moved = BatchNorm(affine=False, groups=4).apply(variables, X, train=True, mutable=["batch_stats", "moments"])
+    out, moved = BatchNorm(affine=False, groups=4).apply(
+        variables, X, train=True, mutable=["batch_stats", "batch_moments"]
+    )
     np.testing.assert_allclose(out, in_blocks(X, 4), atol=1e-4)
     mean_of_vars = np.mean([block.var((0, 1, 2), dtype=np.float64) for block in np.split(X, 4)], 0)
-    np.testing.assert_allclose(moved["moments"]["var"], mean_of_vars, rtol=1e-4)
+    np.testing.assert_allclose(moved["batch_moments"]["var"], mean_of_vars, rtol=1e-4)
     np.testing.assert_allclose(moved["batch_stats"]["var"], 0.9 + 0.1 * mean_of_vars, rtol=1e-4)
     assert np.abs(in_blocks(X, 4) - normalised(X)).max() > 0.1
 
@@ -95,12 +97,12 @@ def test_bfloat16_keeps_statistics_in_float32(variables):
     x = jnp.asarray(RNG.normal(size=(64, 4, 4, 4)) * 8 + 100, jnp.bfloat16)
     layer = BatchNorm(affine=False)
     out, moved = layer.apply(
-        {"batch_stats": variables["batch_stats"]}, x, train=True, mutable=["batch_stats", "moments"]
+        {"batch_stats": variables["batch_stats"]}, x, train=True, mutable=["batch_stats", "batch_moments"]
     )
     assert out.dtype == jnp.bfloat16
     assert {leaf.dtype for leaf in jax.tree.leaves(moved)} == {jnp.dtype(jnp.float32)}
     wide = np.asarray(x.astype(jnp.float32), np.float64)
-    np.testing.assert_allclose(moved["moments"]["var"], wide.var((0, 1, 2)), rtol=1e-2)
+    np.testing.assert_allclose(moved["batch_moments"]["var"], wide.var((0, 1, 2)), rtol=1e-2)
 
 
 def test_conditional_gain_is_one_plus_w_c():

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from jaxgan import recipes
 from jaxgan.experiment.config_file import load
 from jaxgan.experiment.sections import construct, defaults
-from jaxgan.methods.gan import Adversarial
+from jaxgan.methods.gan import GAN
 from jaxgan.networks.biggan import Discriminator
 from jaxgan.training.errors import UserError
 from jaxgan.training.state import count_parameters
@@ -38,7 +38,7 @@ def test_a_key_that_a_constructor_lacks_is_answered_with_its_fields():
         construct(Discriminator, "discriminator", {"num_classes": 3, "depth": 2})
     # What the recipe gives itself is no key.
     with pytest.raises(UserError, match=r"config\.method has no key 'z_dim'"):
-        construct(Adversarial, "method", {"z_dim": 3}, z_dim=4)
+        construct(GAN, "method", {"z_dim": 3}, z_dim=4)
 
 
 def test_constructors_take_dtypes_by_name_and_lists_as_tuples():

@@ -13,9 +13,9 @@ import pytest
 
 from jaxgan.nn import BatchNorm, from_uint8
 from jaxgan.training.ema import Ema
-from jaxgan.training.method import Experiment, Stage
+from jaxgan.training.method import Experiment, Method, Stage
 from jaxgan.training.state import create_state
-from jaxgan.training.update import apply, play
+from jaxgan.training.update import Aux, apply, player_update
 
 BATCH_SIZE = 8
 
@@ -32,8 +32,8 @@ NET = Net()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Toy:
-    """Two regressions: G on noise, D on images; ``extra`` counts calls of ``enter``."""
+class Toy(Method):
+    """Two regressions: G on noise, D on images; ``extra`` counts calls of ``begin_stage``."""
 
     module: Any = NET
     target: float = 1.0
@@ -41,37 +41,32 @@ class Toy:
     optimizers: Any = dataclasses.field(default_factory=lambda: {p: optax.adam(1e-2) for p in ("g", "d")})
 
     players = {"g": ("g",), "d": ("d",)}  # noqa: RUF012 (a constant)
-    latent_shape = None
-    num_classes = 0
 
     def init(self, rng, batch):
         x = from_uint8(batch["image"])
         nets = {}
         for name, key in zip("gd", jax.random.split(rng)):
             nets[name] = {**self.module.init(key, x, train=True)}
-            nets[name].pop("moments", None)
+            nets[name].pop("batch_moments", None)
         return create_state(nets, self.players, self.optimizers, extra={"entered": jnp.zeros((), jnp.int32)})
 
     def loss(self, net, x):
         def loss_fn(nets):
             out, moved = apply(self.module, nets[net], x, train=True)
-            return jnp.square(out - self.target).mean(), ({net: moved}, {"mean": out.mean()})
+            return jnp.square(out - self.target).mean(), Aux({net: moved}, {"mean": out.mean()})
 
         return loss_fn
 
     def step(self, state, batch, rng):
         x = from_uint8(batch["image"])
-        state, d = play(self, state, "d", self.loss("d", x))
+        state, d, _ = player_update(self, state, "d", self.loss("d", x))
         noise = jax.random.normal(rng, x.shape)
-        state, g = play(self, state, "g", self.loss("g", noise))
+        state, g, _ = player_update(self, state, "g", self.loss("g", noise))
         g["g/loss"] = jnp.where(state.step == self.diverges_at, jnp.nan, g["g/loss"])
         return state, d | g | {"noise": noise.sum()}
 
     def sample(self, nets, batch, rng):
         raise NotImplementedError
-
-    def moments(self, nets, batch, rng):
-        return {}
 
     def begin_stage(self, state, batch, rng):
         return state.replace(extra={"entered": state.extra["entered"] + 1})

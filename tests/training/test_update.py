@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.training.update import apply, every, merge, override, play
+from jaxgan.training.update import Aux, apply, every, merge, override, player_update
 
 X = np.random.default_rng(0).normal(size=(8, 16)).astype(np.float32)
 
@@ -33,20 +33,22 @@ def test_apply_returns_what_moved_in_train_mode_and_nothing_in_evaluation(method
 
 
 def test_apply_collects_what_is_asked_for(method, state):
-    _, moved = apply(method.module, state.nets["g"], X, train=True, collect=("moments",))
-    assert set(moved) == {"batch_stats", "moments"}
+    _, moved = apply(method.module, state.nets["g"], X, train=True, collect=("batch_moments",))
+    assert set(moved) == {"batch_stats", "batch_moments"}
     first = X @ state.nets["g"]["params"]["first"]["kernel"]
-    np.testing.assert_allclose(moved["moments"]["norm"]["mean"], first.mean(0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(moved["batch_moments"]["norm"]["mean"], first.mean(0), rtol=1e-4, atol=1e-6)
 
 
-def test_play_moves_its_own_nets_alone(method, state):
+def test_a_player_update_moves_its_own_nets_and_hands_out_what_the_loss_gives(method, state):
     def loss_fn(nets):
         # Both nets are in the loss; only the player's own parameters may move.
         outs = [apply(method.module, nets[n], X, train=True)[0] for n in "gd"]
         _, moved = apply(method.module, nets["g"], X, train=True)
-        return outs[0].mean() + outs[1].mean(), ({"g": moved}, {"sum": outs[0].sum()})
+        return outs[0].mean() + outs[1].mean(), Aux(
+            {"g": moved}, {"sum": outs[0].sum()}, {"entered": state.extra["entered"] + 3}, outs[0]
+        )
 
-    after, metrics = jax.jit(lambda s: play(method, s, "d", loss_fn))(state)
+    after, metrics, kept = jax.jit(lambda s: player_update(method, s, "d", loss_fn))(state)
     assert same(after.nets["g"]["params"], state.nets["g"]["params"])
     assert same(after.opt["g"], state.opt["g"])
     assert same(after.nets["d"]["batch_stats"], state.nets["d"]["batch_stats"])
@@ -54,6 +56,8 @@ def test_play_moves_its_own_nets_alone(method, state):
     assert not same(after.nets["d"]["params"], state.nets["d"]["params"])
     assert int(after.opt["d"][0].count) == 1 and int(after.step) == 0
     assert set(metrics) == {"d/loss", "d/grad_norm", "d/sum"}
+    assert int(after.extra["entered"]) == 3
+    np.testing.assert_allclose(kept.sum(), metrics["d/sum"], rtol=1e-6)
     grads = jax.grad(lambda p: loss_fn(override(state.nets, {"d": p}))[0])(state.nets["d"]["params"])
     norm = np.sqrt(sum(np.square(g).sum() for g in jax.tree.leaves(grads)))
     np.testing.assert_allclose(metrics["d/grad_norm"], norm, rtol=1e-5)
@@ -67,6 +71,13 @@ def test_override_and_merge_replace_what_they_name_and_leave_their_input():
 
 
 @pytest.mark.parametrize(("interval", "fired"), [(1, [0, 1, 2, 3, 4, 5, 6]), (3, [0, 3, 6])])
-def test_every_acts_on_multiples(interval, fired):
-    run = jax.jit(lambda step: every(step, interval, lambda s: s + 1, jnp.zeros((), jnp.int32)))
-    assert [step for step in range(7) if int(run(step))] == fired
+def test_every_acts_on_multiples_and_keeps_the_metrics_of_the_last_time(interval, fired):
+    @jax.jit
+    def run(step, total, last):
+        return every(step, interval, lambda s: (s + 1, {"at": step}), total, last)
+
+    total, last = jnp.zeros((), jnp.int32), {"at": jnp.int32(-1)}
+    for step in range(7):
+        total, last = run(jnp.int32(step), total, last)
+        done = [f for f in fired if f <= step]
+        assert int(total) == len(done) and int(last["at"]) == done[-1]

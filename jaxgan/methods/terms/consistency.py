@@ -1,35 +1,44 @@
-"""Consistency of D under augmentation and under changes of the latent, and LeCam regularisation, as additions to the
-game.
-"""
+"""Consistency regularization of D under augmentation and small changes of the latent: CR, bCR, zCR."""
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgan.augment import diff_augment
-from jaxgan.methods.regularizer import Labels, Play, Regularizer, TermOutput, off
-from jaxgan.objectives import consistency_penalty, latent_diversity_penalty, lecam_penalty, update_anchor
+from jaxgan.methods.regularizer import (
+    Conditioned,
+    Context,
+    DiscriminatorOutput,
+    Regularizer,
+    TermOutput,
+    is_zero,
+    mean_over_scales,
+)
+from jaxgan.methods.terms.diffaugment import diff_augment_pair
+from jaxgan.methods.terms.spatial import move_spatial
+from jaxgan.objectives import consistency_penalty, latent_diversity_penalty
 from jaxgan.parallel import shard_batch
-from jaxgan.training.state import Metrics, TrainState, Variables
+from jaxgan.training.state import Metrics
 
 
-def _flipped(images: Array, rng: Array) -> Array:
-    mirrored = jax.random.bernoulli(rng, 0.5, (images.shape[0], 1, 1, 1))
-    return jnp.where(mirrored, images[:, :, ::-1], images)
-
-
-def transformed(images: Array, rng: Array, transforms: str) -> Array:
-    """``images`` [B, H, W, C] under each of 'flip,translation,color,cutout' that ``transforms`` names; points [B, D]
-    are moved by N(0, 0.01^2), for there is nothing to flip.
+def transformed(images: Array, condition: Any, rng: Array, transforms: str) -> Conditioned:
+    """``images`` [B, H, W, C] and their condition under each of 'flip,translation,color,cutout' in ``transforms``;
+    points [B, D] are moved by N(0, 0.01^2), for there is nothing to flip.
     """
     if images.ndim != 4:
-        return images + 0.01 * shard_batch(jax.random.normal(rng, images.shape, images.dtype))
+        return images + 0.01 * shard_batch(jax.random.normal(rng, images.shape, images.dtype)), condition
     names = [name for name in transforms.split(",") if name]
     if "flip" in names:
         rng, flip_rng = jax.random.split(rng)
-        images = _flipped(images, flip_rng)
+        mirrored = jax.random.bernoulli(flip_rng, 0.5, (images.shape[0], 1, 1, 1))
+
+        def flip(x: Array) -> Array:
+            return jnp.where(mirrored, x[:, :, ::-1], x)
+
+        images, condition = flip(images), move_spatial(condition, images, flip)
         names.remove("flip")
-    return diff_augment(images, rng, policy=",".join(names)) if names else images
+    return diff_augment_pair((images, condition), rng, ",".join(names))
 
 
 def consistency(
@@ -42,7 +51,7 @@ def consistency(
     zcr_sigma: float = 0.05,
     transforms: str = "flip,translation",
 ) -> Regularizer | None:
-    """D must say the same of an image and of its augmentation, and of images whose latents are close; None where all
+    """D must give one answer on an image and on its augmentation, and on images whose latents are close; None where all
     weights are 0.
 
     Args:
@@ -55,72 +64,39 @@ def consistency(
       transforms: what augments, of 'flip', 'translation', 'color', 'cutout'. (The papers: flips and shifts by a few
         pixels.)
     """
-    if all(off(weight) for weight in (cr, bcr_real, bcr_fake, zcr_d, zcr_g)):
+    if all(is_zero(weight) for weight in (cr, bcr_real, bcr_fake, zcr_d, zcr_g)):
         return None
 
-    def moved_latents(play: Play) -> Array:
-        return play.z + zcr_sigma * shard_batch(jax.random.normal(play.rng, play.z.shape, play.z.dtype))
+    def near(context: Context) -> Array:
+        return context.z + zcr_sigma * shard_batch(jax.random.normal(context.rng, context.z.shape, context.z.dtype))
 
-    def d_term(play: Play) -> TermOutput:
-        def said(images: Array, labels: Labels) -> Array:
-            return play.critic(images, labels).logits
+    def penalty(a: DiscriminatorOutput, b: DiscriminatorOutput) -> Array:
+        return mean_over_scales(consistency_penalty, a.logits, b.logits)
 
+    def d_term(context: Context) -> TermOutput:
+        critic, fakes, condition = context.critic, context.fakes, context.fake_condition
         loss: Array = jnp.zeros(())
         metrics: Metrics = {}
         real_weight = cr + bcr_real
-        if not off(real_weight):
-            other = transformed(play.images, jax.random.fold_in(play.rng, 1), transforms)
-            metrics["consistency_real"] = consistency_penalty(said(play.images, play.labels), said(other, play.labels))
+        if not is_zero(real_weight):
+            images, given = context.images, context.real_condition
+            other = transformed(images, given, jax.random.fold_in(context.rng, 1), transforms)
+            metrics["consistency_real"] = penalty(critic(images, given), critic(*other))
             loss += real_weight * metrics["consistency_real"]
-        if not off(bcr_fake):
-            other = transformed(play.fakes, jax.random.fold_in(play.rng, 2), transforms)
-            labels = play.fake_labels
-            metrics["consistency_fake"] = consistency_penalty(said(play.fakes, labels), said(other, labels))
+        if not is_zero(bcr_fake):
+            other = transformed(fakes, condition, jax.random.fold_in(context.rng, 2), transforms)
+            metrics["consistency_fake"] = penalty(critic(fakes, condition), critic(*other))
             loss += bcr_fake * metrics["consistency_fake"]
-        if not off(zcr_d):
-            labels = play.fake_labels
-            other = jax.lax.stop_gradient(play.generate(moved_latents(play), labels))
-            metrics["consistency_latent"] = consistency_penalty(said(play.fakes, labels), said(other, labels))
+        if not is_zero(zcr_d):
+            moved = jax.lax.stop_gradient(context.generate(near(context), condition))
+            metrics["consistency_latent"] = penalty(critic(fakes, condition), critic(moved, condition))
             loss += zcr_d * metrics["consistency_latent"]
         return TermOutput(loss, metrics)
 
-    def g_term(play: Play) -> TermOutput:
-        other = play.generate(moved_latents(play), play.fake_labels)
-        diversity = latent_diversity_penalty(play.fakes, other)
+    def g_term(context: Context) -> TermOutput:
+        other = context.generate(near(context), context.fake_condition)
+        diversity = latent_diversity_penalty(context.fakes, other)
         return TermOutput(zcr_g * diversity, {"latent_diversity": diversity})
 
-    latent = not (off(zcr_d) and off(zcr_g))
-    return Regularizer("consistency", d_term=d_term, g_term=None if off(zcr_g) else g_term, by_rows=not latent)
-
-
-def lecam(*, weight: float = 0.0, decay: float = 0.99, start_step: int = 1_000) -> Regularizer | None:
-    """LeCam regularisation (Tseng et al. 2021, arXiv:2104.03310): logits of real images stay near the running mean of
-    those of fakes, and the other way round; None where the weight is 0.
-
-    The running means move once a step, by the mean over its D plays.
-
-    Args:
-      weight: lambda (the paper: 0.3 to 0.01).
-      decay: of the running means.
-      start_step: the step from which it acts; before, the means settle.
-    """
-    if off(weight):
-        return None
-
-    def init(nets: dict[str, Variables]) -> dict[str, Array]:
-        del nets
-        return {"real": jnp.zeros(()), "fake": jnp.zeros(())}
-
-    def term(play: Play) -> TermOutput:
-        anchors = play.extra["lecam"]
-        if play.real is None or play.fake is None:
-            raise ValueError("lecam needs D's logits of both real and fake images")
-        penalty = lecam_penalty(play.real.logits, play.fake.logits, anchors["real"], anchors["fake"])
-        acting = jnp.where(play.step >= start_step, weight, 0.0)
-        return TermOutput(acting * penalty, {"lecam": penalty})
-
-    def update(anchors: dict[str, Array], metrics: Metrics, state: TrainState) -> dict[str, Array]:
-        del state
-        return {side: update_anchor(anchors[side], metrics[f"d/{side}"], decay) for side in anchors}
-
-    return Regularizer("lecam", d_term=term, init=init, update=update)
+    latent = not (is_zero(zcr_d) and is_zero(zcr_g))
+    return Regularizer("consistency", d_term=d_term, g_term=None if is_zero(zcr_g) else g_term, per_example=not latent)

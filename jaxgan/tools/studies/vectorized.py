@@ -52,7 +52,7 @@ def _written(value: Array) -> Array:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Lanes:
+class Lanes(Method):
     """A method for the runs of a group at once.
 
     The key that a loop hands over is not used: lane i draws from what the loop would derive from its own seed. Metrics
@@ -76,22 +76,22 @@ class Lanes:
     plain: frozenset[str] = frozenset()
 
     @property
-    def players(self) -> Mapping[str, tuple[str, ...]]:
+    def players(self) -> Mapping[str, tuple[str, ...]]:  # type: ignore[override]
         """The lanes' own."""
         return self.method.players
 
     @property
-    def optimizers(self) -> Mapping[str, optax.GradientTransformation]:
+    def optimizers(self) -> Mapping[str, optax.GradientTransformation]:  # type: ignore[override]
         """The lanes' own; where the numbers of an optimiser differ, those of the first lane."""
         return self.method.optimizers
 
     @property
-    def latent_shape(self) -> tuple[int, ...] | None:
+    def latent_shapes(self) -> Any:  # type: ignore[override]
         """The lanes' own."""
-        return self.method.latent_shape
+        return self.method.latent_shapes
 
     @property
-    def num_classes(self) -> int:
+    def num_classes(self) -> int:  # type: ignore[override]
         """The lanes' own."""
         return self.method.num_classes
 
@@ -160,9 +160,9 @@ class Lanes:
         """What every lane draws for the same batch and key, [S, B, ...]."""
         return self._each(lambda method, own: method.sample(own, batch, rng), nets)
 
-    def moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:
+    def batch_moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:
         """What every lane's norms see in the same draw, [S, ...]."""
-        return self._each(lambda method, own: method.moments(own, batch, rng), nets)
+        return self._each(lambda method, own: method.batch_moments(own, batch, rng), nets)
 
 
 def _side_by_side(open_lanes: Sequence[Callable[[int], Iterator[dict[str, np.ndarray]]]], start_step: int) -> Any:

@@ -63,7 +63,7 @@ class Points:
         g_rng, d_rng = jax.random.split(rng)
         g = {**self.generator.init(g_rng, jnp.zeros((2, 3)), train=True)}
         d = {**self.discriminator.init(d_rng, batch["point"][:2], train=True)}
-        g.pop("moments")
+        g.pop("batch_moments")
         return create_state({"g": g, "d": d}, self.players, self.optimizers, extra={"plays": jnp.zeros((), jnp.int32)})
 
     def step(self, state, batch, rng):
