@@ -16,7 +16,7 @@ from jax.sharding import PartitionSpec as P
 from jaxgan.data import Source, prefetch
 from jaxgan.evaluation.inputs import SampleInputs
 from jaxgan.evaluation.options import checked_options, split_options
-from jaxgan.evaluation.sampling import Operand, SampleImages, fold_networks
+from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, fold_networks
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.feature_moments import FeatureMoments, add_rows, zero_moments
 from jaxgan.metrics.inception_score import ScoreSums, add_logits, split_of, zero_score_sums
@@ -67,6 +67,7 @@ def images_of_samples(
     *,
     rng: Array,
     options: Mapping[str, Any] | None = None,
+    step: int | None = None,
 ) -> Images:
     """An image drawn for each input, the i-th from ``fold_in(rng, i)``, as ``sample_images`` draws them.
 
@@ -79,7 +80,7 @@ def images_of_samples(
     def rows(wanted: np.ndarray) -> dict[str, Any]:
         return {"index": wanted.astype(np.uint32), "conditions": inputs.rows(wanted)}
 
-    operand = Operand(fold_networks(nets), rng, numbers)
+    operand = Operand(fold_networks(nets), rng, numbers, as_step(step))
     _, height, width, channels = jax.eval_shape(draw, operand, rows(np.zeros(1, np.int64))).shape
     return Images(inputs.length, (height, width, channels), inputs.labels, rows, draw, operand)
 

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from jaxgan.evaluation.inputs import inputs_of_labels, label_inputs
 from jaxgan.evaluation.options import checked_options, split_options
-from jaxgan.evaluation.sampling import sample_images, sampling_batch
+from jaxgan.evaluation.sampling import Operand, as_step, sample_images, sampling_batch
 from jaxgan.latent import path
 from jaxgan.nn import to_uint8
 from jaxgan.parallel import to_host
@@ -57,6 +57,7 @@ def interpolation_grid(
     mesh: Mesh,
     kind: str = "slerp",
     options: Mapping[str, Any] | None = None,
+    step: int | None = None,
 ) -> np.ndarray:
     """A row for each way from one draw to another: uint8 [h, w, C].
 
@@ -70,6 +71,7 @@ def interpolation_grid(
       mesh: the devices.
       kind: 'slerp' or 'lerp', over 'z'.
       options: sampling options; latents are not truncated.
+      step: that the networks were trained to.
 
     Raises:
       ValueError: on another ``over``, or a method that has no latents or classes to go over.
@@ -97,12 +99,13 @@ def interpolation_grid(
     fixed, numbers = split_options(method, checked_options(method, options or {}))
 
     @jax.jit
-    def draw(nets: Any, given: Any, rng: jax.Array, numbers: Any) -> jax.Array:
-        batch = sampling_batch(method, rng, jnp.arange(size), {}, dict(fixed) | numbers) | given
-        return to_uint8(method.sample(nets, batch, rng)["image"])
+    def draw(operand: Operand, given: Any) -> jax.Array:
+        every = dict(fixed) | dict(operand.numbers)
+        batch = sampling_batch(method, operand.rng, jnp.arange(size), {}, every, operand.step) | given
+        return to_uint8(method.sample(operand.nets, batch, operand.rng)["image"])
 
     with jax.set_mesh(mesh):
-        images = to_host(draw(nets, given, rng, numbers))
+        images = to_host(draw(Operand(nets, rng, numbers, as_step(step)), given))
     return tile(images[: rows * columns], columns)
 
 

@@ -49,13 +49,20 @@ def check_latents(name: str, method: Method) -> int:
 
 
 def _synthesizer(
-    method: Method, nets: dict[str, Variables], rng: Array, batch_size: int, options: Mapping[str, Any]
+    method: Method,
+    nets: dict[str, Variables],
+    rng: Array,
+    batch_size: int,
+    options: Mapping[str, Any] | None,
+    step: int | None,
 ) -> Callable[[Array], Array]:
     """z [B, D] -> images in [-1, 1]; deterministic: row b has its own label and key, the same in every batch."""
     labels = {"label": jnp.asarray(balanced_labels(batch_size, method.num_classes))} if method.num_classes else {}
 
+    every = checked_options(method, options or {})
+
     def synthesize(z: Array) -> Array:
-        batch = sampling_batch(method, rng, jnp.arange(batch_size), labels, options) | {"z": z}
+        batch = sampling_batch(method, rng, jnp.arange(batch_size), labels, every, step) | {"z": z}
         return method.sample(nets, batch, rng)["image"]
 
     return synthesize
@@ -72,6 +79,7 @@ def path_length(
     batch_size: int,
     stamp: Mapping[str, Any],
     options: Mapping[str, Any] | None = None,
+    step: int | None = None,
 ) -> dict[str, Score]:
     """Perceptual path length in z: 'ppl' by LPIPS's VGG, as published, 'ppl_<distance>' by another distance.
 
@@ -84,6 +92,7 @@ def path_length(
       batch_size: paths at once, rounded up to a multiple of the devices.
       stamp: the protocol.
       options: sampling options; latents are not truncated.
+      step: that the networks were trained to, where they take keywords of it.
 
     Raises:
       UserError: where the method has no single latent vector, or its images are too small for the distance.
@@ -94,7 +103,7 @@ def path_length(
     with jax.set_mesh(mesh):
         try:
             value, stderr = perceptual_path_length(
-                _synthesizer(method, nets, row_rng, batch_size, checked_options(method, options or {})),
+                _synthesizer(method, nets, row_rng, batch_size, options, step),
                 lambda a, b: distance(to_rgb(a), to_rgb(b)),
                 rng=path_rng,
                 latent_dim=size,
@@ -123,6 +132,7 @@ def separability(
     stamp: Mapping[str, Any],
     settings: Mapping[str, Any],
     options: Mapping[str, Any] | None = None,
+    step: int | None = None,
 ) -> dict[str, Score]:
     """Linear separability of z, an attribute a class: whether a classifier gives an image that class.
 
@@ -136,6 +146,7 @@ def separability(
       stamp: the protocol.
       settings: of the classifier, for the stamp.
       options: sampling options; latents are not truncated.
+      step: that the networks were trained to, where they take keywords of it.
 
     Raises:
       UserError: where the method has no single latent vector, or is told the class.
@@ -150,7 +161,7 @@ def separability(
 
     with jax.set_mesh(mesh):
         z, _, logits = classified_samples(
-            _synthesizer(method, nets, row_rng, batch_size, checked_options(method, options or {})),
+            _synthesizer(method, nets, row_rng, batch_size, options, step),
             log_odds,
             rng=latent_rng,
             latent_dim=size,

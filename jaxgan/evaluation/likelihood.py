@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 
 from jaxgan.evaluation.inputs import Rows, SampleInputs
 from jaxgan.evaluation.options import Fixed, checked_options, split_options
-from jaxgan.evaluation.sampling import Operand, sampling_batch
+from jaxgan.evaluation.sampling import Operand, as_step, sampling_batch
 from jaxgan.parallel import to_host
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Score
@@ -34,7 +34,7 @@ _FIELDS = {"image": "bits_per_dim", "point": "bits_per_dim", "tokens": "perplexi
 @functools.partial(jax.jit, static_argnames=("method", "fixed"))
 def _nats(method: Any, fixed: Fixed, operand: Operand, rows: Rows) -> Array:
     options = dict(fixed) | dict(operand.numbers)
-    batch = sampling_batch(method, operand.rng, rows["index"], rows["conditions"], options)
+    batch = sampling_batch(method, operand.rng, rows["index"], rows["conditions"], options, operand.step)
     return method.nats(operand.nets, batch, operand.rng)
 
 
@@ -47,6 +47,7 @@ def example_nats(
     mesh: Mesh,
     batch_size: int = 64,
     options: Mapping[str, Any] | None = None,
+    step: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Nats of each example, which depend on the key and its own number, whatever the batch size and the devices.
 
@@ -58,6 +59,7 @@ def example_nats(
       mesh: the devices.
       batch_size: rounded up to a multiple of the devices.
       options: sampling options, samples of an importance-weighted bound, say.
+      step: that the networks were trained to, where they take keywords of it.
 
     Returns:
       ``(nats, counts, field)``: float64 [N]; int [N], the dimensions of each example, or its tokens, without those that
@@ -68,7 +70,7 @@ def example_nats(
     """
     batch_size = -(-batch_size // mesh.size) * mesh.size
     fixed, numbers = split_options(method, checked_options(method, options or {}))
-    operand = Operand(nets, rng, numbers)
+    operand = Operand(nets, rng, numbers, as_step(step))
     nats, counts, field = [], [], ""
     with jax.set_mesh(mesh):
         for start in range(0, examples.length, batch_size):

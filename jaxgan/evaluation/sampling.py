@@ -33,11 +33,13 @@ class Operand(NamedTuple):
       nets: the networks.
       rng: the key that rows' keys are folded from.
       numbers: options without choices, as scalars.
+      step: of the networks, for those that take keywords of the step; None for no step.
     """
 
     nets: Any
     rng: Array
     numbers: Mapping[str, Any] = {}
+    step: Any = None
 
 
 def latents_of(method: Method, keys: Array, *, mode: str = "none", truncation: Any = 1.0) -> Any:
@@ -58,8 +60,10 @@ def latents_of(method: Method, keys: Array, *, mode: str = "none", truncation: A
     return jax.tree.unflatten(structure, [one(number, leaf) for number, leaf in enumerate(leaves)])
 
 
-def sampling_batch(method: Method, rng: Array, index: Array, conditions: Rows, options: Mapping[str, Any]) -> Batch:
-    """What ``method.sample`` and ``method.batch_moments`` are given: conditions, 'z', 'key' and 'options'.
+def sampling_batch(
+    method: Method, rng: Array, index: Array, conditions: Rows, options: Mapping[str, Any], step: Any = None
+) -> Batch:
+    """What ``method.sample`` and ``method.batch_moments`` are given: conditions, 'z', 'key', 'options' and 'step'.
 
     Args:
       method: draws.
@@ -67,6 +71,7 @@ def sampling_batch(method: Method, rng: Array, index: Array, conditions: Rows, o
       index: int [B], the rows' numbers.
       conditions: trees of arrays [B, ...].
       options: all that the method declares.
+      step: [] int, of the networks; None for no 'step'.
     """
     keys = jax.vmap(lambda i: jax.random.fold_in(rng, i))(index)
     own = {name: value for name, value in options.items() if name not in (TRUNCATION, TRUNCATION_MODE)}
@@ -75,7 +80,7 @@ def sampling_batch(method: Method, rng: Array, index: Array, conditions: Rows, o
     if method.latent_shapes is not None:
         mode, truncation = options.get(TRUNCATION_MODE, "none"), options.get(TRUNCATION, 1.0)
         batch["z"] = latents_of(method, keys, mode=mode, truncation=truncation)
-    return batch
+    return batch if step is None else batch | {"step": jnp.asarray(step, jnp.int32)}
 
 
 def _picture(drawn: Array) -> Array:
@@ -102,9 +107,14 @@ class SampleImages:
         as they come.
         """
         options = dict(self.fixed) | dict(operand.numbers)
-        batch = sampling_batch(self.method, operand.rng, rows["index"], rows["conditions"], options)
+        batch = sampling_batch(self.method, operand.rng, rows["index"], rows["conditions"], options, operand.step)
         drawn = self.method.sample(operand.nets, batch, operand.rng)
         return {name: _picture(x) for name, x in drawn.items()} if self.key is None else _picture(drawn[self.key])
+
+
+def as_step(step: int | None) -> np.ndarray | None:
+    """A step as a traced scalar, so that another one compiles nothing anew."""
+    return None if step is None else np.asarray(step, np.int32)
 
 
 _draw = jax.jit(SampleImages.__call__, static_argnums=0)
@@ -125,6 +135,7 @@ def sample_batches(
     mesh: Mesh,
     batch_size: int = 64,
     options: Mapping[str, Any] | None = None,
+    step: int | None = None,
     key: str | None = "image",
     indices: np.ndarray | None = None,
 ) -> Iterator[Any]:
@@ -138,6 +149,7 @@ def sample_batches(
       mesh: the devices; every batch is split over them.
       batch_size: rounded up to a multiple of the devices. The last batch is padded, so that one program serves all.
       options: sampling options; those that are not given have their defaults.
+      step: that the networks were trained to, where they take keywords of it.
       key: what is drawn, as in :class:`SampleImages`.
       indices: int [N], which inputs; all of them where None.
 
@@ -153,7 +165,7 @@ def sample_batches(
     fixed, numbers = split_options(method, checked_options(method, options or {}))
     draw = SampleImages(method, fixed, key)
     with jax.set_mesh(mesh):
-        operand = Operand(fold_networks(nets), rng, numbers)
+        operand = Operand(fold_networks(nets), rng, numbers, as_step(step))
         pending: tuple[Any, int] | None = None
         for start in range(0, len(chosen), batch_size):
             rows = chosen[start : start + batch_size]

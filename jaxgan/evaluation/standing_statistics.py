@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 
 from jaxgan.evaluation.inputs import Rows, SampleInputs
 from jaxgan.evaluation.options import Fixed, checked_options, split_options
-from jaxgan.evaluation.sampling import sampling_batch
+from jaxgan.evaluation.sampling import Operand, as_step, sampling_batch
 from jaxgan.parallel import ROWS
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Method
@@ -24,17 +24,18 @@ _LABEL_KEY, _PASS_KEY = 2**20 + 1, 2**31
 
 
 @functools.partial(jax.jit, static_argnames=("method", "fixed"))
-def _moments(
-    method: Method, fixed: Fixed, nets: Any, rng: Array, index: Array, conditions: Rows | None, numbers: Any
-) -> Any:
+def _moments(method: Method, fixed: Fixed, operand: Operand, index: Array, conditions: Rows | None) -> Any:
+    rng = operand.rng
     if conditions is None:
         conditions = {"label": jax.vmap(lambda i: _label(method, jax.random.fold_in(rng, i)))(index)}
-    batch = sampling_batch(method, rng, index, conditions, dict(fixed) | numbers)
-    return method.batch_moments(nets, batch, jax.random.fold_in(jax.random.fold_in(rng, _PASS_KEY), index[0]))
+    options = dict(fixed) | dict(operand.numbers)
+    batch = sampling_batch(method, rng, index, conditions, options, operand.step)
+    pass_rng = jax.random.fold_in(jax.random.fold_in(rng, _PASS_KEY), index[0])
+    return method.batch_moments(operand.nets, batch, pass_rng)
 
 
 def _label(method: Method, key: Array) -> Array:
-    return jax.random.randint(jax.random.fold_in(key, _LABEL_KEY), (), 0, method.num_classes, jnp.int32)
+    return jax.random.randint(jax.random.fold_in(key, _LABEL_KEY), (), 0, max(method.num_classes, 1), jnp.int32)
 
 
 def standing_statistics(
@@ -46,6 +47,7 @@ def standing_statistics(
     passes: int = 16,
     batch_size: int = 64,
     options: Mapping[str, Any] | None = None,
+    step: int | None = None,
     inputs: SampleInputs | None = None,
 ) -> dict[str, Variables]:
     """``nets`` with running statistics replaced by the mean over train-mode draws, of uniform labels and truncated
@@ -63,7 +65,7 @@ def standing_statistics(
       mesh: the devices.
       passes: draws (BigGAN-PyTorch: 16; compare_gan: 204,800 images in all).
       batch_size: images a draw.
-      options: sampling options, as for :func:`jaxgan.evaluation.sampling.sample_batches`.
+      options, step: as for :func:`jaxgan.evaluation.sampling.sample_batches`.
       inputs: what is drawn for, from the first on and round again; uniform labels where None.
 
     Raises:
@@ -75,14 +77,14 @@ def standing_statistics(
             f"standing statistics of this method need inputs that have {', '.join(method.conditions)}; give a split's, "
             "or take running statistics: evaluation.batch_norm=running"
         )
-    total = None
+    total, operand = None, Operand(nets, rng, numbers, as_step(step))
     with jax.set_mesh(_dividing(mesh, batch_size)):
         for number in range(passes):
             index = np.arange(number * batch_size, (number + 1) * batch_size, dtype=np.uint32)
             conditions = None if method.conditions else {}
             if inputs is not None:
                 conditions = inputs.rows((index % inputs.length).astype(np.int64))
-            moments = _moments(method, fixed, nets, rng, index, conditions, numbers)
+            moments = _moments(method, fixed, operand, index, conditions)
             total = moments if total is None else jax.tree.map(jnp.add, total, moments)
     mean = jax.tree.map(lambda x: x / passes, total or {})
     return nets | {name: {**nets[name], "batch_stats": statistics} for name, statistics in mean.items()}

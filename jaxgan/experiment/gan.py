@@ -25,7 +25,7 @@ from jaxgan.experiment.toy_evaluators import toy_evaluators
 from jaxgan.latent import Prior
 from jaxgan.methods.gan import GAN
 from jaxgan.methods.inputs import dequantized, unchanged
-from jaxgan.methods.latents import Latents
+from jaxgan.methods.latents import Latents, truncation_options
 from jaxgan.methods.regularizer import is_zero
 from jaxgan.methods.terms.orthogonal import orthogonal
 from jaxgan.methods.terms.top_k import top_k
@@ -263,6 +263,7 @@ def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior
             z_dim=prior.size, num_classes=config.generator.num_classes, prior=prior, from_data=from_data == "data"
         ),
         regularizers=build_regularizers(config, prior),
+        options=truncation_options(prior),
         preprocess=dequantized if dequantize else unchanged,
         project_d=None if is_zero(clip) else functools.partial(optax.projections.projection_linf_ball, scale=clip),
         fake_weights=top_k(**share),
