@@ -40,8 +40,8 @@ class LaplacianPyramid(Method):
     here, is training them one after another, as in the paper.
 
     Attributes:
-      levels: games, from coarse to fine, whose latents take their condition from the data; G is called with a mapping of labels: 'class'
-        and, but at level 0, 'coarse'.
+      levels: games, from coarse to fine, whose latents take their condition from the data; G is called with a mapping
+        of conditions: 'class' and, except at level 0, 'coarse'.
       num_classes: that ``sample`` takes labels of.
     """
 

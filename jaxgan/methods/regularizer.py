@@ -128,8 +128,8 @@ class Regularizer(NamedTuple):
       augment: ((images, condition), rng, extra, step) -> the same, moved together: D's input, real or generated.
       replace_real: (real [B, ...], fake [B, ...], rng=, extra=) -> shown to D as real; called with one key for images
         and for each leaf of the condition.
-      recall: ((fakes, condition), extra[name], rng) -> ((fakes, condition), extra[name]): the fakes that D is shown, such
-        as those of a pool of earlier ones.
+      recall: ((fakes, condition), extra[name], rng) -> ((fakes, condition), extra[name]): the fakes that D is shown,
+        such as those of a pool of earlier ones.
       init: (nets, shapes of D's (fakes, condition)) -> ``extra[name]`` at step 0.
       update: (extra[name], the step's metrics, state) -> extra[name] after a step.
       heads: (net, module) of networks that read D's features and are moved with D.
