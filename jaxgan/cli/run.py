@@ -14,7 +14,7 @@ from jaxgan.parallel import make_mesh, shardings
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.ema import averaged
 from jaxgan.training.errors import UserError
-from jaxgan.training.method import Experiment, Method
+from jaxgan.training.method import Experiment, Method, Stage
 from jaxgan.training.state import Variables
 from jaxgan.training.workdir import read_config
 
@@ -25,17 +25,24 @@ class Run(NamedTuple):
     Attributes:
       config, experiment: what was trained.
       mesh: all devices present, along ``data``.
-      method: of the last stage.
+      stage: the last one.
       nets: the networks, averages in place unless raw ones were asked for.
+      ema: whether averages are among them.
       step: of the checkpoint.
     """
 
     config: ConfigDict
     experiment: Experiment
     mesh: Mesh
-    method: Method
+    stage: Stage
     nets: dict[str, Variables]
+    ema: bool
     step: int
+
+    @property
+    def method(self) -> Method:
+        """The stage's."""
+        return self.stage.method
 
 
 def absolute(workdir: str) -> epath.Path:
@@ -78,7 +85,7 @@ def open_run(workdir: str, *, step: int | None = None, raw: bool = False, like: 
         raise UserError(f"{workdir} has no checkpoint yet; train it further")
     state, _ = restored
     nets = state.nets if raw else averaged(state.nets, state.ema)
-    return Run(config, experiment, mesh, experiment.stages[-1].method, nets, int(state.step))
+    return Run(config, experiment, mesh, experiment.stages[-1], nets, not raw and bool(state.ema), int(state.step))
 
 
 def checkpoint_steps(workdir: str) -> list[int]:

@@ -93,19 +93,19 @@ def interpolation_grid(
         z = jax.tree.map(lambda a: jnp.repeat(a, columns, 0), start)
         one, other = (jax.nn.one_hot(c, method.num_classes) for c in (first, second))
         labels = path(one, other, columns, kind="lerp").reshape(rows * columns, -1)
-    given = {"z": z} | ({"label": labels} if method.num_classes else {})
     size = -(-rows * columns // mesh.size) * mesh.size
-    given = jax.tree.map(lambda x: jnp.resize(x, (size, *x.shape[1:])), given)
+    own: dict[str, Any] = {"z": z} | ({"label": labels} if method.num_classes else {})
+    own = jax.tree.map(lambda x: jnp.resize(x, (size, *x.shape[1:])), own)
     fixed, numbers = split_options(method, checked_options(method, options or {}))
 
     @jax.jit
-    def draw(operand: Operand, given: Any) -> jax.Array:
+    def draw(operand: Operand, own: Any) -> jax.Array:
         every = dict(fixed) | dict(operand.numbers)
-        batch = sampling_batch(method, operand.rng, jnp.arange(size), {}, every, operand.step) | given
+        batch = sampling_batch(method, operand.rng, jnp.arange(size), {}, every, operand.step) | own
         return to_uint8(method.sample(operand.nets, batch, operand.rng)["image"])
 
     with jax.set_mesh(mesh):
-        images = to_host(draw(Operand(nets, rng, numbers, as_step(step)), given))
+        images = to_host(draw(Operand(nets, rng, numbers, as_step(step)), own))
     return tile(images[: rows * columns], columns)
 
 

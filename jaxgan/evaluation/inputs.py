@@ -96,7 +96,7 @@ def source_inputs(
     return SampleInputs(
         len(chosen),
         rows,
-        None if names is None else tuple(names[index] for index in chosen),
+        None if names is None else tuple(names(int(index)) for index in chosen),
         {"inputs": source.name} if stamp is None else dict(stamp),
         source_labels(source, chosen) if "label" in conditions else None,
     )

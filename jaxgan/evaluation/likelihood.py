@@ -124,8 +124,9 @@ def _field(rows: Rows) -> str:
 
 
 def _counts(rows: Rows, field: str) -> np.ndarray:
-    if field == "tokens" and "mask" in rows:
-        return np.asarray(rows["mask"]).astype(bool).reshape(len(rows["mask"]), -1).sum(1)
+    if f"{field}_mask" in rows:
+        mask = np.asarray(rows[f"{field}_mask"]).astype(bool)
+        return mask.reshape(len(mask), -1).sum(1)
     value = rows[field]
     return np.full(len(value), math.prod(value.shape[1:]), np.int64)
 

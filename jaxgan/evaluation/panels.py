@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.data import Source
 from jaxgan.evaluation.inputs import SampleInputs
 from jaxgan.evaluation.sampling import sample_images
 from jaxgan.training.errors import UserError
@@ -91,6 +92,11 @@ def panel_grid(rows: np.ndarray) -> np.ndarray:
     framed = np.full((rows.shape[0], rows.shape[1] + GAP, *rows.shape[2:]), 255, np.uint8)
     framed[:, : rows.shape[1]] = rows
     return framed.reshape(-1, *rows.shape[2:])[:-GAP]
+
+
+def label_maps(source: Source) -> list[str]:
+    """The fields of a source whose values are classes of pixels."""
+    return [name for name, field in getattr(source, "fields", {}).items() if field.kind == "map"]
 
 
 def sample_panels(

@@ -81,7 +81,7 @@ def standing_statistics(
     with jax.set_mesh(_dividing(mesh, batch_size)):
         for number in range(passes):
             index = np.arange(number * batch_size, (number + 1) * batch_size, dtype=np.uint32)
-            conditions = None if method.conditions else {}
+            conditions: Rows | None = None if method.conditions else {}
             if inputs is not None:
                 conditions = inputs.rows((index % inputs.length).astype(np.int64))
             moments = _moments(method, fixed, operand, index, conditions)

@@ -182,7 +182,7 @@ def cached_statistics(
     if everywhere[:, 0].all():
         return kept
     # What any process holds is made again, so that the cache loses nothing.
-    held = dict(zip(("pool", "spatial", "features"), everywhere[:, 1:].any(0)))
+    held = dict(zip(("pool", "spatial", "features"), np.any(everywhere[:, 1:], axis=0).tolist()))
     made = compute(request._replace(**{name: bool(getattr(request, name) or there) for name, there in held.items()}))
     if jax.process_index() == 0:
         save_statistics(path, made)

@@ -306,8 +306,8 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
 
     def evaluators(mesh: Mesh) -> Any:
         if toy:
-            return toy_evaluators(played, config, mesh=mesh)
-        return image_evaluators(played, config, source, mesh=mesh)
+            return toy_evaluators(played, config, mesh=mesh, ema=bool(played.averaged))
+        return image_evaluators(played, config, source, mesh=mesh, ema=bool(played.averaged))
 
     shape = (*config.data.image_size, config.data.channels)
     example = (

@@ -28,7 +28,7 @@ class Uniform:
         if "image" in batch:
             exact = math.log(256) * math.prod(batch["image"].shape[1:]) * jnp.ones(len(batch["image"]))
         else:
-            exact = math.log(10) * batch["mask"].sum(1)
+            exact = math.log(10) * batch["tokens_mask"].sum(1)
         return exact + self.noise * noise
 
 
@@ -63,7 +63,7 @@ def test_a_bound_draws_for_each_example_whatever_the_batch_and_the_devices():
 def test_perplexity_counts_the_tokens_that_are_not_padding():
     mask = np.arange(7) < np.array([[7], [3], [1], [5]])
     tokens = np.zeros((4, 7), np.int32)
-    examples = SampleInputs(4, lambda i: {"tokens": tokens[i], "mask": mask[i]})
+    examples = SampleInputs(4, lambda i: {"tokens": tokens[i], "tokens_mask": mask[i]})
     nats, counts, field = nats_of(Uniform(), examples)
     assert counts.tolist() == [7, 3, 1, 5] and field == "tokens"
     found = likelihood_scores(["perplexity"], nats, counts, field, stamp={})["perplexity"]
