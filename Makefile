@@ -18,7 +18,7 @@ $(BIN)/.made: pyproject.toml launch/make_venv.sh
 install: $(BIN)/.made ## make .venv with jaxgan and its development tools
 
 demo: $(BIN)/.made ## train a small BigGAN on real digits (about 5 minutes on 2 cores), and score it
-	@$(BIN)/jaxgan train --config=biggan_digits16 --workdir=$(RUN)
+	@$(BIN)/jaxgan train --config=biggan:digits16 --workdir=$(RUN)
 
 test: $(BIN)/.made ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist worksteal

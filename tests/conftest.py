@@ -12,6 +12,8 @@ os.environ["XLA_FLAGS"] = (
 )
 os.environ["NPROC"] = "16"
 os.environ["JAX_PLATFORMS"] = "cpu"
+# Verbs that tests run in this process leave nothing in the home folder, and the compiler is what is tested.
+os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "false")
 
 from pathlib import Path
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxgan.experiment.config_file import load, names
+from jaxgan.cli.list import config_records
+from jaxgan.experiment.config_file import load
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -34,17 +35,19 @@ def test_the_scores_example_runs(capsys, tmp_path, monkeypatch):
     assert float(value) > 0 and int(count) == 1438
 
 
-def test_every_config_named_exists_and_every_config_is_named():
-    named = set(re.findall(r"`(biggan_\w+)", TEXT))
-    stem = "biggan_imagenet"
-    assert {n for n in named if n not in names()} <= {"biggan_deep"}
-    families = [recipe for recipe in re.findall(r"`(\w+)`", TEXT) if f"{recipe}_grid25" in names()]
-    data = re.findall(r"`RECIPE_(\w+)`", TEXT)
-    promised = {f"{recipe}_{name}" for recipe in families for name in data}
-    assert len(families) >= 14 and promised <= set(names())
-    for name in names():
-        ends = (name.removeprefix(stem), name.removeprefix("biggan_deep_imagenet"))
-        assert name in named or name in promised or any(end in TEXT for end in ends), name
+def test_every_config_named_exists_and_every_variant_is_named():
+    rows = {record["config"]: [variant["name"] for variant in record["variants"]] for record in config_records()}
+    given = set(re.findall(r"`(\w+:[\w,=]+)`", TEXT)) | set(re.findall(r"--config=(\w+:[\w,=]+)", TEXT))
+    shared = {name.removeprefix("RECIPE:") for name in given if name.startswith("RECIPE:")}
+    given = {name for name in given if name.partition(":")[0] in rows}
+    families = set(re.findall(r"`(\w+)`", TEXT)) & rows.keys() - {"biggan", "biggan_deep"}
+    named = given | {f"{family}:{name}" for family in families for name in shared}
+    for name in named:
+        assert load(name).recipe == name.partition(":")[0]
+    for config, variants in rows.items():
+        for variant in variants:
+            size = variant.removeprefix("imagenet")
+            assert any(name.split(",")[0] == f"{config}:{variant}" for name in named) or f"`{size}`" in TEXT, variant
 
 
 def test_pictures_are_there():
@@ -53,7 +56,7 @@ def test_pictures_are_there():
 
 
 def test_overrides_in_the_readme_are_keys():
-    config = load("biggan_cifar10")
+    config = load("biggan:cifar10")
     for key in re.findall(r"--config\.([a-z0-9_.]+)=", TEXT):
         if key != "section.key":
             section = config

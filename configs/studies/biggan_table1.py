@@ -1,10 +1,10 @@
 """BigGAN's scaling table as a study: nine rows, at the paper's size or scaled down.
 
-Paper: Large Scale GAN Training (arXiv:1809.11096), table 1; the rows are ``biggan_imagenet128:table1=1`` to ``9``.
+Paper: Large Scale GAN Training (arXiv:1809.11096), table 1; the rows are ``biggan:imagenet128,table1=1`` to ``9``.
 
   scale=imagenet  The rows as published, budgets included; what ``--plan`` is for. The default.
-  scale=cifar     ``biggan_cifar10:narrow``: batch / 16, ch / 4. Give --data_dir where CIFAR-10 lies elsewhere.
-  scale=digits    ``biggan_digits16`` at the digits' own 8x8 pixels: batch / 32, ch / 16. A minute or so a run on a CPU.
+  scale=cifar     ``biggan:cifar10,narrow``: batch / 16, ch / 4. Give --data_dir where CIFAR-10 lies elsewhere.
+  scale=digits    ``biggan:digits16`` at the digits' own 8x8 pixels: batch / 32, ch / 16. A minute or so a run on a CPU.
 
 Scaled down, shared embedding, skip-z and orthogonal regularisation (1e-4) are switched as in the rows, and every row is
 trained under two budgets (regime=both|images|updates): as many images as each other row, and as many updates as the
@@ -23,7 +23,7 @@ Results: docs/scaling_study.md.
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.config_file import load
-from jaxgan.experiment.smoke import shrink
+from jaxgan.recipes import biggan
 from jaxgan.tools.studies import Study, read_number, read_words, set_average, set_batch, updates_for, variant
 from jaxgan.tools.studies.scaling import LR_RULES
 from jaxgan.training.errors import UserError
@@ -53,12 +53,12 @@ COLUMNS = {
     "ch": "generator.ch",
     "shared": "generator.shared_dim",
     "skip-z": "generator.skip_z",
-    "ortho": "method.orthogonal_weight",
+    "ortho": "orthogonal.weight",
 }
 
 
 def paper_row(row: int) -> ConfigDict:
-    return load(f"biggan_imagenet128:table1={row}")
+    return load(f"biggan:imagenet128,table1={row}")
 
 
 def label(row: int) -> str:
@@ -67,7 +67,7 @@ def label(row: int) -> str:
         f"{config.data.batch_size}/{config.generator.ch}",
         *(["shared"] if config.generator.shared_dim else []),
         *(["skip-z"] if config.generator.skip_z else []),
-        *(["ortho"] if config.method.orthogonal_weight else []),
+        *(["ortho"] if config.orthogonal.weight else []),
     ]
     return f"{row}: " + " ".join(marks)
 
@@ -75,18 +75,18 @@ def label(row: int) -> str:
 def base(scale: str) -> ConfigDict:
     """What the rows of a scale have in common."""
     if scale == "cifar":
-        config = variant("biggan_cifar10:narrow")
+        config = variant("biggan:cifar10,narrow")
         config.evaluation.update(
             dict(metrics="fd,kid", num_images=1_000, reference_images=5_000, tstr_images=5_000, best=None)
         )
     else:
         # The digits are 8x8; two blocks from a seed of 2x2.
-        config = variant("biggan_digits16", {"data.image_size": (8, 8), "generator.base": (2, 2)})
+        config = variant("biggan:digits16", {"data.image_size": (8, 8), "generator.base": (2, 2)})
         # On a CPU the feature network takes longer over a thousand images than a row takes to train.
         config.evaluation.update(dict(metrics="", tstr_images=2_000, tstr_steps=300))
     config.evaluation.every_steps = 0
-    if "noise_scale" in config.method:
-        config.method.noise_scale = True
+    if "microbatches" in config:
+        config.microbatches.noise_scale = True
     return config
 
 
@@ -95,14 +95,14 @@ def scaled(row: int, scale: str, *, updates: int | None, images: int, rule: str,
     paper, by = paper_row(row), SCALES[scale]
     config = base(scale)
     if smoke:
-        config = shrink(config)
+        config = biggan.tiny(config)
     set_batch(config, paper.data.batch_size // by["batch"], rule=rule)
     config.generator.ch = config.discriminator.ch = paper.generator.ch // by["ch"]
     skip_z = paper.generator.skip_z
     config.generator.update(
         dict(skip_z=skip_z, z_dim=by["z"][skip_z], shared_dim=by["shared"] if paper.generator.shared_dim else None)
     )
-    config.method.orthogonal_weight = paper.method.orthogonal_weight
+    config.orthogonal.weight = paper.orthogonal.weight
     set_average(config, half_life_images=by["half_life"], start_images=by["start"])
     steps = updates_for(images, config.data.batch_size) if updates is None else updates
     config.training.update(dict(steps=steps, save_every=max(1, steps // 4), log_every=max(1, steps // 100), keep=1))

@@ -1,6 +1,6 @@
 """All noise-to-image recipes on one set of data, at one budget of images or of time.
 
-  data=ring8      or grid25, mnist, cifar10: variants are the configs ``<recipe>_<data>``.
+  data=ring8      or grid25, mnist, cifar10: variants are the configs ``<recipe>:<data>``.
   images=N        the budget; the configs' own steps by default. A multiple of every batch (with d_images, times 5).
   budget=images   The images of one D play, times steps: what tables count, and what G is updated by; or d_images, all
                   that D is shown: recipes of five D steps then have a fifth of the steps; or seconds, of training on
@@ -106,7 +106,7 @@ def get_study(arg: str = "") -> Study:
         study="equal_budget",
     )
     data, smoke = words["data"], words["smoke"] == "yes"
-    variants = {recipe: variant(f"{recipe}_{data}:smoke" if smoke else f"{recipe}_{data}") for recipe in RECIPES}
+    variants = {recipe: variant(f"{recipe}:{data}{',smoke' if smoke else ''}") for recipe in RECIPES}
     first = variants["gan"]
     # Five D steps, the most that a recipe takes, divide the smoke run's budget.
     images = first.data.batch_size * (5 if smoke else first.training.steps)

@@ -1,7 +1,7 @@
 """How many updates of D go with how many of G: from five of D to one, to one of D to five.
 
 Paper: Generative Adversarial Nets (arXiv:1406.2661, algorithm 1), whose k, the D steps a G step, was 1, "the least
-expensive option"; WGAN takes 5. Here either player's number goes up to 5, over the config ``gan_<data>``.
+expensive option"; WGAN takes 5. Here either player's number goes up to 5, over the config ``gan:<data>``.
 
   data=grid25     or ring8, mnist: the set, and with it the config.
   budget=total_updates
@@ -54,7 +54,7 @@ def get_study(arg: str = "") -> Study:
         study="gd_ratio",
     )
     data, budget, smoke = words["data"], words["budget"], words["smoke"] == "yes"
-    config = variant(f"gan_{data}:smoke" if smoke else f"gan_{data}")
+    config = variant(f"gan:{data},smoke" if smoke else f"gan:{data}")
     if words["data_dir"]:
         config.data.data_dir = words["data_dir"]
     if words["images"]:

@@ -22,8 +22,8 @@ from jaxgan.data.image_set import open_images
 from jaxgan.data.source import in_memory
 from jaxgan.evaluation.collect import FeatureRequest, collect, images_of_source
 from jaxgan.evaluation.eval_set import eval_set_of
-from jaxgan.evaluation.score import reference_statistics
 from jaxgan.evaluation.feature_scores import Settings, reference_request, scores_of
+from jaxgan.evaluation.score import reference_statistics
 from jaxgan.evaluation.statistics import Statistics
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features

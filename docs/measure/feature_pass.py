@@ -25,7 +25,7 @@ from random_inception import save_random
 from reference_implementations import Tensors
 from torch_fidelity.utils import create_feature_extractor, get_featuresdict_from_dataset
 
-from jaxgan.data.source import Source
+from jaxgan.data.source import Source, image_fields
 from jaxgan.evaluation.collect import FeatureRequest, collect, images_of_source
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
@@ -46,9 +46,8 @@ def drawn_source(length: int) -> Source:
     return Source(
         name="drawn",
         length=length,
-        num_classes=1,
+        fields=image_fields(SHAPE, 1),
         class_names=("all",),
-        image_shape=SHAPE,
         fetch=_draw,
         in_memory=False,
     )

@@ -25,7 +25,7 @@ from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 PARTS = ("train_jaxgan", "train_torch", "sample_jaxgan", "sample_torch")
 FORM = "compile_channels_last"
-CONFIG = "biggan_imagenet128"
+CONFIG = "biggan:imagenet128"
 _TINY = (
     "generator.resolution=16 discriminator.resolution=16 data.image_size=(8,8) generator.base=(2,2) generator.ch=8 "
     "discriminator.ch=8 generator.z_dim=12 generator.attention=() discriminator.attention=() "
@@ -40,7 +40,7 @@ def candidate_batches(tiny: bool) -> tuple[int, ...]:
 
 def settings(overrides: Sequence[tuple[str, str]], *, tiny: bool) -> list[tuple[str, str]]:
     """The config's overrides: bfloat16, no orthogonal regularisation (the torch side has none), the user's last."""
-    fixed = "generator.dtype=bfloat16 discriminator.dtype=bfloat16 method.orthogonal_weight=0.0"
+    fixed = "generator.dtype=bfloat16 discriminator.dtype=bfloat16 orthogonal.weight=0.0"
     words = f"{fixed} {_TINY if tiny else ''}".split()
     pairs = [(key, text) for key, _, text in (word.partition("=") for word in words)]
     return [*pairs, *overrides]
@@ -115,7 +115,7 @@ def train_torch(config: Any, *, batch: int, form: str, tiny: bool, steps: int) -
     def attempt(batch: int) -> dict[str, Any]:
         config.data.batch_size = batch
         experiment = recipes.build(config)
-        run = run_like(config, experiment.stages[0].method, form, device=device)
+        run = run_like(config, experiment.stage_named(None).method, form, device=device)
         images, labels = run.place(random_batch(experiment, config.generator.num_classes))
         seconds = []
         for _ in range(steps + 3):
@@ -175,7 +175,7 @@ def sample_torch(config: Any, *, form: str, tiny: bool, steps: int) -> dict[str,
 
     device, rows = torch_device(tiny), []
     torch.backends.cudnn.benchmark = True
-    method = recipes.build(config).stages[0].method
+    method = recipes.build(config).stage_named(None).method
     draw = run_like(config, method, form, device=device).sampler()
     for size in sample_sizes(tiny):
         labels = torch.arange(size, device=device) % method.num_classes

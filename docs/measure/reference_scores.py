@@ -29,8 +29,8 @@ from reference_implementations import (
 
 from jaxgan.data.image_set import open_images
 from jaxgan.evaluation.eval_set import EvalSet, eval_set_of
+from jaxgan.evaluation.feature_scores import Settings, request_of, scores_of
 from jaxgan.evaluation.score import statistics
-from jaxgan.evaluation.feature_scores import Settings, scores_of, request_of
 from jaxgan.evaluation.statistics import Statistics
 from jaxgan.interop.open_features import open_features
 from jaxgan.interop.weights import FID_INCEPTION, find_weights

@@ -26,7 +26,8 @@ from jax import Array
 from jax.sharding import SingleDeviceSharding
 
 from jaxgan.experiment.config_file import load, split_overrides
-from jaxgan.networks.biggan import DISCRIMINATOR_WIDTHS, GENERATOR_WIDTHS, widths_for
+from jaxgan.networks.biggan import DISCRIMINATOR_WIDTHS, GENERATOR_WIDTHS
+from jaxgan.networks.residual import widths_for
 from jaxgan.nn.resample_conv import FORMS, conv_downsample, upsample_conv
 from jaxgan.tools.planner.hlo import analyse
 from jaxgan.tools.planner.topology import parse_topology, prepare_environment, topology_devices

@@ -310,7 +310,8 @@ def networks_like(
       ValueError: where they have no shared embedding with skip-z in BigGAN-PyTorch's order, which alone is written
         here.
     """
-    from jaxgan.networks.biggan import DISCRIMINATOR_WIDTHS, GENERATOR_WIDTHS, widths_for
+    from jaxgan.networks.biggan import DISCRIMINATOR_WIDTHS, GENERATOR_WIDTHS
+    from jaxgan.networks.residual import widths_for
 
     g, d = generator, discriminator
     if type(g).__module__ != "jaxgan.networks.biggan" or not (g.shared_dim and g.skip_z and g.class_first):

@@ -28,7 +28,7 @@ class TorchRun:
     """Networks, optimisers and average of one form, and how they are moved.
 
     Attributes:
-      method: this library's :class:`jaxgan.methods.gan.Adversarial`, whose numbers are followed.
+      method: this library's :class:`jaxgan.methods.gan.GAN`, whose numbers are followed.
       ema_decay: of G's average.
       adam: for each player, the keyword arguments of ``torch.optim.Adam``.
       form: a key of ``FORMS``.
@@ -50,7 +50,7 @@ class TorchRun:
         nets = networks_like(
             self.method.generator,
             self.method.discriminator,
-            move_without_gradient=self.method.move_statistics_in_d,
+            move_without_gradient=self.method.g_stats_in_d,
         )
         self.g: Generator = nets[0].to(self.device, memory_format=self.layout)
         self.d: Discriminator = nets[1].to(self.device, memory_format=self.layout)
@@ -133,11 +133,11 @@ class TorchRun:
 def check_step(config: Any) -> None:
     """Raises UserError where a config's step has what the torch side's has not."""
     method = config.method
-    if method.orthogonal_weight or method.loss != "hinge" or build_regularizers(config, latent_prior(config)):
+    if config.orthogonal.weight or method.loss != "hinge" or build_regularizers(config, latent_prior(config)):
         raise UserError(
             f"the torch side's step has the hinge loss and no penalties; the config has loss={method.loss}, "
-            f"orthogonal_weight={method.orthogonal_weight}, regularizers={config.regularizers.to_dict()}: set "
-            "--config.method.loss=hinge --config.method.orthogonal_weight=0 and every regularizer to its default"
+            f"orthogonal.weight={config.orthogonal.weight}, regularizers={config.regularizers.to_dict()}: set "
+            "--config.method.loss=hinge --config.orthogonal.weight=0 and every regularizer to its default"
         )
 
 

@@ -109,7 +109,7 @@ def versus_train(config: Any, *, forms: Sequence[str], rounds: int, device: str 
     """Paired training steps; networks compute in ``config.generator.dtype`` on both sides."""
     check_step(config)
     training = compile_training(config)
-    method = training.experiment.stages[0].method
+    method = training.stage.method
     host = random_batch(training.experiment, config.generator.num_classes)
     state = training.state
 
@@ -138,7 +138,7 @@ def versus_sample(
 ) -> dict[str, Any]:
     """Paired draws of ``batch_size`` images."""
     experiment = recipes.build(quick_weights(config))
-    method = experiment.stages[0].method
+    method = experiment.stage_named(None).method
     sampling = compile_sampling(method, fresh_nets(experiment), batch_size=batch_size)
 
     def ours() -> None:
@@ -166,7 +166,7 @@ def main(arguments: Sequence[str]) -> int:
     rest, overrides = split_overrides(arguments)
     parser = argparse.ArgumentParser(prog="python docs/measure/versus_torch.py", description=__doc__)
     parser.add_argument("what", choices=("train", "sample"))
-    parser.add_argument("--config", default=None, help="default: biggan_cifar10, and to sample biggan_imagenet128")
+    parser.add_argument("--config", default=None, help="default: biggan:cifar10, and to sample biggan:imagenet128")
     parser.add_argument("--forms", default=",".join(FORMS), help=f"of PyTorch's, comma-separated: {', '.join(FORMS)}")
     parser.add_argument("--dtype", choices=_DTYPES, default="float32", help="of both sides' networks")
     parser.add_argument("--rounds", type=int, default=5, help="timed pairs of each form (default 5)")
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str]) -> int:
         os.sched_setaffinity(0, present[: parsed.cores])
     torch.set_num_threads(parsed.cores or len(present))
     torch.manual_seed(0)
-    name = parsed.config or {"train": "biggan_cifar10", "sample": "biggan_imagenet128"}[parsed.what]
+    name = parsed.config or {"train": "biggan:cifar10", "sample": "biggan:imagenet128"}[parsed.what]
     config = load(name, overrides)
     config.generator.dtype = config.discriminator.dtype = parsed.dtype
     record: dict[str, Any] = {

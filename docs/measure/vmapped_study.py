@@ -1,6 +1,6 @@
 """A config's seeds as one program against one after another: are they the same runs, and how much sooner do they end?
 
-python docs/measure/vmapped_study.py --config=gan_ring8 --seeds=8 --steps=200
+python docs/measure/vmapped_study.py --config=gan:ring8 --seeds=8 --steps=200
 
 Both train on the config's own data from step 0, in turns of ``--turn`` steps, so that a drifting machine bears on both
 alike. Batches are read beforehand; logs, scores and checkpoints are left out. One after another the seeds share one
@@ -27,7 +27,7 @@ from jaxgan.parallel import host_to_global
 from jaxgan.tools.studies.vectorized import lane_state, vectorized
 from jaxgan.training.method import Experiment
 from jaxgan.training.state import TrainState
-from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.step import compile_step, init_state, make_stage_step
 
 
 class Training:
@@ -46,7 +46,7 @@ class Training:
         self.batches = [
             [host_to_global(batch, mesh) for batch in itertools.islice(e.stages[0].data(0), steps)] for e in experiments
         ]
-        step = compile_step(make_step(first.stages[0].method, ema=first.ema), mesh, where)
+        step = compile_step(make_stage_step(first.stages[0]), mesh, where)
         began = time.perf_counter()
         with jax.set_mesh(mesh):
             self.run = step.lower(state, self.batches[0][0], self.keys[0]).compile()
@@ -127,7 +127,7 @@ def measure(config: Any, *, seeds: int, steps: int, turn: int) -> dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints one JSON line."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--config", default="gan_ring8", help="as for `jaxgan train`; with --config.section.key=value")
+    made.add_argument("--config", default="gan:ring8", help="as for `jaxgan train`; with --config.section.key=value")
     made.add_argument("--seeds", type=int, default=8)
     made.add_argument("--steps", type=int, default=200, help="of every run")
     made.add_argument("--turn", type=int, default=20, help="steps between changes from one way to the other")

@@ -33,9 +33,9 @@ def add_config(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--config",
         required=True,
-        metavar="NAME[:ARG]",
-        help="a config's path (configs/x.py) or bare name (x), with ':smoke' for a tiny version; change any key with "
-        "--config.section.key=value",
+        metavar="NAME[:VARIANT]",
+        help="a config and its variant (biggan:digits16; see `jaxgan list`) or a path (mine.py), with ',smoke' for a "
+        "tiny version; change any key with --config.section.key=value",
     )
 
 
@@ -122,6 +122,16 @@ def add_features(made: Any, *, required: bool) -> None:
     )
     made.add_argument("--weights", metavar="PATH", help="the network's weights, .pth or .safetensors")
     made.add_argument("--resizer", help="tf1 (as torch-fidelity), torch (as pytorch-fid) or clean (as clean-fid)")
+
+
+def add_compilation_cache(made: argparse.ArgumentParser) -> None:
+    """Adds where compiled programs are kept."""
+    made.add_argument(
+        "--compilation_cache",
+        metavar="DIR|off",
+        help="where compiled programs are kept for the next start (default: $JAX_COMPILATION_CACHE_DIR, or "
+        "~/.cache/jaxgan/compilation)",
+    )
 
 
 def add_processes(made: argparse.ArgumentParser) -> None:

@@ -15,12 +15,12 @@ time, peak memory, model FLOP utilisation against measured ceilings), `sample` i
 `data` its loader beside what the step consumes. `scaling` compiles the step for 1, 2, 4 and 8 simulated devices, runs
 nothing, and fails where work is not shared or activations move between devices."""
 
-_EXAMPLES = """  jaxgan bench train --config=biggan_digits16 --json
-  jaxgan bench train --config=biggan_digits16 --donation
-  jaxgan bench train --config=biggan_cifar10 --config.method.d_steps=1 --profile=trace
-  jaxgan bench sample --config=biggan_imagenet128 --batch_sizes=1,8 --dtypes=float32,bfloat16
-  jaxgan bench data --config=biggan_cifar10 --config.data.data_dir=~/tensorflow_datasets
-  jaxgan bench scaling --config=biggan_digits16"""
+_EXAMPLES = """  jaxgan bench train --config=biggan:digits16 --json
+  jaxgan bench train --config=biggan:digits16 --donation
+  jaxgan bench train --config=biggan:cifar10 --config.method.d_steps=1 --profile=trace
+  jaxgan bench sample --config=biggan:imagenet128 --batch_sizes=1,8 --dtypes=float32,bfloat16
+  jaxgan bench data --config=biggan:cifar10 --config.data.data_dir=~/tensorflow_datasets
+  jaxgan bench scaling --config=biggan:digits16"""
 
 EXIT_NOT_SHARED = 1
 
@@ -30,6 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     made = flags.parser("bench", _DESCRIPTION, _EXAMPLES)
     made.add_argument("subject", choices=SUBJECTS, help="what to measure")
     flags.add_config(made)
+    made.add_argument("--stage", metavar="NAME", help="of an experiment in stages: which of them")
     made.add_argument("--json", action="store_true", help="print JSON and nothing else")
     made.add_argument("--profile", metavar="DIR", help="write a trace there, which xprof and ui.perfetto.dev open")
     made.add_argument("--steps", type=int, default=10, help="timed steps, or draws of a batch (default 10)")
@@ -70,23 +71,27 @@ def _measure(parsed: Any, overrides: list[tuple[str, str]]) -> dict[str, Any]:
     if parsed.subject == "scaling":
         from jaxgan.tools.bench import scaling
 
-        return named | scaling.measure(parsed.config, overrides, counts=_numbers("devices", parsed.devices))
+        return named | scaling.measure(
+            parsed.config, overrides, counts=_numbers("devices", parsed.devices), stage=parsed.stage
+        )
     if parsed.subject == "train":
         from jaxgan.tools.bench import train
 
         if parsed.donation:
-            return named | train.compare_donation(config, steps=parsed.steps)
-        return named | train.measure(config, steps=parsed.steps, profile=parsed.profile)
+            return named | train.compare_donation(config, steps=parsed.steps, stage=parsed.stage)
+        return named | train.measure(config, steps=parsed.steps, stage=parsed.stage, profile=parsed.profile)
     if parsed.subject == "sample":
         from jaxgan.tools.bench import sample
 
         sizes, dtypes = _numbers("batch_sizes", parsed.batch_sizes), parsed.dtypes.split(",")
         return named | sample.measure(
-            config, batch_sizes=sizes, dtypes=dtypes, draws=parsed.steps, profile=parsed.profile
+            config, batch_sizes=sizes, dtypes=dtypes, draws=parsed.steps, stage=parsed.stage, profile=parsed.profile
         )
     from jaxgan.tools.bench import data
 
-    return named | data.measure(config, batches=parsed.batches, steps=parsed.steps, profile=parsed.profile)
+    return named | data.measure(
+        config, batches=parsed.batches, steps=parsed.steps, stage=parsed.stage, profile=parsed.profile
+    )
 
 
 def _lines(record: dict[str, Any]) -> list[str]:

@@ -4,27 +4,46 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
+from ml_collections import ConfigDict
+
 from jaxgan.cli import arguments as flags
 
-_DESCRIPTION = """Prints an experiment's resolved config and each network's size, in seconds: no data is opened and no
-array built."""
+_DESCRIPTION = """Prints an experiment's resolved config as YAML, and each network's size and each stage as comments,
+in seconds: no data is opened and no array built."""
 
-_EXAMPLES = """  jaxgan describe --config=biggan_imagenet128
-  jaxgan describe --config=biggan_imagenet128:table1=4 --json
-  jaxgan describe --config=biggan_cifar10 --compile"""
+_EXAMPLES = """  jaxgan describe --config=biggan:imagenet128
+  jaxgan describe --config=biggan:imagenet128,table1=4 --json
+  jaxgan describe --config=biggan:cifar10 --compile"""
 
 
-def _compiled(experiment: Any, config: Any) -> dict[str, Any]:
-    """FLOPs and memory of the step, compiled for the devices present."""
+class _Dumper(yaml.SafeDumper):
+    """Plain YAML, with tuples and lists in one line."""
+
+
+def _flow(dumper: yaml.SafeDumper, value: Sequence[Any]) -> yaml.Node:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
+
+
+_Dumper.add_representer(tuple, _flow)
+_Dumper.add_representer(list, _flow)
+
+
+def config_yaml(config: ConfigDict) -> str:
+    """A config as YAML that ``yaml.safe_load`` reads; tuples are lists in one line."""
+    return yaml.dump(config.to_dict(), Dumper=_Dumper, sort_keys=False, width=120)
+
+
+def _compiled(experiment: Any, stage: Any, config: Any) -> dict[str, Any]:
+    """FLOPs and memory of a stage's step, compiled for the devices present."""
     import jax
 
     from jaxgan.experiment.mesh import experiment_mesh
     from jaxgan.parallel import shardings
-    from jaxgan.training.step import compile_step, make_step
+    from jaxgan.training.step import compile_step, make_stage_step
 
-    mesh = experiment_mesh(config)
-    stage, shapes = experiment.stages[0], experiment.shapes()
-    step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, shardings(shapes, experiment.rules, mesh))
+    mesh, shapes = experiment_mesh(config, experiment=experiment), experiment.shapes()
+    step = compile_step(make_stage_step(stage), mesh, shardings(shapes, experiment.rules, mesh))
     key = jax.eval_shape(lambda: jax.random.key(0))
     with jax.set_mesh(mesh):
         compiled = step.lower(shapes, stage.batch, key).compile()
@@ -56,16 +75,38 @@ def run(arguments: Sequence[str]) -> int:
     experiment = recipes.build(config)
     shapes = experiment.shapes()
     nets = {name: {"parameters": count_parameters(variables)} for name, variables in shapes.nets.items()}
+    nets |= {
+        name: {"parameters": count_parameters(variables), "frozen": True} for name, variables in shapes.frozen.items()
+    }
     record: dict[str, Any] = {"config": json.loads(config.to_json()), "nets": nets}
+    record["stages"] = [_stage(stage) for stage in experiment.stages]
     if parsed.compile:
-        record["step"] = _compiled(experiment, config)
+        steps = {stage.name: _compiled(experiment, stage, config) for stage in experiment.stages}
+        record |= {"step": next(iter(steps.values()))} if len(steps) == 1 else {"steps": steps}
     if parsed.json:
         print(json.dumps(record, indent=2))
         return 0
-    print(config)
-    print(parameter_table(shapes))
-    for name, net in nets.items():
-        print(f"{name}: {net['parameters']:,} parameters")
-    for key, value in record.get("step", {}).items():
-        print(f"step {key}: {value:,.0f}" if isinstance(value, int | float) else f"step {key}: {value}")
+    print(config_yaml(config))
+    below = parameter_table(shapes).splitlines()
+    below += [
+        f"{name}: {net['parameters']:,} parameters{', frozen' if 'frozen' in net else ''}" for name, net in nets.items()
+    ]
+    for stage in record["stages"]:
+        batch = ", ".join(f"{field} {shape}" for field, shape in stage["batch"].items())
+        below.append(f"stage {stage['name']}: {stage['steps']:,} steps of {', '.join(stage['players'])}; batch {batch}")
+    for name, step in record.get("steps", {"step": record.get("step", {})}).items():
+        for key, value in step.items():
+            below.append(f"{name} {key}: {value:,.0f}" if isinstance(value, int | float) else f"{name} {key}: {value}")
+    print("\n".join(f"# {line}" for line in below))
     return 0
+
+
+def _stage(stage: Any) -> dict[str, Any]:
+    """A stage's name, length, players and batch."""
+    return {
+        "name": stage.name,
+        "steps": stage.steps,
+        "players": list(stage.players or stage.method.players),
+        "images_per_step": stage.images_per_step,
+        "batch": {field: f"{x.dtype}{list(x.shape)}" for field, x in stage.batch.items()},
+    }

@@ -56,6 +56,7 @@ def _parser() -> Any:
     how.add_argument("--out", help="the sweep's plot, X.png")
     how.add_argument("--neighbours", metavar="X.png", help="also draw samples next to their nearest reference images")
     flags.add_processes(made)
+    flags.add_compilation_cache(made)
     made.add_argument("--json", action="store_true", help="a JSON object a score, a line each, and nothing else")
     made.add_argument("--no_progress", action="store_true", help="no progress bars")
     return made
@@ -70,7 +71,9 @@ def run(arguments: Sequence[str]) -> int:
 
     from jaxgan.cli import scoring, sweep
     from jaxgan.parallel import initialize
+    from jaxgan.training.compilation_cache import use_compilation_cache
 
+    use_compilation_cache(parsed.compilation_cache)
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
 
     if parsed.images:

@@ -25,6 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     made.add_argument("--spatial", action="store_true", help="also the moments of spatial features, for sfd")
     made.add_argument("--out", required=True, metavar="F.npz", help="where to write")
     flags.add_processes(made)
+    flags.add_compilation_cache(made)
     made.add_argument("--no_progress", action="store_true", help="no progress bar")
     parsed, overrides = flags.parse(made, arguments)
     if overrides:
@@ -40,8 +41,10 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.evaluation.statistics import save_statistics
     from jaxgan.interop.open_features import open_features
     from jaxgan.parallel import initialize, is_main, make_mesh
+    from jaxgan.training.compilation_cache import use_compilation_cache
     from jaxgan.training.logging import images_bar
 
+    use_compilation_cache(parsed.compilation_cache)
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     network = open_features(parsed.features, weights=parsed.weights, resizer=parsed.resizer)
     image_set = open_images(parsed.images, image_size=flags.image_size(parsed.image_size), data_dir=parsed.data_dir)

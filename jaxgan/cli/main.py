@@ -17,6 +17,7 @@ VERBS = {
     "compare": "put two results side by side, if their protocols are alike",
     "bench": "measure the step, the sampler, the loader, or how work is shared over devices",
     "study": "run a grid of variants and seeds, as a table with spread and a plot",
+    "list": "print the recipes, their papers and the variants of their configs",
     "describe": "print an experiment's config and sizes, without data or training",
     "plan": "say what a step would do on a TPU slice or GPUs: memory, time, cost",
 }
@@ -29,7 +30,7 @@ verbs:
 {verbs}
 
 Every verb explains itself:  jaxgan VERB --help
-First steps:                 jaxgan train --config=biggan_digits16 --workdir=runs/digits
+First steps:                 jaxgan train --config=biggan:digits16 --workdir=runs/digits
                              jaxgan sample --workdir=runs/digits --num_images=100 --out=digits.png
 """
 

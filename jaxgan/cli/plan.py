@@ -18,11 +18,11 @@ and what to change if not; FLOPs, bytes and exchanges between devices; the least
 what the whole run costs. TPU programs are compiled ahead of time with libtpu (pip install jaxgan[tpu]; no TPU is
 needed); GPUs are planned from the program's trace, and the report says so; `local` is the devices of this machine."""
 
-_EXAMPLES = """  jaxgan plan --config=biggan_imagenet128 --topology v5e:8x16
-  jaxgan plan --config=biggan_imagenet128 --topology v5e:8x16 v4:4x4x4 h100:64 --price=1.2 --html=plan.html
-  jaxgan plan --config=biggan_imagenet128 --topology v5e:8x16 --batch 2048 4096 --json
-  jaxgan plan --config=biggan_digits16 --topology v5e --weak_scaling=8,64,256 --images_per_chip=8
-  jaxgan plan --config=biggan_digits16 --calibrate"""
+_EXAMPLES = """  jaxgan plan --config=biggan:imagenet128 --topology v5e:8x16
+  jaxgan plan --config=biggan:imagenet128 --topology v5e:8x16 v4:4x4x4 h100:64 --price=1.2 --html=plan.html
+  jaxgan plan --config=biggan:imagenet128 --topology v5e:8x16 --batch 2048 4096 --json
+  jaxgan plan --config=biggan:digits16 --topology v5e --weak_scaling=8,64,256 --images_per_chip=8
+  jaxgan plan --config=biggan:digits16 --calibrate"""
 
 
 def _parser() -> Any:
@@ -36,6 +36,9 @@ def _parser() -> Any:
         help="chips along each axis of a TPU slice (v5e:8x16, v4:4x4x4, ...), a number of GPUs (h100:8), or local",
     )
     made.add_argument("--batch", nargs="+", type=int, metavar="N", help="in the place of config.data.batch_size")
+    made.add_argument(
+        "--stage", default="all", metavar="NAME", help="of a run in stages; 'all' (the default) plans each, and the sum"
+    )
     made.add_argument("--steps", type=int, help="of the run, in the place of config.training.steps")
     made.add_argument("--price", type=float, metavar="X", help="of a chip for an hour, in any currency")
     made.add_argument(
@@ -79,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
         config = load(parsed.config, overrides)
         if batch is not None:
             config.data.batch_size = batch
-        plans.append(plan_config(config, name, parsed))
+        plans += plan_config(config, name, parsed)
     scaling = weak_scaling(plans) if parsed.weak_scaling else []
     _show(plans, scaling, parsed)
     return 0
@@ -111,36 +114,61 @@ def _cases(parsed: Any) -> list[tuple[str, int | None]]:
     return [(f"{chip}:{shape}", count * parsed.images_per_chip) for shape, count in zip(shapes, counts)]
 
 
-def plan_config(config: Any, name: str, parsed: Any) -> dict[str, Any]:
-    """The record of one config on one topology, with the settings of the verb's flags."""
+def plan_config(config: Any, name: str, parsed: Any) -> list[dict[str, Any]]:
+    """The records of a config's stages (of ``parsed.stage``, or all) on one topology, with the settings of the flags.
+
+    Where there are several, each names its ``stage`` and has under ``whole_run`` the sum of their costs.
+    """
+    from jaxgan import recipes
+    from jaxgan.tools import planner
+
+    experiment = recipes.build(config)
+    stages = experiment.stages if parsed.stage == "all" else [experiment.stage_named(parsed.stage)]
+    if len(stages) > 1 and (parsed.steps or parsed.weak_scaling):
+        names = ", ".join(stage.name for stage in stages)
+        raise UserError(
+            f"--steps and --weak_scaling are of one stage, and the run has {names}: choose one with --stage="
+        )
+    local = name == "local"
+    topology = planner.local_topology() if local else planner.parse_topology(name)
+    plans = [_plan_stage(config, experiment, stage.name, topology, local, parsed) for stage in stages]
+    if len(experiment.stages) == 1:
+        return plans
+    plans = [plan | {"stage": stage.name} for plan, stage in zip(plans, stages)]
+    if len(plans) == 1:
+        return plans
+    whole = {"steps": experiment.total_steps, **planner.summed_cost([plan["run"] for plan in plans])}
+    return [plan | {"whole_run": whole} for plan in plans]
+
+
+def _plan_stage(config: Any, experiment: Any, stage: str, topology: Any, local: bool, parsed: Any) -> dict[str, Any]:
+    """The record of one stage."""
     import jax
 
     from jaxgan.cli import planned_step
     from jaxgan.experiment.mesh import experiment_mesh
     from jaxgan.tools import planner
 
-    local = name == "local"
-    topology = planner.local_topology() if local else planner.parse_topology(name)
     if topology.chip.family != "tpu" and not local:
-        return _plan_analytic(config, topology, parsed)
-    mesh = experiment_mesh(config, None if local else planner.topology_devices(topology))
-    traced, arguments, work = planned_step.trace_step(config, topology, mesh, parsed)
-    log.info("%s: compiling the step for %d devices (minutes, unless it was compiled before)", name, mesh.size)
+        return _plan_analytic(config, topology, parsed, stage)
+    mesh = experiment_mesh(config, None if local else planner.topology_devices(topology), experiment=experiment)
+    traced, arguments, work = planned_step.trace_step(config, topology, mesh, parsed, stage)
+    log.info("%s: compiling the step for %d devices (minutes, unless it was compiled before)", topology.name, mesh.size)
     with jax.set_mesh(mesh):
         cache_dir = None if parsed.cache_dir == "none" else parsed.cache_dir
         compiled = planner.compile_program(traced.lower(), mesh, name=topology.name, cache_dir=cache_dir)
     if compiled.fits:
         return planner.plan_compiled(work, compiled, arguments, planner.products(traced.jaxpr))
-    plan = planner.plan_without_room(planned_step.estimated_plan(config, topology, parsed), compiled)
-    return plan | {"changes": planned_step.changes_that_help(config, plan)}
+    plan = planner.plan_without_room(planned_step.estimated_plan(config, topology, parsed, stage), compiled)
+    return plan | {"changes": planned_step.changes_that_help(config, plan, stage)}
 
 
-def _plan_analytic(config: Any, topology: Any, parsed: Any) -> dict[str, Any]:
+def _plan_analytic(config: Any, topology: Any, parsed: Any, stage: str) -> dict[str, Any]:
     """A plan without a compiler."""
     from jaxgan.cli import planned_step
 
-    plan = planned_step.estimated_plan(config, topology, parsed)
-    return plan if plan["fits"] else plan | {"changes": planned_step.changes_that_help(config, plan)}
+    plan = planned_step.estimated_plan(config, topology, parsed, stage)
+    return plan if plan["fits"] else plan | {"changes": planned_step.changes_that_help(config, plan, stage)}
 
 
 def _calibrate(config: Any, parsed: Any) -> int:
@@ -153,23 +181,25 @@ def _calibrate(config: Any, parsed: Any) -> int:
     from jaxgan.parallel import host_to_global, make_mesh
     from jaxgan.tools import planner
     from jaxgan.tools.planner import calibrate
-    from jaxgan.training.step import compile_step, init_state, make_step
+    from jaxgan.training.step import compile_step, init_state, make_stage_step
 
     mesh = make_mesh(devices=jax.devices()[:1])
     experiment = recipes.build(config)
-    stage = experiment.stages[0]
+    stage = experiment.stage_named(None if parsed.stage == "all" else parsed.stage)
     state, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
     batch = host_to_global({name: np.zeros(x.shape, x.dtype) for name, x in stage.batch.items()}, mesh)
-    jitted = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where, donate=False)
+    jitted = compile_step(make_stage_step(stage), mesh, where, donate=False)
     calls = {name: probe.call for name, probe in calibrate.probes(calibrate.family_of(jax.devices()[0])).items()}
     with jax.set_mesh(mesh):
-        executable = jitted.lower(state, batch, jax.random.key(0)).compile()
+        executable = jitted.compile(state, batch, jax.random.key(0))
         seconds = calibrate.timed(
             calls | {"step": lambda: executable(state, batch, jax.random.key(0))}, repeats=parsed.calibrate_steps
         )
         topology = planner.local_topology(calibrate.hardware_from(seconds), devices=1)
-        traced, arguments, work = planned_step.trace_step(config, topology, mesh, parsed)
-    plan = planner.plan_compiled(work, planner.report_of(executable), arguments, planner.products(traced.jaxpr))
+        traced, arguments, work = planned_step.trace_step(config, topology, mesh, parsed, stage.name)
+    plan = planner.plan_compiled(
+        work, planner.report_of(executable.function), arguments, planner.products(traced.jaxpr)
+    )
     record = {
         "device": topology.chip.name,
         "cores": os.cpu_count(),

@@ -10,40 +10,40 @@ log = logging.getLogger("jaxgan")
 
 # What to change where a program does not fit, in the order in which it is tried: what costs least comes first.
 CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("2 micro-batches", {"method.accumulate": 2}),
-    ("4 micro-batches", {"method.accumulate": 4}),
-    ("8 micro-batches", {"method.accumulate": 8}),
+    ("2 micro-batches", {"microbatches.count": 2}),
+    ("4 micro-batches", {"microbatches.count": 4}),
+    ("8 micro-batches", {"microbatches.count": 8}),
     ("recompute G's blocks", {"generator.remat": "blocks"}),
     ("recompute both nets' blocks", {"generator.remat": "blocks", "discriminator.remat": "blocks"}),
     (
         "recompute both, 4 micro-batches",
-        {"generator.remat": "blocks", "discriminator.remat": "blocks", "method.accumulate": 4},
+        {"generator.remat": "blocks", "discriminator.remat": "blocks", "microbatches.count": 4},
     ),
     ("split optimisers and averages", {"parallel.rules": "zero1"}),
     ("split the whole state over 8", {"parallel.rules": "fsdp", "parallel.fsdp": 8}),
 )
 
 
-def estimated_plan(config: Any, topology: Any, parsed: Any) -> dict[str, Any]:
-    """The record that the traces of the whole batch and of one device's part of it give."""
+def estimated_plan(config: Any, topology: Any, parsed: Any, stage: str) -> dict[str, Any]:
+    """The record that the traces of the whole batch of a stage and of one device's part of it give."""
     from jaxgan import recipes
     from jaxgan.tools import planner
 
     sizes = planner.mesh_sizes(dict(config.parallel), topology.devices)
-    part = trace_part(config, sizes["data"] * sizes["fsdp"])
-    images = recipes.build(config).stages[0].images_per_step
+    part = trace_part(config, sizes["data"] * sizes["fsdp"], stage)
+    planned = recipes.build(config).stage_named(stage)
     return planner.plan_analytic(
-        planned_work(config, topology, sizes, images, parsed),
+        planned_work(planned, topology, sizes, parsed),
         state_arguments(config, sizes),
-        products=planner.products(trace_part(config, 1).jaxpr),
+        products=planner.products(trace_part(config, 1, stage).jaxpr),
         of_device=planner.products(part.jaxpr),
         guess=planner.estimate(part.jaxpr),
-        exchanges=gradient_exchanges(config, topology.devices),
+        exchanges=gradient_exchanges(config, topology.devices, stage),
     )
 
 
-def trace_step(config: Any, topology: Any, mesh: Any, parsed: Any) -> tuple[Any, list[Any], Any]:
-    """The config's step, traced for a mesh; its arguments; what is planned."""
+def trace_step(config: Any, topology: Any, mesh: Any, parsed: Any, stage: str) -> tuple[Any, list[Any], Any]:
+    """The step of a config's stage, traced for a mesh; its arguments; what is planned."""
     import jax
     from jax.sharding import NamedSharding
     from jax.sharding import PartitionSpec as P
@@ -51,22 +51,23 @@ def trace_step(config: Any, topology: Any, mesh: Any, parsed: Any) -> tuple[Any,
     from jaxgan import recipes
     from jaxgan.parallel import BATCH, shardings
     from jaxgan.tools import planner
-    from jaxgan.training.step import compile_step, make_step
+    from jaxgan.training.step import compile_step, make_stage_step, step_arguments
 
     experiment = recipes.build(config)
-    stage, shapes = experiment.stages[0], experiment.shapes()
+    planned, shapes = experiment.stage_named(stage), experiment.shapes()
     where = shardings(shapes, experiment.rules, mesh)
-    function = make_step(stage.method, ema=experiment.ema)
+    step = compile_step(make_stage_step(planned), mesh, where)
     key = jax.eval_shape(lambda: jax.random.key(0))
     with jax.set_mesh(mesh):
-        traced = compile_step(function, mesh, where).trace(shapes, stage.batch, key)
-    split = (where, NamedSharding(mesh, BATCH), NamedSharding(mesh, P()))
-    work = planned_work(config, topology, dict(mesh.shape), stage.images_per_step, parsed)
-    return traced, planner.list_arguments(function, (shapes, stage.batch, key), split), work
+        traced = step.trace(shapes, planned.batch, key)
+    split = step_arguments(where, NamedSharding(mesh, BATCH), NamedSharding(mesh, P()))
+    work = planned_work(planned, topology, dict(mesh.shape), parsed)
+    given = step_arguments(shapes, planned.batch, key)
+    return traced, planner.list_arguments(step.function, given, split), work
 
 
-def planned_work(config: Any, topology: Any, mesh: dict[str, int], images_per_step: int, parsed: Any) -> Any:
-    """What is planned, as the planner takes it."""
+def planned_work(stage: Any, topology: Any, mesh: dict[str, int], parsed: Any) -> Any:
+    """A stage as the planner takes it."""
     from jaxgan.tools.planner import Work
 
     return Work(
@@ -74,15 +75,15 @@ def planned_work(config: Any, topology: Any, mesh: dict[str, int], images_per_st
         chip=topology.chip,
         chips=topology.chips,
         mesh=mesh,
-        batch=config.data.batch_size,
-        images_per_step=images_per_step,
-        steps=parsed.steps or config.training.steps,
+        batch=stage.images_per_step,
+        images_per_step=stage.images_per_step,
+        steps=parsed.steps or stage.steps,
         price=parsed.price,
     )
 
 
-def trace_part(config: Any, devices: int) -> Any:
-    """The step as one of ``devices`` runs it: on its part of the batch, without a mesh, loops kept.
+def trace_part(config: Any, devices: int, stage: str) -> Any:
+    """A stage's step as one of ``devices`` runs it: on its part of the batch, without a mesh, loops kept.
 
     Raises:
       UserError: where they do not divide the batch.
@@ -91,22 +92,36 @@ def trace_part(config: Any, devices: int) -> Any:
 
     from jaxgan import recipes
     from jaxgan.experiment.config_file import from_json
-    from jaxgan.training.step import make_step
+    from jaxgan.training.step import make_stage_step
 
     part = from_json(json.loads(config.to_json()))
-    if config.data.batch_size % devices:
-        raise UserError(f"config.data.batch_size={config.data.batch_size} is no multiple of {devices} devices")
-    part.data.batch_size = config.data.batch_size // devices
     if part.method.get("unroll", False) is None:
-        part.method.unroll = False
+        part.microbatches.unroll = False
     experiment = recipes.build(part)
-    stage = experiment.stages[0]
-    function = make_step(stage.method, ema=experiment.ema)
-    return jax.jit(function).trace(experiment.shapes(), stage.batch, jax.eval_shape(lambda: jax.random.key(0)))
+    for each in experiment.stages:
+        if each.images_per_step % devices:
+            raise UserError(
+                f"a batch of {each.images_per_step} images (stage {each.name}) is no multiple of {devices} devices"
+            )
+    # Of the stages themselves: a config need not have one batch size for all of them.
+    experiment = experiment._replace(stages=[_part(each, devices) for each in experiment.stages])
+    planned = experiment.stage_named(stage)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    return jax.jit(make_stage_step(planned)).trace(experiment.shapes(), planned.batch, key)
 
 
-def gradient_exchanges(config: Any, devices: int) -> list[tuple[str, Any]]:
-    """The gradients that a step reduces over all devices: each player's, as often as it plays."""
+def _part(stage: Any, devices: int) -> Any:
+    """A stage with one device's rows of its batch."""
+    import jax
+
+    def rows(x: Any) -> Any:
+        return jax.ShapeDtypeStruct((x.shape[0] // devices, *x.shape[1:]), x.dtype)
+
+    return stage._replace(batch=jax.tree.map(rows, stage.batch), images_per_step=stage.images_per_step // devices)
+
+
+def gradient_exchanges(config: Any, devices: int, stage: str) -> list[tuple[str, Any]]:
+    """The gradients that a stage's step reduces over all devices: each player's, as often as it is updated."""
     import jax
 
     from jaxgan import recipes
@@ -114,7 +129,9 @@ def gradient_exchanges(config: Any, devices: int) -> list[tuple[str, Any]]:
 
     experiment = recipes.build(config)
     nets, found = experiment.shapes().nets, []
-    for player, names in experiment.stages[0].method.players.items():
+    planned = experiment.stage_named(stage)
+    for player in planned.players or planned.method.players:
+        names = planned.method.players[player]
         size = sum(x.size * x.dtype.itemsize for name in names for x in jax.tree.leaves(nets[name]["params"]))
         plays = config.method.get("d_steps", 1) if player == "d" else 1
         found.append(("all-reduce/gradients", Exchange("all-reduce", size, devices, plays)))
@@ -134,7 +151,7 @@ def state_arguments(config: Any, sizes: dict[str, int]) -> list[Any]:
     return planner.list_arguments(lambda state: state, (shapes,), (where,))
 
 
-def changes_that_help(config: Any, plan: dict[str, Any]) -> list[dict[str, Any]]:
+def changes_that_help(config: Any, plan: dict[str, Any], stage: str) -> list[dict[str, Any]]:
     """What each change would do to the peak: the state's part exactly, the rest in the ratio of traced estimates."""
     from jaxgan.experiment.config_file import from_json
     from jaxgan.tools import planner
@@ -157,7 +174,7 @@ def changes_that_help(config: Any, plan: dict[str, Any]) -> list[dict[str, Any]]
         try:
             over = planner.mesh_sizes(dict(changed.parallel), devices)
             state = sum(argument.bytes for argument in state_arguments(changed, over))
-            part = planner.estimate(trace_part(changed, over["data"] * over["fsdp"]).jaxpr)
+            part = planner.estimate(trace_part(changed, over["data"] * over["fsdp"], stage).jaxpr)
         except ValueError as error:
             log.info("not tried: %s: %s", text, error)
             continue

@@ -39,7 +39,9 @@ def run(arguments: Sequence[str]) -> int:
 
     from jaxgan.cli.run import open_run
     from jaxgan.experiment.scores import STANDING_SEED, draws_for_labels, prepared_nets
+    from jaxgan.training.compilation_cache import use_compilation_cache
 
+    use_compilation_cache(parsed.compilation_cache)
     out = Path(os.path.expanduser(parsed.out))
     if out.suffix not in (".npz", ".png") and out.suffix:
         raise UserError(f"--out={parsed.out}: give a name ending in .npz or .png, or a folder")
@@ -107,6 +109,7 @@ def _parse(arguments: Sequence[str]) -> Any:
         "--interpolation", choices=("slerp", "lerp"), default="slerp", help="how, between latents (default slerp)"
     )
     made.add_argument("--columns", type=int, default=10, help="of a grid (default 10)")
+    flags.add_compilation_cache(made)
     parsed, overrides = flags.parse(made, arguments)
     if overrides:
         raise UserError(f"--config.{overrides[0][0]}: sampling follows the run's own config, which cannot change")

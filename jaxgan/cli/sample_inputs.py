@@ -82,13 +82,12 @@ def _draw_split(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], re
         return
     indices = np.arange(source.length) if chosen is None else chosen
     target = getattr(method, "target", None) or "image"
-    has_target = target in source.fetch(indices[:1])
     rows = sample_panels(
         method,
         nets,
         inputs,
         _keys(parsed),
-        target=(lambda wanted: source.fetch(indices[wanted])[target]) if has_target else None,
+        target=(lambda wanted: source.fetch(indices[wanted])[target]) if target in source.fields else None,
         maps=label_maps(source),
         **drawing,
     )

@@ -213,7 +213,7 @@ def score_checkpoint(
 
 
 class _Opened(NamedTuple):
-    """What serves every checkpoint of a run."""
+    """What serves every checkpoint of a run, its own evaluators those of a stage."""
 
     run: Run
     scoring: Scoring
@@ -241,7 +241,8 @@ def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores,
     """The scores of one checkpoint; the protocol and the reference are opened once."""
     # The same experiment throughout, so that what is compiled for one checkpoint serves the next.
     run = open_run(parsed.workdir, step=step, raw=parsed.raw, like=None if opened is None else opened.run)
-    opened = _open(parsed, run) if opened is None else opened
+    if opened is None or opened.run.stage.name != run.stage.name:
+        opened = _open(parsed, run)
     options = sampling_options(run.method, parsed)
     found: Scores = {}
     if opened.scoring.names:
@@ -295,7 +296,7 @@ def _own(run: Run) -> Sequence[Evaluator]:
     """The config's own evaluators that are not of features: TSTR and its kin."""
     config = run.config.copy_and_resolve_references()
     config.evaluation.metrics = ""
-    return recipes.build(config).evaluators(run.mesh)
+    return recipes.build(config).stage_of_checkpoint(run.step).evaluators(run.mesh)
 
 
 def score_run(parsed: Any) -> Iterator[Scores]:

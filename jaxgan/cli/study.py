@@ -51,9 +51,6 @@ def _parser() -> Any:
     )
     made.add_argument("--data_dir", metavar="DIR", help="where TFDS sets lie (default: ~/tensorflow_datasets)")
     made.add_argument(
-        "--cache_dir", metavar="DIR", help="of compiled programs (default WORKDIR/.cache; 'none' for none)"
-    )
-    made.add_argument(
         "--vmap",
         action="store_true",
         help="train runs of one shape (the seeds of a variant, and variants that differ in learning rates or loss "
@@ -67,7 +64,9 @@ def _parser() -> Any:
     made.add_argument("--topology", nargs="+", action="extend", metavar="CHIP:SHAPE", help="as for `jaxgan plan`")
     made.add_argument("--price", type=float, metavar="X", help="of a chip for an hour, in any currency")
     made.add_argument("--json", action="store_true", help="with --plan: print a list and nothing else")
+    made.add_argument("--cache_dir", metavar="DIR", help="with --plan: as for `jaxgan plan`")
     flags.add_processes(made)
+    flags.add_compilation_cache(made)
     return made
 
 
@@ -78,8 +77,8 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError("--plan and --topology=CHIP:SHAPE go together, such as --plan --topology v5e:8x16")
     if not parsed.plan and not parsed.workdir:
         raise UserError("--workdir=DIR is needed, the study's folder (or --plan, which trains nothing)")
-    if not parsed.plan and (parsed.price is not None or parsed.json):
-        raise UserError("--price and --json are for --plan")
+    if not parsed.plan and (parsed.price is not None or parsed.json or parsed.cache_dir):
+        raise UserError("--price, --json and --cache_dir are for --plan")
     if parsed.max_lanes is not None and (parsed.max_lanes < 1 or not parsed.vmap):
         raise UserError(f"--max_lanes={parsed.max_lanes} goes with --vmap, and is 1 or more")
     seeds = _seeds(parsed.seeds)
@@ -120,12 +119,13 @@ def _train(study: Any, parsed: Any) -> int:
     from jaxgan.tools.studies.plot import draw, require_plots
     from jaxgan.tools.studies.results import read_results
     from jaxgan.tools.studies.table import markdown
+    from jaxgan.training.compilation_cache import use_compilation_cache
 
     if not parsed.no_plot:
         require_plots()
+    use_compilation_cache(parsed.compilation_cache)
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     workdir = absolute(parsed.workdir)
-    _cache_programs(parsed.cache_dir or str(workdir / ".cache"))
     configs = study.configs()
     workdir.mkdir(parents=True, exist_ok=True)
 
@@ -170,16 +170,6 @@ def _train(study: Any, parsed: Any) -> int:
                 print(workdir / name)
         sys.stdout.flush()
     return 0
-
-
-def _cache_programs(folder: str) -> None:
-    """Keeps compiled programs in ``folder``, unless JAX was told of one already: seeds share theirs."""
-    import jax
-
-    if folder == "none" or "JAX_COMPILATION_CACHE_DIR" in os.environ:
-        return
-    jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 @contextlib.contextmanager

@@ -28,7 +28,11 @@ def plan_study(study: Any, parsed: Any) -> int:
 
     jax.config.update("jax_platforms", os.environ["JAX_PLATFORMS"])
     settings = argparse.Namespace(
-        steps=None, price=parsed.price, cache_dir=parsed.cache_dir or "~/.cache/jaxgan/compiled"
+        steps=None,
+        stage="all",
+        weak_scaling=None,
+        price=parsed.price,
+        cache_dir=parsed.cache_dir or "~/.cache/jaxgan/compiled",
     )
     records: list[dict[str, Any]] = []
     for variant, config in study.configs().items():
@@ -36,7 +40,7 @@ def plan_study(study: Any, parsed: Any) -> int:
             log.info("%s on %s", variant, topology)
             about = {"variant": variant, "label": study.labels.get(variant, variant)}
             try:
-                records.append(about | plan_verb.plan_config(config, topology, settings))
+                records += [about | plan for plan in plan_verb.plan_config(config, topology, settings)]
             except UserError as error:
                 records.append(about | {"topology": topology, "error": str(error)})
     planned = [record for record in records if "error" not in record]

@@ -16,11 +16,11 @@ _DESCRIPTION = """Trains an experiment in a folder of its own. The same command 
 after a kill at any moment ends in the same state, bit for bit. Records go to metrics.jsonl and tb/ (TensorBoard),
 pictures to samples/, states to checkpoints/."""
 
-_EXAMPLES = """  jaxgan train --config=biggan_digits16 --workdir=runs/digits
-  jaxgan train --config=biggan_cifar10 --workdir=runs/cifar --config.data.data_dir=~/tensorflow_datasets
-  jaxgan train --config=biggan_cifar10 --workdir=runs/mine --config.data.name=folder:photos \\
+_EXAMPLES = """  jaxgan train --config=biggan:digits16 --workdir=runs/digits
+  jaxgan train --config=biggan:cifar10 --workdir=runs/cifar --config.data.data_dir=~/tensorflow_datasets
+  jaxgan train --config=biggan:cifar10 --workdir=runs/mine --config.data.name=folder:photos \\
       --config.generator.num_classes=3 --config.discriminator.num_classes=3
-  jaxgan train --config=biggan_imagenet128:table1=8 --workdir=gs://bucket/run --coordinator=auto"""
+  jaxgan train --config=biggan:imagenet128,table1=8 --workdir=gs://bucket/run --coordinator=auto"""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -31,6 +31,7 @@ def run(arguments: Sequence[str]) -> int:
     made.add_argument("--accept_config_change", action="store_true", help="go on with a run under a changed config")
     made.add_argument("--no_progress", action="store_true", help="no progress bar")
     flags.add_processes(made)
+    flags.add_compilation_cache(made)
     parsed, overrides = flags.parse(made, arguments)
 
     # Imported late: --help and mistyped flags answer at once.
@@ -41,7 +42,9 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.experiment.config_file import load
     from jaxgan.experiment.run import train_experiment
     from jaxgan.parallel import initialize, is_main
+    from jaxgan.training.compilation_cache import use_compilation_cache
 
+    use_compilation_cache(parsed.compilation_cache)
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     config = load(parsed.config, overrides)
     workdir = absolute(parsed.workdir)

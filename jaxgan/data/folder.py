@@ -8,16 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from jaxgan.data.source import LOAD_THREADS, Batch, Source
+from jaxgan.data.image_files import EXTENSIONS, FULL_SCAN_FILES, decode, listing, visible_files
+from jaxgan.data.source import LOAD_THREADS, Batch, Source, image_fields
 from jaxgan.data.transforms import center_crop_resize, to_channels
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-
-# Up to here every file is decoded once before training starts, minutes at the worst; above, only headers are checked.
-FULL_SCAN_FILES = 50_000
-NAMES_IN_WARNING = 20
 
 logger = logging.getLogger("jaxgan.data")
 
@@ -63,20 +58,20 @@ def folder_source(path: str | os.PathLike[str], image_size: tuple[int, int], cha
     if not good:
         raise ValueError(
             f"folder:{path} has no readable image among {len(files)} files; accepted are {' '.join(EXTENSIONS)}, in "
-            f"one sub-folder per class{'; left out: ' + _listing(rejected) if rejected else ''}"
+            f"one sub-folder per class{'; left out: ' + listing(rejected) if rejected else ''}"
         )
     if rejected:
-        logger.warning("folder:%s: left out %d: %s", path, len(rejected), _listing(rejected))
+        logger.warning("folder:%s: left out %d: %s", path, len(rejected), listing(rejected))
     labels = np.array([class_names.index(name) for name in folders], np.int32)
     return Source(
         name=f"folder:{path}",
         length=len(good),
-        num_classes=len(class_names),
+        fields=image_fields((*image_size, channels), len(class_names)),
         class_names=class_names,
-        image_shape=(image_size[0], image_size[1], channels),
         fetch=functools.partial(_fetch, tuple(map(str, good)), labels, (image_size[0], image_size[1]), channels),
         in_memory=False,
         labels=labels.__getitem__,
+        names=tuple(f.relative_to(root).with_suffix("").as_posix() for f in good).__getitem__,
         rejected=tuple(rejected),
     )
 
@@ -97,20 +92,6 @@ def _fetch(
     return {"image": images, "label": labels[indices]}
 
 
-def decode(file: str | Path) -> np.ndarray:
-    """The pixels as a viewer shows them, uint8 [H, W, C] with C = 1, 3 or 4."""
-    with Image.open(file) as opened:
-        picture = ImageOps.exif_transpose(opened)
-        if picture.mode.startswith("I"):
-            # Pillow's own conversion of 16-bit grey clips at 255 where it should scale.
-            return (np.asarray(picture).astype(np.uint32) >> 8).astype(np.uint8)[:, :, None]
-        if picture.has_transparency_data:
-            return np.asarray(picture.convert("RGBA"))
-        if picture.mode in ("1", "L"):
-            return np.asarray(picture.convert("L"))[:, :, None]
-        return np.asarray(picture.convert("RGB"))
-
-
 def _verify(file: str | Path) -> None:
     with Image.open(file) as opened:
         opened.verify()
@@ -124,18 +105,3 @@ def _problem(check: Callable[[Path], object], file: Path) -> str:
     except Exception as error:
         return f"{type(error).__name__}: {error}".replace(str(file), file.name)
     return ""
-
-
-def visible_files(root: Path) -> list[Path]:
-    """Every file below ``root`` that is not hidden, sorted."""
-    files = []
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += [Path(folder, name) for name in names if not name.startswith(".")]
-    return sorted(files)
-
-
-def _listing(rejected: dict[str, str]) -> str:
-    named = [f"{name} ({reason})" for name, reason in list(rejected.items())[:NAMES_IN_WARNING]]
-    rest = len(rejected) - len(named)
-    return ", ".join(named) + (f" and {rest} more" if rest else "")

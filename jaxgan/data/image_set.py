@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from jaxgan.data.folder import EXTENSIONS, FULL_SCAN_FILES, decode, visible_files
+from jaxgan.data.image_files import (
+    EXTENSIONS,
+    FULL_SCAN_FILES,
+    Header,
+    files_version,
+    read_headers,
+    read_pixels,
+    visible_files,
+)
 from jaxgan.data.npz import npz_names, read_npz
 from jaxgan.data.open import open_dataset
-from jaxgan.data.source import LOAD_THREADS, Batch, Source, in_memory
+from jaxgan.data.source import LOAD_THREADS, Batch, Source, image_fields, in_memory
 from jaxgan.data.tfds_source import describe_tfds
 from jaxgan.data.transforms import center_crop_resize, to_channels
 
@@ -154,7 +161,7 @@ def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
     files = _pictures(path)
     if not files:
         raise ValueError(f"{path} holds no image ({' '.join(EXTENSIONS)})")
-    headers = _headers(files)
+    headers = read_headers(files)
     if image_size is None:
         (size, _), first = headers[0], files[0]
         for (other, _), file in zip(headers, files):
@@ -163,8 +170,8 @@ def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
                     f"{path} holds images of mixed sizes: {first.relative_to(path)} is {size[0]}x{size[1]}, "
                     f"{file.relative_to(path)} {other[0]}x{other[1]}; pass --image_size=H,W to crop and resize them all"
                 )
-    channels = 1 if all(grey for _, grey in headers) else 3
-    shape = image_size or headers[0][0]
+    channels = 1 if all(header.is_grey for header in headers) else 3
+    shape = image_size or headers[0].size
     parts = [f.relative_to(path).parts for f in files]
     labeled = all(len(p) > 1 for p in parts)
     names = sorted({p[0] for p in parts}) if labeled else ["all"]
@@ -172,19 +179,20 @@ def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
     source = Source(
         name=f"folder:{path}",
         length=len(files),
-        num_classes=len(names),
+        fields=image_fields((*shape, channels), len(names)),
         class_names=tuple(names),
-        image_shape=(*shape, channels),
         fetch=functools.partial(_fetch, tuple(files), labels, image_size, channels),
         in_memory=False,
         labels=labels.__getitem__,
+        names=tuple(f.relative_to(path).with_suffix("").as_posix() for f in files).__getitem__,
+        read_version=functools.partial(folder_version, path, tuple(files)),
     )
     crop = _crop(image_size, _common_size(headers))
     return ImageSet(_folder_name(path), folder_version(path, files), "all", crop, source, labeled)
 
 
 def _folder_name(path: Path) -> str:
-    # '.' and '..' have names of their own, but for the string.
+    # The string's last part: '.' and '..' are folders with names of their own.
     return f"folder:{os.path.basename(os.path.abspath(path))}"
 
 
@@ -192,29 +200,9 @@ def _pictures(path: Path) -> list[Path]:
     return [f for f in visible_files(path) if f.suffix.lower() in EXTENSIONS]
 
 
-def _headers(files: Sequence[Path]) -> list[tuple[tuple[int, int], bool]]:
-    with ThreadPoolExecutor(LOAD_THREADS) as pool:
-        return list(pool.map(_header, files))
-
-
-def _common_size(headers: Sequence[tuple[tuple[int, int], bool]]) -> tuple[int, int] | None:
-    sizes = {size for size, _ in headers}
+def _common_size(headers: Sequence[Header]) -> tuple[int, int] | None:
+    sizes = {header.size for header in headers}
     return sizes.pop() if len(sizes) == 1 else None
-
-
-def _content(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _header(file: Path) -> tuple[tuple[int, int], bool]:
-    """((height, width), whether it is grey) without decoding."""
-    try:
-        with Image.open(file) as picture:
-            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            size = picture.size if turned else picture.size[::-1]
-            return (size[0], size[1]), (picture.mode in ("1", "L", "LA") or picture.mode.startswith("I"))
-    except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files
-        raise ValueError(f"cannot read {file}: {error}; restore or remove it") from error
 
 
 def _fetch(
@@ -225,10 +213,7 @@ def _fetch(
     indices: np.ndarray,
 ) -> Batch:
     def one(index: int) -> np.ndarray:
-        try:
-            image = to_channels(decode(files[index]), channels)
-        except Exception as error:
-            raise ValueError(f"cannot read {files[index]}: {error}; restore or remove it") from error
+        image = to_channels(read_pixels(files[index]), channels)
         return image if image_size is None else center_crop_resize(image, image_size)
 
     read: Callable[[int], np.ndarray] = one
@@ -246,7 +231,7 @@ def describe_source(
     data_dir: str | os.PathLike[str] | None = None,
 ) -> ImageSet:
     """The same for a source that :func:`jaxgan.data.open.open_dataset` opened under ``name``: where that read the same
-    pixels as :func:`open_images` would, all but ``source`` and ``labeled`` is alike.
+    pixels as :func:`open_images` would, all except ``source`` and ``labeled`` is the same.
     """
     kind, _, rest = name.partition(":")
     if kind == "tfds" or name == "stacked_mnist":
@@ -258,19 +243,15 @@ def describe_source(
     if kind == "folder":
         path = Path(rest)
         files = [f for f in _pictures(path) if f.relative_to(path).as_posix() not in source.rejected]
-        crop = _crop(image_size, _common_size(_headers(files)))
+        crop = _crop(image_size, _common_size(read_headers(files)))
         # A folder is one split, by whichever of its two names it was opened.
         return ImageSet(_folder_name(path), folder_version(path, files), "all", crop, source, True)
+    if kind in ("pairs", "image"):
+        return ImageSet(name, source.version, split, _crop(image_size, None), source, False)
     version = hashlib.sha256(source.fetch(np.arange(source.length))["image"].tobytes()).hexdigest()[:16]
     return ImageSet(name, version, split, _crop(image_size, DIGITS_SIZE), source, source.num_classes > 1)
 
 
 def folder_version(path: Path, files: Sequence[Path]) -> str:
     """Sixteen digits of the SHA-256 of names and contents; of more than 50,000 files ('sizes-...'), names and sizes."""
-    digest = hashlib.sha256()
-    whole = len(files) <= FULL_SCAN_FILES
-    with ThreadPoolExecutor(LOAD_THREADS) as pool:
-        read = _content if whole else (lambda file: str(file.stat().st_size))
-        for file, content in zip(files, pool.map(read, files)):
-            digest.update(f"{file.relative_to(path).as_posix()} {content}\n".encode())
-    return ("" if whole else "sizes-") + digest.hexdigest()[:16]
+    return files_version(path, files, FULL_SCAN_FILES)

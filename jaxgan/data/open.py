@@ -1,15 +1,19 @@
-"""From a config's ``data.name`` to a source."""
+"""From a config's ``data.name`` to a source, or to one for each domain."""
 
 import os
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from jaxgan.data.digits import digits_source
 from jaxgan.data.folder import folder_source
+from jaxgan.data.image_pairs import pairs_source
+from jaxgan.data.plain_images import domain_sources, single_image_source, split_domains
 from jaxgan.data.source import Source, load
 from jaxgan.data.stacked_mnist import stacked_mnist_source
-from jaxgan.data.tfds_source import tfds_source
+from jaxgan.data.tfds_source import tfds_source, tfds_splits
 
 AUTO_LOAD_BYTES = 4 * 2**30
+FORMS = "'digits', 'stacked_mnist', 'folder:PATH', 'pairs:DIR', 'image:PATH' or 'tfds:NAME'"
 
 
 def open_dataset(
@@ -22,44 +26,106 @@ def open_dataset(
     in_memory: bool | Literal["auto"] = "auto",
     image_key: str = "image",
     label_key: str | None = "label",
+    fields: Mapping[str, Any] | None = None,
 ) -> Source:
-    """Opens 'digits', 'stacked_mnist', 'folder:PATH' or 'tfds:NAME'.
+    """Opens 'digits', 'stacked_mnist', 'folder:PATH', 'pairs:DIR', 'image:PATH' or 'tfds:NAME'.
 
     Args:
-      name: one of the four forms.
-      split: a split of the set; a folder has but one, which both 'train' and 'all' mean.
+      name: one of the forms.
+      split: a split of the set; a folder and an image have but one, which both 'train' and 'all' mean.
       data_dir: where TFDS sets lie, MNIST for 'stacked_mnist' among them.
-      image_size: (height, width); None is for TFDS sets with a size of their own.
-      channels: 1 (grey) or 3 (RGB); of 'stacked_mnist' 3.
+      image_size: (height, width); None is for sets with a size of their own: not 'folder:PATH' and 'digits'.
+      channels: of images, 1 (grey) or 3 (RGB); of 'stacked_mnist' 3.
       in_memory: True decodes the whole set into memory now, False leaves it where it is, 'auto' decodes sets of up to
         4 GiB: reading from memory is some ten times as fast. Of 'stacked_mnist' it is the digits that are decoded.
       image_key, label_key: the features of a TFDS set (``label_key=None``: one class).
+      fields: any features of a TFDS set, or the sides of 'pairs:DIR', by the fields' new names: see
+        :func:`jaxgan.data.tfds_source` and :func:`jaxgan.data.pairs_source`.
 
     Raises:
       ValueError: where an argument is none of these, and as the source's own function does.
     """
-    if in_memory not in ("auto", True, False):
-        raise ValueError(f"in_memory must be 'auto', True or False, got {in_memory!r}")
+    _check_in_memory(in_memory)
     kind, _, rest = name.partition(":")
-    if not (name in ("digits", "stacked_mnist") or (kind in ("folder", "tfds") and rest)):
-        raise ValueError(f"unknown data set {name!r}; write 'digits', 'stacked_mnist', 'folder:PATH' or 'tfds:NAME'")
+    if kind == "domains" and rest:
+        raise ValueError(f"{name} is a set for each of several domains; open it with open_domains")
+    if not (name in ("digits", "stacked_mnist") or (kind in ("folder", "pairs", "image", "tfds") and rest)):
+        raise ValueError(f"unknown data set {name!r}; write {FORMS}, or 'domains:DIR' for unpaired domains")
+    if fields is not None and kind not in ("tfds", "pairs"):
+        raise ValueError(f"{name} has its own fields; only 'tfds:NAME' and 'pairs:DIR' sets take fields, got {fields}")
     if name == "stacked_mnist":
         if channels != 3:
             raise ValueError(f"stacked_mnist has a digit in each of 3 channels; set channels=3, got {channels}")
         return stacked_mnist_source(split, data_dir, image_size, in_memory=bool(in_memory))
+    if kind in ("folder", "image") and split not in ("train", "all"):
+        whole, others = ("folder", "folders") if kind == "folder" else ("image", "files")
+        raise ValueError(
+            f"{name} has no split {split!r}, only 'train' (or 'all'), the whole {whole}; keep other splits in {others} "
+            f"of their own and name those"
+        )
+    if kind in ("folder", "digits") and image_size is None:
+        raise ValueError(
+            f"{name} needs an image_size=(height, width); only 'tfds:NAME', 'pairs:DIR' and 'image:PATH' sets can have "
+            f"one of their own"
+        )
     if kind == "tfds":
-        source = tfds_source(rest, split, data_dir, image_size, channels, image_key, label_key)
-    elif image_size is None:
-        raise ValueError(f"{name} needs an image_size=(height, width); only 'tfds:NAME' sets can have one of their own")
-    elif kind == "folder":
-        if split not in ("train", "all"):
-            raise ValueError(
-                f"{name} has no split {split!r}, only 'train' (or 'all'), the whole folder; "
-                f"keep other splits in folders of their own and name those"
-            )
-        source = folder_source(rest, image_size, channels)
+        source = tfds_source(rest, split, data_dir, image_size, channels, image_key, label_key, fields)
+    elif kind == "pairs":
+        source = pairs_source(rest, split, image_size, channels, fields)
+    elif kind == "image":
+        source = single_image_source(rest, image_size, channels)
     else:
-        source = digits_source(split, image_size, channels)
+        assert image_size is not None
+        opened = folder_source(rest, image_size, channels) if kind == "folder" else None
+        source = opened or digits_source(split, image_size, channels)
+    return _placed(source, in_memory)
+
+
+def open_domains(
+    name: str,
+    *,
+    split: str = "train",
+    data_dir: str | os.PathLike[str] | None = None,
+    image_size: tuple[int, int] | None,
+    channels: int,
+    in_memory: bool | Literal["auto"] = "auto",
+    image_key: str = "image",
+) -> dict[str, Source]:
+    """Opens unpaired domains, 'domains:DIR' or 'tfds:NAME', as {'A': source, 'B': source} with the field 'image' each.
+
+    Args:
+      name: a folder with sub-folders trainA, trainB, testA, testB, or a TFDS set with such splits (as those of its
+        'cycle_gan').
+      split: 'train' or 'test'.
+      data_dir, image_size, channels, in_memory, image_key: as in :func:`open_dataset`.
+
+    Raises:
+      ValueError: where the name is of another form, there are no two domains of the split, or one is empty.
+    """
+    _check_in_memory(in_memory)
+    kind, _, rest = name.partition(":")
+    if kind not in ("domains", "tfds") or not rest:
+        raise ValueError(f"{name!r} is no set of unpaired domains; write 'domains:DIR' or 'tfds:NAME'")
+    if kind == "domains":
+        sources = domain_sources(rest, split, image_size, channels)
+    else:
+        splits = tfds_splits(rest, data_dir)
+        domains = split_domains(splits, split)
+        if len(domains) < 2:
+            raise ValueError(f"{name} has the splits {splits}; the split {split!r} needs {split}A and {split}B")
+        sources = {
+            domain: tfds_source(rest, part, data_dir, image_size, channels, fields={"image": image_key})
+            for domain, part in domains.items()
+        }
+    return {domain: _placed(source, in_memory) for domain, source in sources.items()}
+
+
+def _check_in_memory(given: bool | Literal["auto"]) -> None:
+    if given not in ("auto", True, False):
+        raise ValueError(f"in_memory must be 'auto', True or False, got {given!r}")
+
+
+def _placed(source: Source, in_memory: bool | Literal["auto"]) -> Source:
     if in_memory is True or (in_memory == "auto" and source.num_bytes <= AUTO_LOAD_BYTES):
         return load(source)
     return source

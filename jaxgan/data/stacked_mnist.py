@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from jaxgan.data.source import Batch, Source, load
+from jaxgan.data.source import Batch, Source, image_fields, load
 from jaxgan.data.tfds_source import tfds_source
 
 TRAIN_LENGTH, TEST_LENGTH = 128_000, 26_000
@@ -68,9 +68,8 @@ def stacked(digits: Source, *, length: int, name: str, seed: int = SEED) -> Sour
     return Source(
         name=name,
         length=length,
-        num_classes=1000,
+        fields=image_fields((*digits.image_shape[:2], 3), 1000),
         class_names=tuple(f"{label:03}" for label in range(1000)),
-        image_shape=(*digits.image_shape[:2], 3),
         fetch=functools.partial(_fetch, digits, triples),
         in_memory=digits.in_memory,
         labels=functools.partial(_labels, digits, triples),

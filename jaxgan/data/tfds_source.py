@@ -4,13 +4,15 @@ import difflib
 import functools
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.data.fields import FieldSpec, field_specs, label_field
 from jaxgan.data.source import Batch, Source
-from jaxgan.data.transforms import center_crop_resize, to_channels
+from jaxgan.data.tfds_fields import TfdsReader, holds_pictures, tfds_reader
 
 
 def tfds_source(
@@ -21,6 +23,7 @@ def tfds_source(
     channels: int = 3,
     image_key: str = "image",
     label_key: str | None = "label",
+    fields: Mapping[str, Any] | None = None,
 ) -> Source:
     """A prepared TFDS set, by its official name or by the name of a prepared directory below ``data_dir``.
 
@@ -28,14 +31,18 @@ def tfds_source(
       name: as TFDS takes it: 'cifar10', 'name/config', 'name:version'.
       split: such as 'train', 'train[:10%]' or 'train+test'.
       data_dir: where the sets lie; TFDS's own default (~/tensorflow_datasets) where None.
-      image_size: (height, width) after a centre crop; the set's own size where None.
-      channels: 1 (grey) or 3 (RGB).
+      image_size: (height, width) of images and maps after a centre crop; the set's own size where None.
+      channels: of images, 1 (grey) or 3 (RGB).
       image_key: the feature with the picture.
       label_key: the ClassLabel feature, or None for one class 'all' with label 0.
+      fields: any features instead of those two, new field -> key, or a mapping with 'key', 'kind', 'classes', 'length'
+        and 'truncate' (see :class:`jaxgan.data.fields.FieldSpec`): {'image': 'image', 'map': {'key': 'label_map',
+        'kind': 'map', 'classes': 12}, 'caption': {'key': 'captions', 'length': (2, 64)}}.
 
     Raises:
       ValueError: where the set is unknown, not prepared or prepared in a format without random access; where the split
-        or a feature doesn't exist; where ``image_size`` is None and the images' sizes differ.
+        or a feature doesn't exist, or can't be read as the kind that is asked for; where ``image_size`` is None and the
+        images' sizes differ.
     """
     import tensorflow_datasets as tfds
 
@@ -47,34 +54,34 @@ def tfds_source(
         raise ValueError(
             f"tfds:{name} is not prepared {where}; preparing an official set needs TensorFlow once: {prepare}"
         )
-
     features = dict(builder.info.features)
-    image = features.get(image_key)
-    if not isinstance(image, tfds.features.Image) or np.dtype(image.np_dtype) != np.uint8:
-        usable = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
-        raise ValueError(f"tfds:{name} has no uint8 image feature {image_key!r}; its image features are {usable}")
-    class_names: tuple[str, ...] = ("all",)
-    if label_key is not None:
-        label = features.get(label_key)
-        if not isinstance(label, tfds.features.ClassLabel):
-            usable = [k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)]
-            raise ValueError(
-                f"tfds:{name} has no class label feature {label_key!r}; its class labels are {usable}; "
-                f"pass label_key=None to train without classes"
-            )
-        class_names = tuple(label.names)
-    if image_size is None:
-        height, width = image.shape[:2]
-        if height is None or width is None:
-            raise ValueError(f"tfds:{name} has images of several sizes; pass image_size=(height, width)")
-        image_size = (height, width)
-    center_crop_resize(to_channels(np.zeros((1, 1, 3), np.uint8), channels), image_size)
+    if fields is None:
+        _check_image_and_label(f"tfds:{name}", features, image_key, label_key)
+        # An image is a plain one here, whatever its feature is called.
+        specs = {"image": FieldSpec(image_key, "image")} | (
+            {} if label_key is None else {"label": FieldSpec(label_key)}
+        )
+    else:
+        specs = field_specs(fields)
+    readers = {
+        new: tfds_reader(f"tfds:{name}", new, spec, features, image_size, channels) for new, spec in specs.items()
+    }
+    made = {key: field for reader in readers.values() for key, field in reader.fields.items()}
+    if len(made) < sum(len(reader.fields) for reader in readers.values()):
+        raise ValueError(f"tfds:{name}: a mask and a field have one name among {list(specs)}; rename the field")
+    if fields is None and label_key is None:
+        made["label"] = label_field(1)
+    label = readers.get("label")
+    class_names = tuple(label.class_names) if label is not None else ("all",) if "label" in made else ()
 
-    # Other pictures (label maps, the second half of a pair) would cost as much as the one that is asked for.
-    others = [k for k, f in features.items() if isinstance(f, tfds.features.Image) and k != image_key]
+    # Other pictures (label maps, the second half of a pair) would cost as much as those that are asked for.
+    pictures = {key for key, feature in features.items() if holds_pictures(feature)}
+    others = pictures - {spec.key.split("/")[0] for spec in specs.values()}
     try:
-        records = builder.as_data_source(split, decoders={key: tfds.decode.SkipDecoding() for key in others})
-        bare = builder.as_data_source(split, decoders={k: tfds.decode.SkipDecoding() for k in (*others, image_key)})
+        records, bare = (
+            builder.as_data_source(split, decoders={key: tfds.decode.SkipDecoding() for key in skipped})
+            for skipped in (others, pictures)
+        )
     except NotImplementedError as error:
         raise ValueError(
             f"tfds:{name} is prepared {where} as {builder.info.file_format.value}, which has no random access; "
@@ -85,16 +92,43 @@ def tfds_source(
             f"tfds:{name} has no split {split!r}; its splits are {list(builder.info.splits)}, and slices such as "
             f"'train[:10%]' and sums such as 'train+test' of them"
         ) from error
+    has_labels = label is not None and label.plain
     return Source(
         name=f"tfds:{name}/{split}",
         length=len(records),
-        num_classes=len(class_names),
-        class_names=class_names,
-        image_shape=(image_size[0], image_size[1], channels),
-        fetch=functools.partial(_fetch, records, image_key, label_key, (image_size[0], image_size[1]), channels),
+        fields=made,
+        fetch=functools.partial(_fetch, f"tfds:{name}/{split}", records, readers, "label" in made),
         in_memory=False,
-        labels=None if label_key is None else functools.partial(_fetch_labels, bare, label_key),
+        class_names=class_names,
+        labels=functools.partial(_fetch_labels, bare, specs["label"].key) if has_labels else None,
+        names=functools.partial(_name, bare) if isinstance(features.get("id"), tfds.features.Text) else None,
+        read_version=functools.partial(_version, str(builder.info.version), str(builder.data_dir)),
     )
+
+
+def tfds_splits(name: str, data_dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """The splits of a prepared set.
+
+    Raises:
+      ValueError: where the set is unknown.
+    """
+    where = f"in {data_dir}" if data_dir is not None else "in TFDS's default data_dir"
+    return list(_builder(name, data_dir, where).info.splits)
+
+
+def _check_image_and_label(name: str, features: Mapping[str, Any], image_key: str, label_key: str | None) -> None:
+    import tensorflow_datasets as tfds
+
+    image = features.get(image_key)
+    if not isinstance(image, tfds.features.Image) or np.dtype(image.np_dtype) != np.uint8:
+        usable = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
+        raise ValueError(f"{name} has no uint8 image feature {image_key!r}; its image features are {usable}")
+    if label_key is not None and not isinstance(features.get(label_key), tfds.features.ClassLabel):
+        usable = [k for k, f in features.items() if isinstance(f, tfds.features.ClassLabel)]
+        raise ValueError(
+            f"{name} has no class label feature {label_key!r}; its class labels are {usable}; "
+            f"pass label_key=None to train without classes"
+        )
 
 
 class TfdsDescription(NamedTuple):
@@ -135,13 +169,8 @@ def describe_tfds(
     image = features.get(image_key)
     if not isinstance(image, tfds.features.Image):
         raise ValueError(f"tfds:{name} has no image feature {image_key!r}; its features are {sorted(features)}")
-    digest = hashlib.sha256()
-    for file in sorted(p for p in Path(builder.data_dir).iterdir() if p.is_file()):
-        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
-        if file.suffix == ".json":
-            digest.update(file.read_bytes())
     return TfdsDescription(
-        version=f"{builder.info.version}+{digest.hexdigest()[:16]}",
+        version=_version(str(builder.info.version), str(builder.data_dir)),
         image_size=None if None in image.shape[:2] else (image.shape[0], image.shape[1]),
         channels=1 if image.shape[-1] == 1 else 3,
         labeled=isinstance(features.get(label_key), tfds.features.ClassLabel),
@@ -162,22 +191,36 @@ def _builder(name: str, data_dir: str | os.PathLike[str] | None, where: str) -> 
         raise ValueError(f"tfds:{name}: {str(error).strip().splitlines()[0]}") from error
 
 
-def _fetch_labels(records: Any, label_key: str, indices: np.ndarray) -> np.ndarray:
-    return np.array([record[label_key] for record in records.__getitems__([int(i) for i in indices])], np.int32)
+def _version(version: str, folder: str) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(p for p in Path(folder).iterdir() if p.is_file()):
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+        if file.suffix == ".json":
+            digest.update(file.read_bytes())
+    return f"{version}+{digest.hexdigest()[:16]}"
 
 
-def _fetch(
-    records: Any,
-    image_key: str,
-    label_key: str | None,
-    size: tuple[int, int],
-    channels: int,
-    indices: np.ndarray,
-) -> Batch:
-    images = np.empty((len(indices), *size, channels), np.uint8)
-    labels = np.zeros(len(indices), np.int32)
-    for row, record in enumerate(records.__getitems__([int(i) for i in indices])):
-        images[row] = center_crop_resize(to_channels(record[image_key], channels), size)
-        if label_key is not None:
-            labels[row] = record[label_key]
-    return {"image": images, "label": labels}
+def _name(records: Any, index: int) -> str:
+    return records[int(index)]["id"].decode()
+
+
+def _fetch_labels(records: Any, key: str, indices: np.ndarray) -> np.ndarray:
+    return np.array([record[key] for record in records.__getitems__([int(i) for i in indices])], np.int32)
+
+
+def _fetch(name: str, records: Any, readers: Mapping[str, TfdsReader], labeled: bool, indices: np.ndarray) -> Batch:
+    batch = {
+        key: np.zeros((len(indices), *field.shape), field.dtype)
+        for reader in readers.values()
+        for key, field in reader.fields.items()
+    }
+    if labeled and "label" not in batch:
+        batch["label"] = np.zeros(len(indices), np.int32)
+    wanted = [int(i) for i in indices]
+    for row, (index, record) in enumerate(zip(wanted, records.__getitems__(wanted))):
+        identity = record.get("id")
+        where = f"{name} example {index}" + (f" ({identity.decode()})" if isinstance(identity, bytes) else "")
+        for reader in readers.values():
+            for key, value in reader.read(record, where).items():
+                batch[key][row] = value
+    return batch

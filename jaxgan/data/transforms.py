@@ -1,5 +1,7 @@
 """What happens to an image on its way in, with numpy and Pillow alone: crop, resize, channels, flips."""
 
+from typing import Literal
+
 import numpy as np
 from PIL import Image
 
@@ -26,18 +28,93 @@ def center_crop_resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         raise ValueError(f"image_size must be two positive numbers (height, width), got {tuple(size)}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
         raise ValueError(f"expected an image uint8 [H, W, 1 or 3], got {image.dtype} {list(image.shape)}")
-    old_height, old_width, channels = image.shape
-    if (old_height, old_width) == (height, width):
+    if image.shape[:2] == (height, width):
         return image
-    crop_height, crop_width = old_height, old_width
-    if old_height * width > old_width * height:
-        crop_height = max(1, round(old_width * height / width))
+    top, left, crop_height, crop_width = _center_box(image.shape[:2], size)
+    return resize_image(image[top : top + crop_height, left : left + crop_width], size, "bilinear")
+
+
+def center_crop_resize_ids(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The same crop of a label map, resized by nearest neighbour: no id appears that was not there.
+
+    Args:
+      ids: integers [H, W, 1].
+      size: (h, w).
+
+    Returns:
+      The same dtype, [h, w, 1].
+    """
+    if ids.shape[:2] == tuple(size):
+        return ids
+    top, left, height, width = _center_box(ids.shape[:2], size)
+    return resize_ids(ids[top : top + height, left : left + width], size)
+
+
+def _center_box(old: tuple[int, ...], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of the largest central box with the aspect ratio of ``size``."""
+    height, width = size
+    crop_height, crop_width = old
+    if old[0] * width > old[1] * height:
+        crop_height = max(1, round(old[1] * height / width))
     else:
-        crop_width = max(1, round(old_height * width / height))
-    top, left = (old_height - crop_height) // 2, (old_width - crop_width) // 2
-    crop = np.ascontiguousarray(image[top : top + crop_height, left : left + crop_width])
-    picture = Image.fromarray(crop[:, :, 0] if channels == 1 else crop)
-    return np.array(picture.resize((width, height), Image.Resampling.BILINEAR)).reshape(height, width, channels)
+        crop_width = max(1, round(old[0] * width / height))
+    return (old[0] - crop_height) // 2, (old[1] - crop_width) // 2, crop_height, crop_width
+
+
+Method = Literal["bilinear", "bicubic"]
+METHODS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+# (top, left, height, width) in pixels, fractions allowed.
+Box = tuple[float, float, float, float]
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int], method: Method, box: Box | None = None) -> np.ndarray:
+    """Resizes by Pillow, with antialiasing where it shrinks.
+
+    Args:
+      image: uint8 [H, W, C], or a clip [T, H, W, C].
+      size: (h, w).
+      method: 'bilinear' or 'bicubic' (Keys' cubic with a = -1/2).
+      box: the part of the image that is resized; all of it where None.
+
+    Returns:
+      uint8 [..., h, w, C].
+    """
+    if image.ndim == 4:
+        return np.stack([resize_image(frame, size, method, box) for frame in image])
+    if image.shape[2] not in (1, 3):
+        # Pillow would take a fourth channel for transparency.
+        planes = [resize_image(plane[:, :, None], size, method, box) for plane in np.moveaxis(image, 2, 0)]
+        return np.concatenate(planes, axis=2)
+    flat = np.ascontiguousarray(image)
+    picture = Image.fromarray(flat[:, :, 0] if image.shape[2] == 1 else flat)
+    corners = None if box is None else (box[1], box[0], box[1] + box[3], box[0] + box[2])
+    resized = picture.resize((size[1], size[0]), METHODS[method], box=corners)
+    return np.array(resized).reshape(*size, image.shape[2])
+
+
+def resize_ids(ids: np.ndarray, size: tuple[int, int], box: Box | None = None, axis: int = -3) -> np.ndarray:
+    """Resizes ids by nearest neighbour: an output pixel takes the id at its centre, as Pillow's NEAREST does.
+
+    Args:
+      ids: [..., H, W, 1], or [H, W] with ``axis=-2``.
+      size: (h, w).
+      box: (top, left, height, width) of the part that is resized, fractions allowed; all of it where None.
+      axis: the height's, counted from the end.
+
+    Returns:
+      The same dtype, with h and w for H and W.
+    """
+    for step, (length, start, extent) in enumerate(
+        zip(size, (box or (0, 0))[:2], (box or (0, 0, *_plane(ids, axis)))[2:])
+    ):
+        old = ids.shape[axis + step]
+        nearest = np.floor(start + (np.arange(length) + 0.5) * (extent / length)).astype(np.intp)
+        ids = np.take(ids, np.clip(nearest, 0, old - 1), axis=axis + step)
+    return ids
+
+
+def _plane(array: np.ndarray, axis: int) -> tuple[int, int]:
+    return array.shape[axis], array.shape[axis + 1]
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:

@@ -77,14 +77,13 @@ def source_inputs(
       UserError: where the source's examples lack a field.
     """
     chosen = np.arange(source.length) if indices is None else np.asarray(indices)
-    only_labels = tuple(conditions) == ("label",) and source.labels is not None
-    fields = {"label"} if only_labels else set(source.fetch(chosen[:1]))
-    lacking = [name for name in conditions if name not in fields]
+    lacking = [name for name in conditions if name not in source.fields]
     if lacking:
         raise UserError(
             f"sampling needs {', '.join(conditions)} of each example, and {source.name} has no {lacking[0]!r}; it has "
-            f"{', '.join(sorted(fields))}"
+            f"{', '.join(source.fields)}"
         )
+    only_labels = tuple(conditions) == ("label",) and source.labels is not None
 
     def rows(wanted: np.ndarray) -> Rows:
         if only_labels:
@@ -92,11 +91,10 @@ def source_inputs(
         fetched = source.fetch(chosen[wanted])
         return {name: fetched[name] for name in conditions}
 
-    names = getattr(source, "names", None)
     return SampleInputs(
         len(chosen),
         rows,
-        None if names is None else tuple(names(int(index)) for index in chosen),
+        None if source.names is None else tuple(source.names(int(index)) for index in chosen),
         {"inputs": source.name} if stamp is None else dict(stamp),
         source_labels(source, chosen) if "label" in conditions else None,
     )

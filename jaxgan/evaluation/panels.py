@@ -96,7 +96,7 @@ def panel_grid(rows: np.ndarray) -> np.ndarray:
 
 def label_maps(source: Source) -> list[str]:
     """The fields of a source whose values are classes of pixels."""
-    return [name for name, field in getattr(source, "fields", {}).items() if field.kind == "map"]
+    return [name for name, field in source.fields.items() if field.kind == "map"]
 
 
 def sample_panels(

@@ -5,10 +5,12 @@ import difflib
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.variants import Variants
 from jaxgan.training.errors import UserError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -25,23 +27,44 @@ def names() -> list[str]:
     return sorted({f.stem for folder in folders() for f in folder.glob("*.py") if not f.stem.startswith("_")})
 
 
-def find(name: str) -> Path:
-    """The file of a config given as a path or a bare name.
+def find(name: str, arg: str = "") -> Path:
+    """The file of a config given as a path or a bare name; ``arg`` is for the answer where there is none.
 
     Raises:
-      UserError: with the names that exist.
+      UserError: with the names that exist, or the variant that the name of a config of its own has become.
     """
-    if name.endswith(".py") or "/" in name:
-        path = Path(name)
-        if path.is_file():
-            return path
+    by_path = name.endswith(".py") or "/" in name
+    places = [Path(name)] if by_path else [folder / f"{name}.py" for folder in folders()]
+    for place in places:
+        if place.is_file():
+            return place
+    variant = _as_variant(Path(name).stem, arg, cutoff=1.0)
+    if variant:
+        raise UserError(f"no config called {name!r}: it is a variant now, {variant}; `jaxgan list` prints all")
+    if by_path:
         raise UserError(f"no config file {name}; give a path, or one of: {', '.join(names())}")
-    for folder in folders():
-        if (folder / f"{name}.py").is_file():
-            return folder / f"{name}.py"
-    near = difflib.get_close_matches(name, names(), 1)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    near = _as_variant(name, arg, cutoff=0.6) or next(iter(difflib.get_close_matches(name, names(), 1)), None)
+    hint = f" Did you mean {near}?" if near else ""
     raise UserError(f"no config called {name!r}.{hint} There are: {', '.join(names())}; or give a path ending in .py")
+
+
+def _as_variant(name: str, arg: str, *, cutoff: float) -> str | None:
+    """'biggan:digits16' for 'biggan_digits16': the longest config that has a variant as similar to the rest of the name
+    as ``cutoff`` says (1 for equal).
+    """
+    cuts = [place for place, letter in enumerate(name) if letter == "_"]
+    for cut in reversed(cuts):
+        stem = name[:cut]
+        if stem not in names():
+            continue
+        for variant in difflib.get_close_matches(name[cut + 1 :], variants_of(find(stem)), 1, cutoff):
+            return f"{stem}:{','.join(filter(None, [variant, arg]))}"
+    return None
+
+
+def variants_of(path: Path) -> Variants:
+    """The ``VARIANTS`` of a config file; none where it has none."""
+    return getattr(_module(path), "VARIANTS", {})
 
 
 def _parse(text: str, current: Any, key: str) -> Any:
@@ -125,30 +148,35 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str
     return rest, pairs
 
 
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"jaxgan_file_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def function_of(path: Path, name: str, gives: str) -> Callable[[str], Any]:
     """The function ``name(arg='')`` of a Python file.
 
     Raises:
       UserError: where the file is no Python, or has no such function; ``gives`` says what it should return.
     """
-    spec = importlib.util.spec_from_file_location(f"jaxgan_{name}_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = _module(path)
     if not hasattr(module, name):
         raise UserError(f"{path} has no {name}(arg='') -> {gives}")
     return getattr(module, name)
 
 
 def load(name: str, overrides: Sequence[tuple[str, str]] = ()) -> ConfigDict:
-    """Loads ``name`` ('path.py', 'path.py:arg', 'bare_name' or 'bare_name:arg') and applies overrides.
+    """Loads ``name`` ('biggan:digits16', 'biggan', 'path.py' or 'path.py:arg') and applies overrides.
 
     Raises:
       UserError: on an unknown config, argument or key.
     """
     name, _, arg = name.partition(":")
-    path = find(name)
+    path = find(name, arg)
     config = function_of(path, "get_config", "ConfigDict")(arg)
     for key, text in overrides:
         override(config, key, text)

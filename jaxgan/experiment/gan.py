@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 from jaxgan import networks as networks_package
 from jaxgan.data import Source, batches, open_dataset, toy_batches, toy_mixture
 from jaxgan.experiment.evaluators import image_evaluators
-from jaxgan.experiment.regularizers import build_regularizers, latent_prior, regularizer_sections
+from jaxgan.experiment.regularizers import MAKERS, Makers, build_regularizers, latent_prior, regularizer_sections
 from jaxgan.experiment.sections import call, construct, defaults, keywords
 from jaxgan.experiment.toy_evaluators import toy_evaluators
 from jaxgan.latent import Prior
@@ -75,8 +75,10 @@ def use_networks(config: ConfigDict, name: str, *, num_classes: int = 0) -> Conf
     return config
 
 
-def default_config(recipe: str, networks: str, *, num_classes: int = 0) -> ConfigDict:
+def default_config(recipe: str, networks: str, *, num_classes: int = 0, makers: Makers = MAKERS) -> ConfigDict:
     """Every section with every key, so that the command line can set any of them: what a config file starts from.
+
+    ``makers`` are the regularizers that there are; a recipe that has one of its own adds it.
 
     Raises:
       UserError: naming the families of networks that exist.
@@ -105,26 +107,27 @@ def default_config(recipe: str, networks: str, *, num_classes: int = 0) -> Confi
             "method": {
                 "loss": "hinge",
                 "label_smoothing": 0.0,
-                "labels_from": "uniform",
                 "d_steps": 1,
                 "g_steps": 1,
-                "split_d": False,
-                "move_statistics_in_d": True,
-                "dequantize": False,
-                "clip": 0.0,
+                "joint": True,
+                "g_stats_in_d": True,
                 "adversarial_weight": 1.0,
-                "top_k_minimum": 1.0,
-                "top_k_decay": 0.99,
-                "top_k_steps": 782,
-                "orthogonal_weight": 0.0,
-                "orthogonal_exclude": "g/shared/embedding",
-                "accumulate": 1,
-                "noise_scale": False,
-                "unroll": None,
             },
-            "regularizers": regularizer_sections(),
+            "latents": {"from_data": False},
+            "preprocess": {"dequantize": False},
+            "clip": {"bound": 0.0},
+            "top_k": keywords(top_k),
+            "orthogonal": keywords(orthogonal),
+            "microbatches": defaults(Microbatches),
+            **regularizer_sections(makers),
             "optimizer": {player: {"learning_rate": 2e-4, **keywords(optimizer)} for player in ("g", "d")},
-            "ema": {"decay": 0.9999, "half_life_images": None, "start_step": 0},
+            "ema": {
+                "decay": 0.9999,
+                "half_life_images": None,
+                "start_step": 0,
+                "buffers": "average",
+                "ramp_up": None,
+            },
             "training": {
                 "steps": 100_000,
                 "save_every": 1_000,
@@ -167,7 +170,13 @@ def _ema(config: ConfigDict, method: Method, images_per_step: int) -> Ema:
     decay = config.ema.decay
     if config.ema.half_life_images is not None:
         decay = decay_for_half_life(config.ema.half_life_images, images_per_step)
-    return Ema(nets=method.averaged, decay=decay, start_step=config.ema.start_step)
+    return Ema(
+        nets=method.averaged,
+        decay=decay,
+        start_step=config.ema.start_step,
+        buffers=config.ema.buffers,
+        ramp_up=config.ema.ramp_up,
+    )
 
 
 def _optimizer(config: ConfigDict, player: str) -> optax.GradientTransformation:
@@ -199,8 +208,8 @@ def open_data(config: ConfigDict, split: str) -> Source:
     return source
 
 
-def build_method(config: ConfigDict) -> GAN:
-    """Binds networks, the game, its regularizers and optimisers as ``config`` says.
+def build_method(config: ConfigDict, *, makers: Makers = MAKERS) -> GAN:
+    """Binds networks, the game, its regularizers (those of ``makers``) and optimisers as ``config`` says.
 
     Raises:
       UserError: on a key that no constructor takes, or values that contradict each other.
@@ -217,11 +226,12 @@ def build_method(config: ConfigDict) -> GAN:
         generator=construct(module.Generator, "generator", config.generator),
         discriminator=construct(module.Discriminator, "discriminator", config.discriminator),
         prior=prior,
+        makers=makers,
     )
 
 
-def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior) -> GAN:
-    """The game that ``config`` says of two networks.
+def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior, makers: Makers = MAKERS) -> GAN:
+    """The game that ``config`` says of two networks, with the regularizers of ``makers`` that it turns on.
 
     Raises:
       UserError: on a key that no constructor takes, or values that contradict each other.
@@ -229,46 +239,38 @@ def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior
     settings = dict(config.method)
     loss = adversarial_loss(settings.pop("loss"), label_smoothing=settings.pop("label_smoothing"))
     minibatch = config.discriminator.get("minibatch", "none")
-    if minibatch != "none" and (not config.method.split_d or config.method.accumulate > 1):
+    if minibatch != "none" and (config.method.joint or config.microbatches.count > 1):
         raise UserError(
             f"discriminator.minibatch={minibatch!r} compares the images of a batch, all real or all fake: "
-            f"set --config.method.split_d=true and --config.method.accumulate=1, which are {config.method.split_d} and "
-            f"{config.method.accumulate}"
+            f"set --config.method.joint=false and --config.microbatches.count=1, which are {config.method.joint} and "
+            f"{config.microbatches.count}"
         )
     if config.multi_scale.scales > 1:
         discriminator = MultiScaleDiscriminator(discriminator, scales=config.multi_scale.scales)
-    from_data = settings.pop("labels_from")
-    if from_data not in ("uniform", "data"):
-        raise UserError(f"method.labels_from={from_data!r}; choose from 'uniform', 'data'")
-    clip, dequantize = settings.pop("clip"), settings.pop("dequantize")
-    share = {key: settings.pop(f"top_k_{key}") for key in ("minimum", "decay", "steps")}
-    weights = {key: settings.pop(f"orthogonal_{key}") for key in ("weight", "exclude")}
-    cut = dict(count=settings.pop("accumulate"), noise_scale=settings.pop("noise_scale"), unroll=settings.pop("unroll"))
+    bound = config.clip.bound
     return construct(
         GAN,
         "method",
-        dict(
-            d_steps=settings.pop("d_steps"),
-            g_steps=settings.pop("g_steps"),
-            joint=not settings.pop("split_d"),
-            g_stats_in_d=settings.pop("move_statistics_in_d"),
-            adversarial_weight=settings.pop("adversarial_weight"),
-            **settings,
-        ),
+        settings,
         generator=generator,
         discriminator=discriminator,
         optimizers={player: _optimizer(config, player) for player in ("g", "d")},
         loss=loss,
-        latents=Latents(
-            z_dim=prior.size, num_classes=config.generator.num_classes, prior=prior, from_data=from_data == "data"
+        latents=construct(
+            Latents,
+            "latents",
+            config.latents,
+            z_dim=prior.size,
+            num_classes=config.generator.num_classes,
+            prior=prior,
         ),
-        regularizers=build_regularizers(config, prior),
+        regularizers=build_regularizers(config, prior, makers),
         options=truncation_options(prior),
-        preprocess=dequantized if dequantize else unchanged,
-        project_d=None if is_zero(clip) else functools.partial(optax.projections.projection_linf_ball, scale=clip),
-        fake_weights=top_k(**share),
-        g_weights_term=orthogonal(**weights),
-        microbatches=Microbatches(**cut),
+        preprocess=dequantized if config.preprocess.dequantize else unchanged,
+        project_d=None if is_zero(bound) else functools.partial(optax.projections.projection_linf_ball, scale=bound),
+        fake_weights=call(top_k, "top_k", config.top_k),
+        g_weights_term=call(orthogonal, "orthogonal", config.orthogonal),
+        microbatches=construct(Microbatches, "microbatches", config.microbatches),
     )
 
 
@@ -322,10 +324,7 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
         batch=example | {"label": jax.ShapeDtypeStruct((rows,), jnp.int32)},
         images_per_step=config.data.batch_size,
         steps=config.training.steps,
-    )
-    return Experiment(
-        stages=(stage,),
         ema=_ema(config, played, config.data.batch_size),
         evaluators=evaluators,
-        rules=_RULES[config.parallel.rules],
     )
+    return Experiment(stages=(stage,), rules=_RULES[config.parallel.rules])

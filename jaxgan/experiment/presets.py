@@ -1,6 +1,7 @@
-"""Experiments of minutes on a CPU: what the recipes share on toys, on MNIST and on CIFAR-10.
+"""Config presets: data, budget and scores of toys, MNIST and CIFAR-10 that two CPU cores train in minutes, and of
+smoke runs that take seconds.
 
-The data, budgets, averages and scores are alike for all recipes, so that they can be compared; losses, optimisers,
+Data, budgets, averages and scores are the same for all recipes, so that they can be compared; losses, optimisers,
 penalties and networks are each recipe's own, at widths that two cores can train.
 """
 
@@ -9,23 +10,32 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxgan.data import toy_mixture
-from jaxgan.experiment.smoke import shrink
-from jaxgan.training.errors import UserError
 
 TOY_HIDDEN = (128, 128, 128)
 
-
-def finish(config: ConfigDict, arg: str, name: str) -> ConfigDict:
-    """``config``, or its smoke run where ``arg`` says 'smoke'.
-
-    Raises:
-      UserError: on another argument.
-    """
-    if arg == "smoke":
-        return shrink(config)
-    if arg:
-        raise UserError(f"{name} takes no argument but 'smoke', got {arg!r}")
-    return config
+# Steps and scores of a smoke run, whatever it draws.
+_SHORT: dict[str, Any] = {
+    "ema": {"start_step": 1},
+    "training": {"steps": 2, "save_every": 1, "log_every": 1},
+    "evaluation": {
+        "every_steps": 0,
+        "standing_passes": 2,
+        "batch_size": 16,
+        "grid_columns": 2,
+        "metrics": "",
+        "features": "efficientnet_lite0",
+        "weights": None,
+        "num_images": 40,
+        "reference_split": None,
+        "reference_images": None,
+        "kid_block_size": 20,
+        "is_splits": 2,
+        "best": None,
+        "tstr_images": 40,
+        "tstr_steps": 2,
+        "num_points": 40,
+    },
+}
 
 
 def classes(config: ConfigDict, number: int, *, generator: str, discriminator: str) -> ConfigDict:
@@ -35,10 +45,35 @@ def classes(config: ConfigDict, number: int, *, generator: str, discriminator: s
     return config
 
 
+def both_optimizers(config: ConfigDict, **settings: Any) -> ConfigDict:
+    """``config`` with these settings of G's optimiser and of D's."""
+    for player in ("g", "d"):
+        config.optimizer[player].update(settings)
+    return config
+
+
+def dcgan_blocks(config: ConfigDict, *, ch: int = 32) -> ConfigDict:
+    """DCGAN's networks for the images of ``config.data``: two blocks from 7x7 for 28 pixels, three from 4x4 for 32."""
+    widths, side = {28: ((2, 1), 7), 32: ((4, 2, 1), 4)}[config.data.image_size[0]]
+    config.generator.update(dict(ch=ch, widths=widths, base=(side, side), image_channels=config.data.channels))
+    config.discriminator.update(dict(ch=ch, widths=widths[::-1]))
+    return config
+
+
+def toy_modes(name: str) -> int:
+    """The modes of a mixture, which are its classes: 8 of 'ring8', 25 of 'grid25'."""
+    return len(toy_mixture(name).means)
+
+
+def is_toy(config: ConfigDict) -> bool:
+    """Whether the data are points of a known mixture rather than images."""
+    return config.data.name.startswith("toy:")
+
+
 def on_toy(config: ConfigDict, name: str, **networks: Any) -> ConfigDict:
     """A recipe of multi-layer perceptrons on 'ring8', 'grid25' or another of :func:`jaxgan.data.toy_mixture`.
 
-    Both networks have three hidden layers of 128 ReLU and a batch of 256, and G has latents of 4 numbers beside its
+    Both networks have three hidden layers of 128 ReLU and a batch of 256, and G has latents of 4 numbers next to its
     codes (LAPGAN: as many as its own config says). Measured on grid25: a leaky ReLU in D takes over twice as many steps
     to tell modes from what lies between, latents of 16 numbers leave more samples between modes, and rates that fall to
     0 sharpen nothing in so few steps.
@@ -96,3 +131,61 @@ def on_cifar10(config: ConfigDict) -> ConfigDict:
     """A recipe on CIFAR-10, 2,000 steps of 64, with flips."""
     config.data.update(dict(name="tfds:cifar10", image_size=(32, 32), channels=3, flip=True))
     return _images(config)
+
+
+def shortened(config: ConfigDict) -> ConfigDict:
+    """A copy for a smoke run: two steps, two updates of D a step at most, and the cheapest scores; what every recipe's
+    ``tiny`` starts from.
+    """
+    config = config.copy_and_resolve_references()
+    config.method.d_steps = min(config.method.d_steps, 2)
+    config.update(_SHORT)
+    return config
+
+
+def on_digits(config: ConfigDict, image_size: tuple[int, int]) -> ConfigDict:
+    """A recipe on scikit-learn's handwritten digits, which need no download, in batches of 16; classes are its ten."""
+    config.data.update(
+        dict(name="digits", split="train", test_split="test", data_dir=None, image_size=image_size, batch_size=16)
+    )
+    for section in (config.generator, config.discriminator):
+        if section.num_classes:
+            section.num_classes = 10
+    return config
+
+
+def smoke(config: ConfigDict, **sizes: int) -> ConfigDict:
+    """The smoke form that most recipes have: a copy of two steps on its toy, or on digits of 8x8 pixels or little more.
+
+    The blocks of a generator that starts from a grid of pixels stay; the grid shrinks to one or two pixels a side.
+
+    Args:
+      config: of toy points or images.
+      **sizes: field of either network -> its size; fields that a network lacks, or that are off, stay, and each entry
+        of a tuple becomes the size.
+    """
+    config = shortened(config)
+    if is_toy(config):
+        config.data.batch_size = 64
+    else:
+        side = _smallest_grid(config)
+        on_digits(config, (side, side))
+        if "image_shape" in config.generator:
+            config.generator.image_shape = (side, side, config.data.channels)
+    for section in (config.generator, config.discriminator):
+        for key, size in sizes.items():
+            if section.get(key):
+                section[key] = (size,) * len(section[key]) if isinstance(section[key], tuple) else size
+    return config
+
+
+def _smallest_grid(config: ConfigDict) -> int:
+    """Shrinks the grid that G starts from; returns the side of the images that its blocks make of it."""
+    generator, height = config.generator, config.data.image_size[0]
+    if "base" not in generator:
+        return 8
+    # None stands for a choice by the resolution: 7x7 for 28 pixels.
+    base = generator.base or ((7, 7) if height == 28 else (4, 4))
+    blocks = (height // base[0]).bit_length() - 1
+    generator.base = (2, 2) if blocks < 3 else (1, 1)
+    return generator.base[0] * 2**blocks

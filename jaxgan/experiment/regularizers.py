@@ -1,6 +1,11 @@
-"""Every regularizer by config: ``config.regularizers.<name>.<key>``, off by default, for any adversarial recipe."""
+"""Regularizers by config: the sections ``regularizers``, ``augment`` and ``heads``, all off by default.
 
-from collections.abc import Callable
+Any adversarial recipe has them: ``config.regularizers.penalties.gp``, ``config.augment.ada.pipeline``,
+``config.heads.auxiliary.real``. A recipe adds its own by giving :data:`MAKERS` and one more entry.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -22,26 +27,33 @@ from jaxgan.methods.terms.mode_seeking import seek_modes
 from jaxgan.networks.heads import ClassifierHead, CodeHead
 from jaxgan.training.errors import UserError
 
+# 'section.name' -> what makes a regularizer of the keys there, or None where they say that it is off.
+Makers = Mapping[str, Callable[..., Regularizer | None]]
+
 # In the order that they act on what D sees.
-_MAKERS: dict[str, Callable[..., Regularizer | None]] = {
-    "penalties": gradient_penalties,
-    "consistency": consistency,
-    "lecam": lecam,
-    "apa": apa,
-    "diffaugment": diffaugment,
-    "ada": ada,
-    "instance_noise": instance_noise,
-    "feature_matching": matched_features,
-    "mode_seeking": seek_modes,
-    "historical": historical_averaging,
-    "auxiliary": auxiliary_classifier,
-    "information": code_posterior,
+MAKERS: Makers = {
+    "regularizers.penalties": gradient_penalties,
+    "regularizers.consistency": consistency,
+    "regularizers.lecam": lecam,
+    "augment.apa": apa,
+    "augment.diffaugment": diffaugment,
+    "augment.ada": ada,
+    "augment.instance_noise": instance_noise,
+    "regularizers.feature_matching": matched_features,
+    "regularizers.mode_seeking": seek_modes,
+    "regularizers.historical": historical_averaging,
+    "heads.auxiliary": auxiliary_classifier,
+    "heads.information": code_posterior,
 }
 
 
-def regularizer_sections() -> dict[str, dict[str, Any]]:
-    """Every regularizer with every key and its default: off."""
-    return {name: keywords(make) for name, make in _MAKERS.items()}
+def regularizer_sections(makers: Makers = MAKERS) -> dict[str, dict[str, dict[str, Any]]]:
+    """Section -> name -> every key with its default, which is off."""
+    sections: dict[str, dict[str, dict[str, Any]]] = {}
+    for path, make in makers.items():
+        section, name = path.split(".")
+        sections.setdefault(section, {})[name] = keywords(make)
+    return sections
 
 
 def latent_prior(config: ConfigDict) -> Prior:
@@ -61,29 +73,34 @@ def latent_prior(config: ConfigDict) -> Prior:
     return Prior(noise, section.kind, categorical, section.continuous)
 
 
-def build_regularizers(config: ConfigDict, prior: Prior) -> tuple[Regularizer, ...]:
-    """Those that ``config.regularizers`` turns on.
+def build_regularizers(config: ConfigDict, prior: Prior, makers: Makers = MAKERS) -> tuple[Regularizer, ...]:
+    """The regularizers that a config turns on, in the order of ``makers``.
+
+    Args:
+      config: with the sections of :func:`regularizer_sections`.
+      prior: of the latents.
+      makers: those that there are. A maker is called with the keys of its section, and with ``batch_size`` (real images
+        of an update of D) and ``prior`` where it has arguments of these names.
 
     Raises:
       UserError: on a key that there is not, or one that needs classes or codes where there are none.
     """
-    sections = config.regularizers
-    given: dict[str, dict[str, Any]] = {
-        "ada": {"batch_size": config.data.batch_size},
-        "apa": {"batch_size": config.data.batch_size},
-        "mode_seeking": {"prior": prior},
-        "auxiliary": {"head": ClassifierHead(num_classes=config.generator.num_classes)},
-        "information": {"head": CodeHead(prior.categorical, prior.continuous), "prior": prior},
+    shared: dict[str, Any] = {"batch_size": config.data.batch_size, "prior": prior}
+    own: dict[str, dict[str, Any]] = {
+        "heads.auxiliary": {"head": ClassifierHead(num_classes=config.generator.num_classes)},
+        "heads.information": {"head": CodeHead(prior.categorical, prior.continuous)},
     }
-    unknown = sorted(set(sections) - set(_MAKERS))
-    if unknown:
-        raise UserError(f"config.regularizers has no {unknown[0]!r}; there are {', '.join(_MAKERS)}")
-    made = {
-        name: call(make, f"regularizers.{name}", sections.get(name, {}), **given.get(name, {}))
-        for name, make in _MAKERS.items()
-    }
-    if made["auxiliary"] is not None and not config.generator.num_classes:
-        raise UserError("regularizers.auxiliary names classes: set generator.num_classes and discriminator.num_classes")
-    if made["information"] is not None and not (prior.categorical or prior.continuous):
-        raise UserError("regularizers.information finds codes: set prior.categorical=(10,) or prior.continuous=2")
-    return tuple(s for s in made.values() if s is not None)
+    for section, known in regularizer_sections(makers).items():
+        unknown = sorted(set(config.get(section, {})) - set(known))
+        if unknown:
+            raise UserError(f"config.{section} has no {unknown[0]!r}; there are {', '.join(known)}")
+    made = {}
+    for path, make in makers.items():
+        section, name = path.split(".")
+        given = {key: value for key, value in shared.items() if key in inspect.signature(make).parameters}
+        made[path] = call(make, path, config.get(section, {}).get(name, {}), **given, **own.get(path, {}))
+    if made.get("heads.auxiliary") is not None and not config.generator.num_classes:
+        raise UserError("heads.auxiliary names classes: set generator.num_classes and discriminator.num_classes")
+    if made.get("heads.information") is not None and not (prior.categorical or prior.continuous):
+        raise UserError("heads.information finds codes: set prior.categorical=(10,) or prior.continuous=2")
+    return tuple(found for found in made.values() if found is not None)

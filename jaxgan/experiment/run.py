@@ -1,16 +1,18 @@
 """Train an experiment in a folder of its own: what ``jaxgan train`` and ``jaxgan study`` run."""
 
 import json
+from typing import Any
 
 from etils import epath
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.mesh import experiment_mesh
+from jaxgan.experiment.old_runs import converted
 from jaxgan.experiment.scores import best_is
 from jaxgan.parallel import is_main
 from jaxgan.training.loop import LoopOptions, Outcome, train
 from jaxgan.training.method import Experiment
-from jaxgan.training.workdir import claim_config, lock, write_environment
+from jaxgan.training.workdir import claim_config, lock, read_config, write_environment
 
 
 def train_experiment(
@@ -35,9 +37,9 @@ def train_experiment(
         another config, or training diverges.
     """
     record = json.loads(config.to_json())
-    mesh = experiment_mesh(config)
+    mesh = experiment_mesh(config, experiment=experiment)
     with lock(workdir):
-        claim_config(workdir, record, accept_change=accept_change)
+        claim_config(workdir, record, accept_change=accept_change or _only_renamed(workdir, record))
         if is_main():
             write_environment(workdir)
         driving = {key: value for key, value in config.training.items() if key != "steps"}
@@ -46,3 +48,8 @@ def train_experiment(
             driving |= {"best": best, "best_is": best_is(best)}
         options = LoopOptions(**driving, progress=progress)
         return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
+
+
+def _only_renamed(workdir: epath.PathLike, record: dict[str, Any]) -> bool:
+    """Whether the folder's run has this config in an earlier version's sections and keys."""
+    return (epath.Path(workdir) / "config.json").exists() and converted(read_config(workdir)) == record

@@ -218,7 +218,7 @@ def sample_targets(
     opened, name = source(reference_split(config, method)), getattr(method, "target", None) or "image"
     chosen = even_choice(opened.length, min(num_images, opened.length))
     indices = np.arange(opened.length) if chosen is None else chosen
-    if name in method.conditions or name not in opened.fetch(indices[:1]):
+    if name in method.conditions or name not in opened.fields:
         return None
     return lambda wanted: opened.fetch(indices[wanted])[name]
 
@@ -457,8 +457,7 @@ def _likelihood(
     split = config.evaluation.reference_split or config.data.test_split
     source = scoring.source(split)
     count = min(num_images, source.length)
-    fields = tuple(source.fetch(np.arange(1)))
-    examples = source_inputs(source, fields, even_choice(source.length, count))
+    examples = source_inputs(source, tuple(source.fields), even_choice(source.length, count))
     nats, counts, field = example_nats(method, nets, examples, **shared)
     described = _describe(config, source, split, scoring.data_dir)
     full = {

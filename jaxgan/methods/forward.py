@@ -7,7 +7,7 @@ import jax
 from jax import Array
 
 from jaxgan.methods.regularizer import Conditioned, DiscriminatorOutput, Regularizer, augment_all
-from jaxgan.nn import FEATURES
+from jaxgan.nn import FEATURES, sown
 from jaxgan.parallel import join_interleaved, split_interleaved
 from jaxgan.training.state import TrainState, Variables
 from jaxgan.training.update import Module, apply
@@ -87,12 +87,9 @@ def discriminate(
     return output_of_discriminator(logits, mutated.pop(FEATURES, {})), mutated
 
 
-def output_of_discriminator(logits: Any, sown: Mapping[str, Any]) -> DiscriminatorOutput:
+def output_of_discriminator(logits: Any, features: Mapping[str, Any]) -> DiscriminatorOutput:
     """Logits (an array, or a tuple of one a scale) and the collection of sown features as one value."""
-    features = sown.get("last")
-    return DiscriminatorOutput(
-        tuple(logits) if isinstance(logits, tuple | list) else (logits,), () if features is None else (features,)
-    )
+    return DiscriminatorOutput(tuple(logits) if isinstance(logits, tuple | list) else (logits,), sown(features))
 
 
 def discriminate_both(

@@ -13,10 +13,11 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
-from jaxgan.networks.heads import LogitHead
+from jaxgan.networks.common import batch_norm_fields, check_latents, first_map, pick, weight_fields
+from jaxgan.networks.residual import pooled_logits, to_images, widths_for
 from jaxgan.parallel import shard_batch
 
-# Multiples of ch: the seed's channels first, then the output of each block, which doubles the resolution.
+# Multiples of ch: the projection's channels first, then the output of each block, which doubles the resolution.
 GENERATOR_WIDTHS: dict[int, tuple[int, ...]] = {
     16: (4, 4, 4),
     32: (4, 4, 4, 4),
@@ -36,56 +37,11 @@ DISCRIMINATOR_WIDTHS: dict[int, tuple[int, ...]] = {
 }
 
 
-def widths_for(resolution: int, table: dict[int, tuple[int, ...]], widths: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The row of ``table``, or ``widths`` in its place where given, of the same length.
-
-    Raises:
-      ValueError: on an unknown resolution or a wrong length.
-    """
-    if resolution not in table:
-        raise ValueError(f"resolution={resolution} is not in the paper's tables; choose from {sorted(table)}")
-    row = table[resolution]
-    if widths is None:
-        return row
-    if len(widths) != len(row):
-        raise ValueError(
-            f"widths={tuple(widths)} has {len(widths)} entries; resolution {resolution} has {len(row)}: {row}"
-        )
-    return tuple(widths)
-
-
-def pooled_logits(
-    discriminator: nn.Module,
-    features: Array,
-    labels: Array | None,
-    *,
-    pooling: str = "sum",
-    minibatch: str = "none",
-    spectral_norm: bool = True,
-    **head: Any,
-) -> Array:
-    """The end of a residual discriminator: ReLU, pooling over positions, and the logit of the pooled features, which
-    are shown to :func:`jaxgan.nn.sow_features`.
-
-    Args:
-      discriminator: the network, inside its call; the head joins it as ``head``.
-      features: the last map, [B, H, W, C] float.
-      labels: as :class:`jaxgan.networks.heads.LogitHead` takes them.
-      pooling: see :func:`jaxgan.nn.pooled`.
-      minibatch: what tells the head about the batch: 'none', 'discrimination' of the pooled features, or 'stddev', a
-        channel of the map.
-      spectral_norm: of the head's weights.
-      **head: other fields of the head.
-
-    Returns:
-      [B] float32.
-    """
-    h = layers.pooled(features, pooling)
-    layers.sow_features(discriminator, h)
-    if minibatch == "stddev":
-        h = layers.pooled(layers.minibatch_stddev(nn.relu(features)), pooling)
-        minibatch = "none"
-    return LogitHead(minibatch=minibatch, spectral_norm=spectral_norm, name="head", **head)(h, labels)
+def shared_embedding(network: Any, labels: Array) -> Array:
+    """The class embedding of a generator, shared by its norms and not spectrally normalised: [B, shared_dim]."""
+    fields = pick(network, "dtype", "param_dtype", embedding_init=layers.initializer(network.weight_init))
+    table = layers.Embed(network.num_classes, network.shared_dim, spectral_norm=False, name="shared", **fields)
+    return table(labels)
 
 
 class Generator(nn.Module):
@@ -100,19 +56,17 @@ class Generator(nn.Module):
         at 512 in the TF release, 128 in BigGAN-PyTorch).
       shared_dim: size of the class embedding shared by all conditional norms; None gives each norm tables of its own.
         Neither is spectrally normalised (BigGAN-PyTorch).
-      skip_z: cut z in blocks + 1 chunks; the first seeds the image, the others join the class at each block.
+      skip_z: cut z in blocks + 1 chunks; the first is projected to a map, the others join the class at each block.
       attention: resolutions after whose block self-attention follows, in the table's terms.
-      base: height and width of the seed; images are base * 2 ** blocks, and need not be square.
+      base: height and width of the projection; images are base * 2 ** blocks, and need not be square.
       image_channels: of the output.
       widths: another row of multiples of ch, see ``GENERATOR_WIDTHS``.
       class_first: condition is [class, z] (BigGAN-PyTorch) or [z, class] (compare_gan); only a weight converter need
         care.
-      weight_init: see :func:`jaxgan.nn.initializers.initializer`.
-      bn_eps, bn_groups, sn_eps: of the norms; ``bn_groups`` as ``groups`` in :class:`jaxgan.nn.BatchNorm`.
       remat: what the backward pass computes again, see :func:`jaxgan.nn.rematerialized`.
-      resample: how the convolutions beside an upsampling or a pool are computed, equal up to rounding: 'auto' (by the
+      resample: how the convolutions next to an upsampling or a pool are computed, equal up to rounding: 'auto' (by the
         platform, docs/resampling.md) or a form of :mod:`jaxgan.nn.resample_conv`.
-      dtype, param_dtype: of the computation and of the parameters.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     num_classes: int
@@ -137,23 +91,14 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, labels: Array, *, train: bool) -> Array:
-        """Draws images.
-
-        Args:
-          z: [B, z_dim] float.
-          labels: [B] int, or [B, num_classes] float class weights, for mixtures.
-          train: normalise with the batch's statistics.
-
-        Returns:
-          [B, H, W, image_channels] float32 in [-1, 1].
+        """Draws images [B, H, W, image_channels] float32 in [-1, 1]; arguments as in :mod:`jaxgan.networks.common`.
 
         Raises:
           ValueError: where z has another size, or ``skip_z`` cannot cut it evenly or lacks ``shared_dim``.
         """
         widths = widths_for(self.resolution, GENERATOR_WIDTHS, self.widths)
         blocks = len(widths) - 1
-        if z.shape[-1] != self.z_dim:
-            raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
+        check_latents(self, z)
         if self.skip_z and self.z_dim % (blocks + 1):
             nearest = (blocks + 1) * max(1, round(self.z_dim / (blocks + 1)))
             raise ValueError(
@@ -162,23 +107,19 @@ class Generator(nn.Module):
         if self.skip_z and self.num_classes and self.shared_dim is None:
             raise ValueError("skip_z=True joins z to the shared class embedding: set shared_dim (the paper: 128)")
 
-        init = layers.initializer(self.weight_init)
-        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=init, **dtypes)
-        conv = functools.partial(layers.Conv, **spectral)
+        weights = weight_fields(self, spectral_norm=True)
+        conv = functools.partial(layers.Conv, **weights)
         run = functools.partial(layers.rematerialized, remat=self.remat)
-        statistics: dict[str, Any] = dict(eps=self.bn_eps, groups=self.bn_groups)
+        statistics = batch_norm_fields(self)
         own_tables = bool(self.num_classes) and self.shared_dim is None
         norm: Any = functools.partial(
             layers.ConditionalBatchNorm,
             num_classes=self.num_classes if own_tables else None,
             # Class tables are not normalised, shared or not: BigGAN-PyTorch found that it cripples G.
-            spectral_norm=not own_tables,
-            **statistics,
-            **spectral,
+            **(statistics | weights | dict(spectral_norm=not own_tables)),
         )
         if not self.num_classes and not self.skip_z:
-            norm = functools.partial(layers.BatchNorm, **statistics, **dtypes)
+            norm = functools.partial(layers.BatchNorm, **statistics)
 
         z = z.astype(self.dtype)
         chunks = jnp.split(z, blocks + 1, axis=-1) if self.skip_z else [z] * (blocks + 1)
@@ -188,37 +129,30 @@ class Generator(nn.Module):
         elif self.shared_dim is None:
             conditions = [labels] * blocks
         else:
-            embed = layers.Embed(
-                self.num_classes, self.shared_dim, spectral_norm=False, embedding_init=init, name="shared", **dtypes
-            )
-            shared = embed(labels)
+            shared = shared_embedding(self, labels)
             conditions = [shared] * blocks
             if self.skip_z:
                 order = (lambda c: [shared, c]) if self.class_first else (lambda c: [c, shared])
                 conditions = [jnp.concatenate(order(chunk), axis=-1) for chunk in chunks[1:]]
 
-        height, width = self.base
-        h = layers.Dense(height * width * widths[0] * self.ch, name="project", **spectral)(chunks[0])
-        h = h.reshape(-1, height, width, widths[0] * self.ch)
+        h = first_map(chunks[0], self.base, widths[0] * self.ch, **weights)
         for index, multiple in enumerate(widths[1:]):
             block = layers.UpBlock(multiple * self.ch, conv, norm, resample=self.resample, name=f"block_{index}")
             h = shard_batch(run(block, h, conditions[index], train=train))
             if 4 * 2 ** (index + 1) in self.attention:
-                h = run(layers.SelfAttention(name=f"attention_{index}", **spectral), h)
-        h = layers.BatchNorm(name="norm", **statistics, **dtypes)(h, train=train)
-        h = conv(self.image_channels, (3, 3), name="to_image")(nn.relu(h))
-        return jnp.tanh(h.astype(jnp.float32))
+                h = run(layers.SelfAttention(name=f"attention_{index}", **weights), h)
+        return to_images(h, self.image_channels, statistics, train=train, **weights)
 
 
 class Discriminator(nn.Module):
     """Images and labels to logits, by projection (Miyato & Koyama 2018, arXiv:1802.05637), or images alone.
 
     Attributes:
-      num_classes, resolution, ch, attention, weight_init, sn_eps, remat, resample, dtype, param_dtype: as in
-        :class:`Generator`.
+      resolution, ch, attention, remat, resample: as in :class:`Generator`.
       conditioning: 'projection', or 'none' to ignore labels; without classes it is 'none'.
-      minibatch: 'none', 'discrimination' or 'stddev', see :func:`pooled_logits`.
+      minibatch: 'none', 'discrimination' or 'stddev', see :func:`jaxgan.networks.residual.pooled_logits`.
       widths: another row of multiples of ch, see ``DISCRIMINATOR_WIDTHS``.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     num_classes: int
@@ -237,23 +171,14 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, labels: Array, *, train: bool) -> Array:
-        """Scores images.
-
-        Args:
-          images: [B, H, W, C] float in [-1, 1]; H and W divisible by the blocks that halve them.
-          labels: [B] int, or [B, num_classes] float class weights.
-          train: accepted so that all networks are called alike; nothing here depends on it.
-
-        Returns:
-          [B] float32 logits: linear(h) + <embed(label), h>, h the features summed (not averaged) over positions, which
-          are shown to :func:`jaxgan.nn.sow_features`.
+        """Scores images [B, H, W, C], H and W divisible by the blocks that halve them: [B] float32 logits, linear(h) +
+        <embed(label), h>, h the features summed (not averaged) over positions, which are shown to
+        :func:`jaxgan.nn.sow_features`.
         """
         del train
         widths = widths_for(self.resolution, DISCRIMINATOR_WIDTHS, self.widths)
-        init = layers.initializer(self.weight_init)
-        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=init, **dtypes)
-        conv = functools.partial(layers.Conv, **spectral)
+        weights = weight_fields(self, spectral_norm=True)
+        conv = functools.partial(layers.Conv, **weights)
         run = functools.partial(layers.rematerialized, remat=self.remat)
         halvings = 2 if self.resolution <= 32 else len(widths) - 1
 
@@ -269,15 +194,6 @@ class Discriminator(nn.Module):
             )
             h = shard_batch(run(block, h))
             if index < halvings and self.resolution // 2 ** (index + 1) in self.attention:
-                h = run(layers.SelfAttention(name=f"attention_{index}", **spectral), h)
-        return pooled_logits(
-            self,
-            h,
-            labels,
-            num_classes=self.num_classes,
-            conditioning=self.conditioning if self.num_classes else "none",
-            minibatch=self.minibatch,
-            sn_eps=self.sn_eps,
-            kernel_init=init,
-            param_dtype=self.param_dtype,
-        )
+                h = run(layers.SelfAttention(name=f"attention_{index}", **weights), h)
+        conditioning = self.conditioning if self.num_classes else "none"
+        return pooled_logits(self, h, labels, conditioning=conditioning, spectral_norm=True)

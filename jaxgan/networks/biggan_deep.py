@@ -3,8 +3,7 @@
 
 Bottleneck blocks, two a resolution, and the whole of z joined to the shared class embedding at every block. Channel
 tables are those of compare_gan and StudioGAN, which agree with the paper's; BigGAN-PyTorch has no 512. The released
-weights' last convolution
-gives ch channels of which three are used: a convenience of their TPU that is not copied here.
+weights' last convolution gives ch channels of which three are used: a convenience of their TPU that is not copied here.
 """
 
 import functools
@@ -15,10 +14,12 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
-from jaxgan.networks.biggan import pooled_logits, widths_for
+from jaxgan.networks.biggan import shared_embedding
+from jaxgan.networks.common import batch_norm_fields, check_latents, first_map, weight_fields
+from jaxgan.networks.residual import pooled_logits, to_images, widths_for
 from jaxgan.parallel import shard_batch
 
-# Multiples of ch: the seed's channels first, then those after each resolution's blocks, which double it.
+# Multiples of ch: the projection's channels first, then those after each resolution's blocks, which double it.
 GENERATOR_WIDTHS: dict[int, tuple[int, ...]] = {
     32: (4, 4, 4, 4),
     64: (16, 16, 8, 4, 2),
@@ -43,8 +44,8 @@ class Generator(nn.Module):
     Attributes:
       depth: blocks a resolution; the last of them narrows and doubles the resolution.
       z_dim: latent size (128 at every resolution).
-      shared_dim: size of the shared class embedding; the condition of every block and the seed is [class, z]; z alone
-        where ``num_classes`` is 0.
+      shared_dim: size of the shared class embedding; the condition of every block and of the projection is [class, z],
+        or z alone where ``num_classes`` is 0.
       bn_eps: 1e-4 in the released weights.
       The others: as in :class:`jaxgan.networks.biggan.Generator`.
     """
@@ -71,29 +72,21 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, labels: Array, *, train: bool) -> Array:
-        """Draws images: z [B, z_dim] and labels ([B] int or [B, num_classes] weights) -> [B, H, W, image_channels] in
-        [-1, 1].
-        """
+        """Draws images [B, H, W, image_channels] float32 in [-1, 1]; arguments as in :mod:`jaxgan.networks.common`."""
         widths = widths_for(self.resolution, GENERATOR_WIDTHS, self.widths)
-        if z.shape[-1] != self.z_dim:
-            raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
-        init = layers.initializer(self.weight_init)
-        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=init, **dtypes)
-        conv = functools.partial(layers.Conv, **spectral)
+        check_latents(self, z)
+        weights = weight_fields(self, spectral_norm=True)
+        conv = functools.partial(layers.Conv, **weights)
         run = functools.partial(layers.rematerialized, remat=self.remat)
-        norm = functools.partial(layers.ConditionalBatchNorm, eps=self.bn_eps, groups=self.bn_groups, **spectral)
+        statistics = batch_norm_fields(self)
+        norm = functools.partial(layers.ConditionalBatchNorm, **(statistics | weights))
 
         z = condition = z.astype(self.dtype)
         if self.num_classes:
-            shared = layers.Embed(
-                self.num_classes, self.shared_dim, spectral_norm=False, embedding_init=init, name="shared", **dtypes
-            )(labels)
+            shared = shared_embedding(self, labels)
             condition = jnp.concatenate([shared, z] if self.class_first else [z, shared], axis=-1)
 
-        height, width = self.base
-        h = layers.Dense(height * width * widths[0] * self.ch, name="project", **spectral)(condition)
-        h = h.reshape(-1, height, width, widths[0] * self.ch)
+        h = first_map(condition, self.base, widths[0] * self.ch, **weights)
         for stage, multiple in enumerate(widths[1:]):
             for index in range(self.depth):
                 last = index == self.depth - 1
@@ -103,10 +96,8 @@ class Generator(nn.Module):
                 )
                 h = shard_batch(run(block, h, condition, train=train))
             if 4 * 2 ** (stage + 1) in self.attention:
-                h = run(layers.SelfAttention(name=f"attention_{stage}", **spectral), h)
-        h = layers.BatchNorm(eps=self.bn_eps, groups=self.bn_groups, name="norm", **dtypes)(h, train=train)
-        h = conv(self.image_channels, (3, 3), name="to_image")(nn.relu(h))
-        return jnp.tanh(h.astype(jnp.float32))
+                h = run(layers.SelfAttention(name=f"attention_{stage}", **weights), h)
+        return to_images(h, self.image_channels, statistics, train=train, **weights)
 
 
 class Discriminator(nn.Module):
@@ -114,7 +105,7 @@ class Discriminator(nn.Module):
 
     Attributes:
       depth: blocks a resolution; the first of them halves it.
-      The others, ``conditioning`` and ``minibatch`` among them: as in :class:`jaxgan.networks.biggan.Discriminator`.
+      The others: as in :class:`jaxgan.networks.biggan.Discriminator`.
     """
 
     num_classes: int
@@ -133,15 +124,11 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, labels: Array, *, train: bool) -> Array:
-        """Scores images [B, H, W, C] in [-1, 1] under labels ([B] int or [B, num_classes] weights) -> [B] float32
-        logits.
-        """
+        """Scores images [B, H, W, C], as :class:`jaxgan.networks.biggan.Discriminator` does: [B] float32 logits."""
         del train
         widths = widths_for(self.resolution, DISCRIMINATOR_WIDTHS, self.widths)
-        init = layers.initializer(self.weight_init)
-        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=init, **dtypes)
-        conv = functools.partial(layers.Conv, **spectral)
+        weights = weight_fields(self, spectral_norm=True)
+        conv = functools.partial(layers.Conv, **weights)
         run = functools.partial(layers.rematerialized, remat=self.remat)
         halvings = 2 if self.resolution <= 32 else len(widths) - 1
 
@@ -154,15 +141,6 @@ class Discriminator(nn.Module):
                 )
                 h = shard_batch(run(block, h))
             if stage < halvings and self.resolution // 2 ** (stage + 1) in self.attention:
-                h = run(layers.SelfAttention(name=f"attention_{stage}", **spectral), h)
-        return pooled_logits(
-            self,
-            h,
-            labels,
-            num_classes=self.num_classes,
-            conditioning=self.conditioning if self.num_classes else "none",
-            minibatch=self.minibatch,
-            sn_eps=self.sn_eps,
-            kernel_init=init,
-            param_dtype=self.param_dtype,
-        )
+                h = run(layers.SelfAttention(name=f"attention_{stage}", **weights), h)
+        conditioning = self.conditioning if self.num_classes else "none"
+        return pooled_logits(self, h, labels, conditioning=conditioning, spectral_norm=True)

@@ -18,6 +18,12 @@ def check_conditioning(conditioning: str, num_classes: int, *, accepted: tuple[s
         raise ValueError(f"conditioning={conditioning!r} needs classes, but num_classes=0: set num_classes, or 'none'")
 
 
+def check_conditional_norm(conditioning: str, batch_norm: bool) -> None:
+    """Raises ValueError where ``conditioning`` is 'cbn' and there are no batch norms to condition."""
+    if conditioning == "cbn" and not batch_norm:
+        raise ValueError("conditioning='cbn' conditions batch norms: set batch_norm=True")
+
+
 def class_weights(labels: Array, num_classes: int, *, dtype: jnp.dtype = jnp.float32) -> Array:
     """Int labels [B] as one-hot rows [B, num_classes]; float class weights [B, num_classes] as they are.
 

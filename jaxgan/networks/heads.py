@@ -1,4 +1,9 @@
-"""What sits on a discriminator's penultimate representation [B, F]: its logit, a classifier, InfoGAN's Q."""
+"""Discriminator heads: the logit (with or without projection of the class), ACGAN's classifier, InfoGAN's Q, each on
+the representation [B, F] before D's last layer.
+
+All compute in float32. Their fields ``spectral_norm``, ``sn_eps``, ``weight_init`` and ``param_dtype`` are as in
+:mod:`jaxgan.networks.common`.
+"""
 
 import itertools
 from typing import Any, NamedTuple
@@ -8,6 +13,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
+from jaxgan.networks.common import batch_norm_fields, check_choice, pick, weight_fields
 from jaxgan.networks.conditioning import check_conditioning
 
 MINIBATCH = ("none", "discrimination", "stddev")
@@ -23,8 +29,7 @@ class LogitHead(nn.Module):
         al. 2016, arXiv:1606.03498, section 3.2) or 'stddev' (Karras et al. 2017, arXiv:1710.10196, section 3).
       minibatch_kernels, minibatch_dim: of 'discrimination'; openai/improved-gan's 100 and 5.
       use_bias: of the linear layer.
-      spectral_norm, sn_eps, kernel_init: of all weights.
-      param_dtype: of the parameters. The head computes in float32.
+      kernel_init: of all weights.
     """
 
     num_classes: int = 0
@@ -46,14 +51,8 @@ class LogitHead(nn.Module):
           ValueError: on an unknown ``minibatch`` or ``conditioning``, or 'projection' without labels.
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "projection"))
-        if self.minibatch not in MINIBATCH:
-            raise ValueError(f"minibatch={self.minibatch!r}; choose from {', '.join(MINIBATCH)}")
-        shared: dict[str, Any] = dict(
-            spectral_norm=self.spectral_norm,
-            sn_eps=self.sn_eps,
-            dtype=jnp.float32,
-            param_dtype=self.param_dtype,
-        )
+        check_choice("minibatch", self.minibatch, MINIBATCH)
+        shared = pick(self, "spectral_norm", "sn_eps", "param_dtype") | dict(dtype=jnp.float32)
         h = wide = features.astype(jnp.float32)
         if self.minibatch == "discrimination":
             wide = layers.MinibatchDiscrimination(
@@ -71,14 +70,49 @@ class LogitHead(nn.Module):
         return logits
 
 
+def logit_head(network: Any, **given: Any) -> LogitHead:
+    """The head ``head`` of a discriminator, inside its call, with the network's fields of the same names.
+
+    Args:
+      network: has ``num_classes``, ``conditioning`` (of which 'projection' alone is the head's), ``minibatch``,
+        ``spectral_norm``, ``sn_eps``, ``weight_init`` and ``param_dtype``.
+      **given: fields of :class:`LogitHead` that are not read from the network.
+    """
+    if "kernel_init" not in given:
+        given["kernel_init"] = layers.initializer(network.weight_init)
+    if "conditioning" not in given:
+        given["conditioning"] = "projection" if network.conditioning == "projection" else "none"
+    return LogitHead(
+        name="head", **pick(network, "num_classes", "minibatch", "spectral_norm", "sn_eps", "param_dtype", **given)
+    )
+
+
+def logits_of(network: Any, features: Array, labels: Array | None, **given: Any) -> Array:
+    """The logits of a discriminator's last layer, flattened, which is shown to :func:`jaxgan.nn.sow_features`.
+
+    Args:
+      network: as in :func:`logit_head`, with ``minibatch_kernels`` and ``minibatch_dim``. A ``minibatch`` of 'stddev'
+        is a channel of a map, or a column of a vector.
+      features: [B, F] or [B, H, W, C] float.
+      labels: as :class:`LogitHead` takes them.
+      **given: as in :func:`logit_head`.
+
+    Returns:
+      [B] float32.
+    """
+    h = features.astype(jnp.float32)
+    layers.sow_features(network, h.reshape(h.shape[0], -1))
+    if h.ndim > 2 and network.minibatch == "stddev":
+        h, given["minibatch"] = layers.minibatch_stddev(h), "none"
+    head = logit_head(network, **pick(network, "minibatch_kernels", "minibatch_dim"), **given)
+    return head(h.reshape(h.shape[0], -1), labels)
+
+
 class ClassifierHead(nn.Module):
     """A linear layer from D's representation to class logits (ACGAN: Odena et al. 2016, arXiv:1610.09585).
 
     Attributes:
       num_classes: outputs.
-      weight_init: see :func:`jaxgan.nn.initializers.initializer`.
-      spectral_norm, sn_eps: of the kernel.
-      param_dtype: of the parameters. The head computes in float32.
     """
 
     num_classes: int = 10
@@ -91,15 +125,8 @@ class ClassifierHead(nn.Module):
     def __call__(self, features: Array, *, train: bool) -> Array:
         """Features [B, F] -> logits [B, num_classes] float32; nothing depends on ``train``."""
         del train
-        return layers.Dense(
-            self.num_classes,
-            spectral_norm=self.spectral_norm,
-            sn_eps=self.sn_eps,
-            kernel_init=layers.initializer(self.weight_init),
-            dtype=jnp.float32,
-            param_dtype=self.param_dtype,
-            name="linear",
-        )(features.astype(jnp.float32))
+        linear = layers.Dense(self.num_classes, name="linear", **weight_fields(self, dtype=jnp.float32))
+        return linear(features.astype(jnp.float32))
 
 
 class Codes(NamedTuple):
@@ -126,10 +153,7 @@ class CodeHead(nn.Module):
       batch_norm: after the hidden layer.
       leak: the leaky ReLU's slope.
       fixed_std: ``log_std`` is zero; otherwise the network gives the log variance, which ``log_std`` halves.
-      weight_init: see :func:`jaxgan.nn.initializers.initializer`.
-      spectral_norm, sn_eps: of all kernels.
       bn_eps, bn_groups: as in :class:`jaxgan.nn.BatchNorm`.
-      param_dtype: of the parameters. The head computes in float32.
     """
 
     categorical: tuple[int, ...] = (10,)
@@ -161,18 +185,13 @@ class CodeHead(nn.Module):
         """
         if not self.categorical and not self.continuous:
             raise ValueError("CodeHead has no codes: set categorical, such as (10,), or continuous")
-        dtypes: dict[str, Any] = dict(dtype=jnp.float32, param_dtype=self.param_dtype)
-        dense: dict[str, Any] = dict(
-            spectral_norm=self.spectral_norm,
-            sn_eps=self.sn_eps,
-            kernel_init=layers.initializer(self.weight_init),
-            **dtypes,
-        )
+        dense = weight_fields(self, dtype=jnp.float32)
         h = features.astype(jnp.float32)
         if self.hidden:
             h = layers.Dense(self.hidden, name="hidden", **dense)(h)
             if self.batch_norm:
-                h = layers.BatchNorm(eps=self.bn_eps, groups=self.bn_groups, name="norm", **dtypes)(h, train=train)
+                norm = layers.BatchNorm(name="norm", **batch_norm_fields(self, dtype=jnp.float32))
+                h = norm(h, train=train)
             h = nn.leaky_relu(h, self.leak)
         per_code = 1 if self.fixed_std else 2
         out = layers.Dense(sum(self.categorical) + per_code * self.continuous, name="codes", **dense)(h)

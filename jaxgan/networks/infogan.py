@@ -16,9 +16,10 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
-from jaxgan.networks.conditioning import check_conditioning, join_classes
+from jaxgan.networks.common import batch_norm, check_latents, concat_classes, first_map, weight_fields
+from jaxgan.networks.conditioning import check_conditioning
 from jaxgan.networks.dcgan import down_conv
-from jaxgan.networks.heads import LogitHead
+from jaxgan.networks.heads import logits_of
 from jaxgan.nn.fractional_conv import up_conv
 from jaxgan.parallel import shard_batch
 
@@ -27,18 +28,14 @@ class Generator(nn.Module):
     """Latents, and labels where asked for, to images.
 
     Attributes:
-      num_classes: classes; 0 for none, labels being ignored.
       z_dim: latent size, codes included.
       hidden: units of the first layer.
-      widths: channels of the seed and of the map before the image.
-      base: height and width of the seed; images are four times as large.
+      widths: channels of the projection and of the map before the image.
+      base: height and width of the projection; images are four times as large.
       image_channels: of the output.
       conditioning: 'none', as in the paper, or 'concat', the one-hot joining z.
-      spectral_norm, sn_eps: of all weights.
-      weight_init: see :func:`jaxgan.nn.initializers.initializer`.
-      bn_eps, bn_groups: of the norms; ``bn_groups`` as ``groups`` in :class:`jaxgan.nn.BatchNorm`.
       resample: how the convolutions are computed, see :func:`jaxgan.nn.fractional_conv.up_conv`.
-      dtype, param_dtype: of the computation and of the parameters.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     num_classes: int = 0
@@ -59,44 +56,25 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, labels: Array, *, train: bool) -> Array:
-        """Draws images.
-
-        Args:
-          z: [B, z_dim] float.
-          labels: [B] int, or [B, num_classes] float class weights, for mixtures.
-          train: normalise with the batch's statistics.
-
-        Returns:
-          [B, H, W, image_channels] float32 in [-1, 1].
+        """Draws images [B, H, W, image_channels] float32 in [-1, 1]; arguments as in :mod:`jaxgan.networks.common`.
 
         Raises:
           ValueError: where z has another size, or the conditioning is unknown or lacks classes.
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "concat"))
-        if z.shape[-1] != self.z_dim:
-            raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
-        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(
-            spectral_norm=self.spectral_norm,
-            sn_eps=self.sn_eps,
-            kernel_init=layers.initializer(self.weight_init),
-            **dtypes,
-        )
+        check_latents(self, z)
+        weights = weight_fields(self)
 
         def finish(h: Array, name: str) -> Array:
-            norm = layers.BatchNorm(eps=self.bn_eps, groups=self.bn_groups, name=name, **dtypes)
-            return shard_batch(nn.relu(norm(h, train=train)))
+            return shard_batch(nn.relu(batch_norm(self, h, name=name, train=train)))
 
-        h = z.astype(self.dtype)
-        if self.conditioning == "concat":
-            h = join_classes(h, labels, self.num_classes)
-        height, width = self.base
+        h = concat_classes(self, z.astype(self.dtype), labels)
         first, second = self.widths
-        h = finish(layers.Dense(self.hidden, name="hidden", **spectral)(h), "norm_hidden")
-        # Each unit of the seed is normalised by itself, as in the code.
-        h = finish(layers.Dense(height * width * first, name="project", **spectral)(h), "norm_project")
-        h = h.reshape(-1, height, width, first)
-        up = functools.partial(up_conv, kernel=4, resample=self.resample, **spectral)
+        h = finish(layers.Dense(self.hidden, name="hidden", **weights)(h), "norm_hidden")
+        h = first_map(h, self.base, first, **weights)
+        # Each unit is normalised by itself, as in the code.
+        h = finish(h.reshape(h.shape[0], -1), "norm_project").reshape(h.shape)
+        up = functools.partial(up_conv, kernel=4, resample=self.resample, **weights)
         h = finish(up(second, name="conv_0")(h), "norm_0")
         return jnp.tanh(up(self.image_channels, name="to_image")(h).astype(jnp.float32))
 
@@ -105,7 +83,6 @@ class Discriminator(nn.Module):
     """Images, and labels where asked for, to logits; Q reads the layer before the last.
 
     Attributes:
-      num_classes, spectral_norm, sn_eps, weight_init, bn_eps, bn_groups, dtype, param_dtype: as in :class:`Generator`.
       hidden: units of the last layer but one.
       widths: channels of the two convolutions.
       leak: the leaky ReLUs' slope.
@@ -113,6 +90,7 @@ class Discriminator(nn.Module):
       dropout: the share of units dropped after each layer in training; 0 in the paper.
       conditioning: 'none', as in the paper; 'concat', the one-hot joined to the image as planes; or 'projection'.
       minibatch, minibatch_kernels, minibatch_dim: as in :class:`jaxgan.networks.heads.LogitHead`.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     num_classes: int = 0
@@ -135,48 +113,22 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, labels: Array, *, train: bool) -> Array:
-        """Scores images.
-
-        Args:
-          images: [B, H, W, C] float in [-1, 1].
-          labels: [B] int, or [B, num_classes] float class weights.
-          train: normalise with the batch's statistics; drop units, by the rng 'dropout'.
-
-        Returns:
-          [B] float32 logits. The hidden layer [B, hidden] is shown to :func:`jaxgan.nn.sow_features`.
+        """Scores images [B, H, W, C]: [B] float32 logits. The hidden layer [B, hidden] is shown to
+        :func:`jaxgan.nn.sow_features`.
 
         Raises:
           ValueError: where the conditioning is unknown or lacks classes.
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "concat", "projection"))
-        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        normalized: dict[str, Any] = dict(
-            spectral_norm=self.spectral_norm, kernel_init=layers.initializer(self.weight_init)
-        )
-        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, **normalized, **dtypes)
+        weights = weight_fields(self)
 
         def finish(h: Array, name: str) -> Array:
             if self.batch_norm and name != "0":
-                norm = layers.BatchNorm(eps=self.bn_eps, groups=self.bn_groups, name=f"norm_{name}", **dtypes)
-                h = norm(h, train=train)
+                h = batch_norm(self, h, name=f"norm_{name}", train=train)
             return shard_batch(nn.Dropout(self.dropout, deterministic=not train)(nn.leaky_relu(h, self.leak)))
 
-        h = shard_batch(images.astype(self.dtype))
-        if self.conditioning == "concat":
-            h = join_classes(h, labels, self.num_classes)
+        h = concat_classes(self, shard_batch(images.astype(self.dtype)), labels)
         for index, features in enumerate(self.widths):
-            h = finish(down_conv(features, 4, name=f"conv_{index}", **spectral)(h), str(index))
-        h = finish(layers.Dense(self.hidden, name="hidden", **spectral)(h.reshape(h.shape[0], -1)), "hidden")
-        h = h.astype(jnp.float32)
-        layers.sow_features(self, h)
-        return LogitHead(
-            self.num_classes,
-            conditioning="projection" if self.conditioning == "projection" else "none",
-            minibatch=self.minibatch,
-            minibatch_kernels=self.minibatch_kernels,
-            minibatch_dim=self.minibatch_dim,
-            sn_eps=self.sn_eps,
-            param_dtype=self.param_dtype,
-            name="head",
-            **normalized,
-        )(h, labels)
+            h = finish(down_conv(features, 4, name=f"conv_{index}", **weights)(h), str(index))
+        h = finish(layers.Dense(self.hidden, name="hidden", **weights)(h.reshape(h.shape[0], -1)), "hidden")
+        return logits_of(self, h, labels)

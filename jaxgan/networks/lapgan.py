@@ -13,8 +13,8 @@ linear map of its one-hot, which joins the image in both (in the paper the first
 
 The coarsest level (``coarsest=True``) is dense, with the one-hot joined to its input: 100 numbers of noise, and by the
 paper's section 4.1 ``hidden=(1200, 1200)`` in G and ``hidden=(600, 600)`` in D; the scripts that train one at 32 pixels
-take (8000, 8000) and (1600, 1600). Both have ReLU, but that G's second layer is a sigmoid in the script without
-classes, which is not followed.
+take (8000, 8000) and (1600, 1600). Both have ReLU; that G's second layer is a sigmoid in the script without
+classes is not followed.
 
 Points of the plane are signals of two pixels: the coarsest level draws their mean, ``image_shape=(1,)``, the next one
 [B, 2] residuals, dense also, with noise of any size. These are this library's own.
@@ -31,11 +31,15 @@ from jax import Array
 
 from jaxgan import nn as layers
 from jaxgan.networks import mlp
+from jaxgan.networks.common import check_choice, check_entries, check_latents, pick, weight_fields
 from jaxgan.networks.conditioning import check_conditioning, class_weights
-from jaxgan.networks.heads import LogitHead
+from jaxgan.networks.heads import logits_of
 from jaxgan.parallel import shard_batch
 
 Labels = Mapping[str, Array]
+
+# What a dense level's network takes over.
+_DENSE = "num_classes", "hidden", "conditioning", "spectral_norm", "sn_eps", "weight_init", "dtype", "param_dtype"
 
 
 def _low_pass(labels: Labels, shape: tuple[int, ...], coarsest: bool) -> Array | None:
@@ -50,11 +54,11 @@ def _low_pass(labels: Labels, shape: tuple[int, ...], coarsest: bool) -> Array |
     return labels["coarse"]
 
 
-def _class_plane(labels: Labels, num_classes: int, like: Array, spectral: dict[str, Any]) -> Array:
-    """The class as a plane [B, H, W, 1] beside ``like`` [B, H, W, C]."""
+def _class_plane(network: Any, labels: Labels, like: Array) -> Array:
+    """The class as a plane [B, H, W, 1] of the size of ``like`` [B, H, W, C]."""
     height, width = like.shape[1:3]
-    weights = class_weights(labels["class"], num_classes, dtype=like.dtype)
-    plane = nn.relu(layers.Dense(height * width, name="class_plane", **spectral)(weights))
+    classes = class_weights(labels["class"], network.num_classes, dtype=like.dtype)
+    plane = nn.relu(layers.Dense(height * width, name="class_plane", **weight_fields(network))(classes))
     return plane.reshape(-1, height, width, 1)
 
 
@@ -62,7 +66,6 @@ class Generator(nn.Module):
     """Noise and a low-pass image to a residual; at the coarsest level, noise to an image.
 
     Attributes:
-      num_classes: classes; 0 for none, labels being ignored.
       image_shape: of the level, without the batch: (H, W, C), or (N,) for signals.
       z_dim: latent size: H W for residuals of images.
       hidden: channels between the convolutions, or units of dense layers.
@@ -70,9 +73,7 @@ class Generator(nn.Module):
       coarsest: whether this is the coarsest level.
       output: 'linear', or 'tanh'. Residuals of images in [-1, 1] go from -2 to 2.
       conditioning: 'none' or 'concat'.
-      spectral_norm, sn_eps: of all weights.
-      weight_init: see :func:`jaxgan.nn.initializers.initializer`.
-      dtype, param_dtype: of the computation and of the parameters.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     num_classes: int = 0
@@ -106,43 +107,29 @@ class Generator(nn.Module):
           ValueError: where sizes disagree, or 'coarse' is missing, or there at the coarsest level.
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "concat"))
-        if z.shape[-1] != self.z_dim:
-            raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
+        check_latents(self, z)
         coarse = _low_pass(labels, self.image_shape, self.coarsest)
-        shared: dict[str, Any] = dict(spectral_norm=self.spectral_norm, dtype=self.dtype, param_dtype=self.param_dtype)
         if coarse is None or len(self.image_shape) == 1:
             z = z if coarse is None else jnp.concatenate([z, coarse.astype(z.dtype)], axis=-1)
-            dense = mlp.Generator(
-                num_classes=self.num_classes,
-                z_dim=z.shape[-1],
-                image_shape=self.image_shape,
-                hidden=self.hidden,
-                output=self.output,
-                conditioning=self.conditioning,
-                sn_eps=self.sn_eps,
-                weight_init=self.weight_init,
-                name="dense",
-                **shared,
-            )
+            own = pick(self, *_DENSE, "image_shape", "output")
+            dense = mlp.Generator(z_dim=z.shape[-1], name="dense", **own)
             return dense(z, labels["class"], train=train)
 
         height, width, channels = self.image_shape
         if self.z_dim != height * width:
             raise ValueError(f"z_dim={self.z_dim}: noise is a plane of {height}x{width}, so set {height * width}")
-        if len(self.kernels) != len(self.hidden) + 1:
-            raise ValueError(f"kernels={self.kernels} has {len(self.kernels)} entries; set {len(self.hidden) + 1}")
-        if self.output not in ("linear", "tanh"):
-            raise ValueError(f"output={self.output!r}; choose from linear, tanh")
-        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=layers.initializer(self.weight_init), **shared)
+        check_entries("kernels", self.kernels, len(self.hidden) + 1, "convolution")
+        check_choice("output", self.output, ("linear", "tanh"))
+        weights = weight_fields(self)
         planes = [shard_batch(coarse.astype(self.dtype)), z.astype(self.dtype).reshape(-1, height, width, 1)]
         if self.conditioning == "concat":
-            planes.append(_class_plane(labels, self.num_classes, planes[0], spectral))
+            planes.append(_class_plane(self, labels, planes[0]))
         h = jnp.concatenate(planes, axis=-1)
         for index, features in enumerate(self.hidden):
             side = self.kernels[index]
-            h = shard_batch(nn.relu(layers.Conv(features, (side, side), name=f"conv_{index}", **spectral)(h)))
+            h = shard_batch(nn.relu(layers.Conv(features, (side, side), name=f"conv_{index}", **weights)(h)))
         side = self.kernels[-1]
-        h = layers.Conv(channels, (side, side), name="to_image", **spectral)(h).astype(jnp.float32)
+        h = layers.Conv(channels, (side, side), name="to_image", **weights)(h).astype(jnp.float32)
         return jnp.tanh(h) if self.output == "tanh" else h
 
 
@@ -150,11 +137,12 @@ class Discriminator(nn.Module):
     """Residuals and their low-pass image to logits; at the coarsest level, images to logits.
 
     Attributes:
-      num_classes, hidden, coarsest, spectral_norm, sn_eps, weight_init, dtype, param_dtype: as in :class:`Generator`.
+      hidden, coarsest: as in :class:`Generator`.
       kernels: sides of the convolutions' kernels, as many as ``hidden``. The first has stride one, the others two.
       dropout: the share of units dropped in training: before the logit, and at dense levels after every hidden layer.
       conditioning: 'none', 'concat' or 'projection'.
       minibatch, minibatch_kernels, minibatch_dim: as in :class:`jaxgan.networks.heads.LogitHead`.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     num_classes: int = 0
@@ -190,40 +178,17 @@ class Discriminator(nn.Module):
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "concat", "projection"))
         coarse = _low_pass(labels, images.shape[1:], self.coarsest)
-        shared: dict[str, Any] = dict(spectral_norm=self.spectral_norm, param_dtype=self.param_dtype)
-        batch: dict[str, Any] = dict(
-            sn_eps=self.sn_eps,
-            minibatch=self.minibatch,
-            minibatch_kernels=self.minibatch_kernels,
-            minibatch_dim=self.minibatch_dim,
-        )
         h = shard_batch(images if coarse is None else images + coarse)
         if coarse is None or images.ndim == 2:
-            dense = mlp.Discriminator(
-                num_classes=self.num_classes,
-                hidden=self.hidden,
-                activation="relu",
-                dropout=self.dropout,
-                conditioning=self.conditioning,
-                weight_init=self.weight_init,
-                dtype=self.dtype,
-                name="dense",
-                **shared,
-                **batch,
-            )
-            logits = dense(h, labels["class"], train=train)
-            if self.is_mutable_collection(layers.FEATURES):
-                layers.sow_features(self, dense.get_variable(layers.FEATURES, "last"))
-            return logits
+            own = pick(self, *_DENSE, "dropout", "minibatch", "minibatch_kernels", "minibatch_dim")
+            dense = mlp.Discriminator(activation="relu", name="dense", **own)
+            return dense(h, labels["class"], train=train)
 
-        if len(self.kernels) != len(self.hidden):
-            raise ValueError(f"kernels={self.kernels} has {len(self.kernels)} entries; set {len(self.hidden)}")
-        init = layers.initializer(self.weight_init)
-        spectral: dict[str, Any] = dict(sn_eps=self.sn_eps, kernel_init=init, dtype=self.dtype, **shared)
-        conv = functools.partial(layers.Conv, padding="VALID", **spectral)
+        check_entries("kernels", self.kernels, len(self.hidden), "convolution")
+        conv = functools.partial(layers.Conv, padding="VALID", **weight_fields(self))
         h = h.astype(self.dtype)
         if self.conditioning == "concat":
-            h = jnp.concatenate([h, _class_plane(labels, self.num_classes, h, spectral)], axis=-1)
+            h = jnp.concatenate([h, _class_plane(self, labels, h)], axis=-1)
         for index, (features, side) in enumerate(zip(self.hidden, self.kernels)):
             if min(h.shape[1:3]) < side:
                 raise ValueError(
@@ -235,12 +200,4 @@ class Discriminator(nn.Module):
             h = shard_batch(nn.relu(h))
         h = h.reshape(h.shape[0], math.prod(h.shape[1:])).astype(jnp.float32)
         h = nn.Dropout(self.dropout, deterministic=not train)(h)
-        layers.sow_features(self, h)
-        return LogitHead(
-            self.num_classes,
-            conditioning="projection" if self.conditioning == "projection" else "none",
-            kernel_init=init,
-            name="head",
-            **shared,
-            **batch,
-        )(h, labels["class"])
+        return logits_of(self, h, labels["class"])

@@ -23,8 +23,9 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
-from jaxgan.networks.conditioning import check_conditioning, class_weights, join_classes
-from jaxgan.networks.heads import LogitHead
+from jaxgan.networks.common import batch_norm, check_choice, check_entries, check_latents, weight_fields
+from jaxgan.networks.conditioning import check_conditional_norm, check_conditioning, class_weights, join_classes
+from jaxgan.networks.heads import logits_of
 from jaxgan.parallel import shard_batch
 
 ACTIVATIONS: dict[str, Callable[[Array, float], Array]] = {
@@ -43,9 +44,7 @@ def maxout(h: Array, pieces: int) -> Array:
     return functools.reduce(jnp.maximum, [h[..., piece] for piece in range(pieces)])
 
 
-def _activation(name: str, leak: float, *, others: tuple[str, ...] = ()) -> Callable[[Array], Array]:
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activation={name!r}; choose from {', '.join((*ACTIVATIONS, *others))}")
+def _activation(name: str, leak: float) -> Callable[[Array], Array]:
     return lambda h: ACTIVATIONS[name](h, leak)
 
 
@@ -53,22 +52,17 @@ class Generator(nn.Module):
     """Latents, and labels, to images or points.
 
     Attributes:
-      num_classes: classes; 0 for none, labels being ignored.
-      z_dim: latent size.
       image_shape: of the output without the batch: (H, W, C), or (2,) for points.
       hidden: units of each layer.
       activation: 'relu', 'leaky_relu' or 'tanh'.
       leak: of 'leaky_relu', the slope.
       batch_norm: after each hidden layer.
-      spectral_norm, sn_eps: of all weights.
-      conditioning: 'none', 'concat' or, with ``batch_norm``, 'cbn'; see :mod:`jaxgan.networks.conditioning`.
-      label_hidden: with 'concat', units of a layer of the class alone, which joins the first hidden layer in place of
+      conditioning: 'none', 'concat' or, with ``batch_norm``, 'cbn'.
+      label_hidden: with 'concat', units of a layer of the class alone, which joins the first hidden layer, instead of
         the one-hot joining z.
       dropout: the share of hidden units dropped in training.
       output: 'tanh', 'linear', or 'auto': tanh for images, linear for points.
-      weight_init: see :func:`jaxgan.nn.initializers.initializer`.
-      bn_eps, bn_groups: of the norms; ``bn_groups`` as ``groups`` in :class:`jaxgan.nn.BatchNorm`.
-      dtype, param_dtype: of the computation and of the parameters.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     num_classes: int = 0
@@ -92,43 +86,24 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, labels: Array, *, train: bool) -> Array:
-        """Draws images.
-
-        Args:
-          z: [B, z_dim] float.
-          labels: [B] int, or [B, num_classes] float class weights, for mixtures.
-          train: normalise with the batch's statistics; drop units, by the rng 'dropout'.
-
-        Returns:
-          [B, *image_shape] float32, in [-1, 1] after a tanh.
+        """Draws images or points [B, *image_shape] float32, in [-1, 1] after a tanh; arguments as in
+        :mod:`jaxgan.networks.common`.
 
         Raises:
           ValueError: where z has another size, a name is unknown, or 'cbn' lacks ``batch_norm``.
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "concat", "cbn"))
-        if z.shape[-1] != self.z_dim:
-            raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
-        if self.output not in OUTPUTS:
-            raise ValueError(f"output={self.output!r}; choose from {', '.join(OUTPUTS)}")
-        if self.conditioning == "cbn" and not self.batch_norm:
-            raise ValueError("conditioning='cbn' conditions batch norms: set batch_norm=True")
+        check_conditional_norm(self.conditioning, self.batch_norm)
+        check_latents(self, z)
+        check_choice("output", self.output, OUTPUTS)
+        check_choice("activation", self.activation, ACTIVATIONS)
         activate = _activation(self.activation, self.leak)
-        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        init = layers.initializer(self.weight_init)
-        spectral: dict[str, Any] = dict(
-            spectral_norm=self.spectral_norm, sn_eps=self.sn_eps, kernel_init=init, **dtypes
-        )
-        norms: dict[str, Any] = dict(eps=self.bn_eps, groups=self.bn_groups)
+        weights = weight_fields(self)
 
         def layer(h: Array, units: int, name: str) -> Array:
-            h = layers.Dense(units, name=name, **spectral)(h)
-            if self.conditioning == "cbn":
-                norm = layers.ConditionalBatchNorm(
-                    num_classes=self.num_classes, name=f"norm_{name}", **norms, **spectral
-                )
-                h = norm(h, labels, train=train)
-            elif self.batch_norm:
-                h = layers.BatchNorm(name=f"norm_{name}", **norms, **dtypes)(h, train=train)
+            h = layers.Dense(units, name=name, **weights)(h)
+            if self.batch_norm:
+                h = batch_norm(self, h, labels, name=f"norm_{name}", train=train)
             return nn.Dropout(self.dropout, deterministic=not train)(activate(h))
 
         h = shard_batch(z.astype(self.dtype))
@@ -141,7 +116,7 @@ class Generator(nn.Module):
                 of_class = layer(class_weights(labels, self.num_classes, dtype=h.dtype), self.label_hidden, "label")
                 h = jnp.concatenate([h, of_class], axis=-1)
             h = shard_batch(h)
-        h = layers.Dense(math.prod(self.image_shape), name="to_image", **spectral)(h).astype(jnp.float32)
+        h = layers.Dense(math.prod(self.image_shape), name="to_image", **weights)(h).astype(jnp.float32)
         bounded = self.output == "tanh" or (self.output == "auto" and len(self.image_shape) > 1)
         return (jnp.tanh(h) if bounded else h).reshape(-1, *self.image_shape)
 
@@ -150,16 +125,16 @@ class Discriminator(nn.Module):
     """Images or points, and labels, to logits.
 
     Attributes:
-      num_classes, leak, label_hidden, spectral_norm, sn_eps, weight_init, bn_eps, bn_groups, dtype, param_dtype: as in
-        :class:`Generator`.
+      leak, label_hidden: as in :class:`Generator`.
       hidden: units of each layer.
       activation: 'maxout', 'relu', 'leaky_relu' or 'tanh'.
       pieces: of 'maxout', for all layers or for each; the class's own layer has the first's.
       dropout: the share of hidden units dropped in training.
       input_dropout: the share of pixels.
       batch_norm: after each hidden layer but the first.
-      conditioning: 'none', 'concat' or 'projection'; see :mod:`jaxgan.networks.conditioning`.
+      conditioning: 'none', 'concat' or 'projection'.
       minibatch, minibatch_kernels, minibatch_dim: as in :class:`jaxgan.networks.heads.LogitHead`.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     num_classes: int = 0
@@ -185,37 +160,24 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, labels: Array, *, train: bool) -> Array:
-        """Scores images.
-
-        Args:
-          images: [B, ...] float, images in [-1, 1] or points.
-          labels: [B] int, or [B, num_classes] float class weights.
-          train: normalise with the batch's statistics; drop units, by the rng 'dropout'.
-
-        Returns:
-          [B] float32 logits.
+        """Scores images or points [B, ...]: [B] float32 logits. The last hidden layer is shown to
+        :func:`jaxgan.nn.sow_features`.
 
         Raises:
           ValueError: where a name is unknown, or ``pieces`` has another length than ``hidden``.
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "concat", "projection"))
+        check_choice("activation", self.activation, (*ACTIVATIONS, "maxout"))
         pieces = (self.pieces,) * len(self.hidden) if isinstance(self.pieces, int) else tuple(self.pieces)
-        if len(pieces) != len(self.hidden):
-            raise ValueError(f"pieces={pieces} has {len(pieces)} entries for {len(self.hidden)} hidden layers")
-        is_maxout = self.activation == "maxout"
-        activate = None if is_maxout else _activation(self.activation, self.leak, others=("maxout",))
-        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        init = layers.initializer(self.weight_init)
-        spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, kernel_init=init)
-        dense = functools.partial(layers.Dense, sn_eps=self.sn_eps, **spectral, **dtypes)
+        check_entries("pieces", pieces, len(self.hidden), "hidden layer")
+        activate = None if self.activation == "maxout" else _activation(self.activation, self.leak)
+        weights = weight_fields(self)
 
         def layer(h: Array, units: int, pieces: int, name: str, *, norm: bool) -> Array:
-            h = dense(units * pieces if is_maxout else units, name=name)(h)
+            h = layers.Dense(units if activate else units * pieces, name=name, **weights)(h)
             if norm:
-                h = layers.BatchNorm(eps=self.bn_eps, groups=self.bn_groups, name=f"norm_{name}", **dtypes)(
-                    h, train=train
-                )
-            h = maxout(h, pieces) if activate is None else activate(h)
+                h = batch_norm(self, h, name=f"norm_{name}", train=train)
+            h = activate(h) if activate else maxout(h, pieces)
             return nn.Dropout(self.dropout, deterministic=not train)(h)
 
         h = shard_batch(images.astype(self.dtype).reshape(images.shape[0], -1))
@@ -230,16 +192,4 @@ class Discriminator(nn.Module):
                 of_class = layer(of_class, self.label_hidden, pieces[0], "label", norm=False)
                 h = jnp.concatenate([h, of_class], axis=-1)
             h = shard_batch(h)
-        h = h.astype(jnp.float32)
-        layers.sow_features(self, h)
-        return LogitHead(
-            self.num_classes,
-            conditioning="projection" if self.conditioning == "projection" else "none",
-            minibatch=self.minibatch,
-            minibatch_kernels=self.minibatch_kernels,
-            minibatch_dim=self.minibatch_dim,
-            sn_eps=self.sn_eps,
-            param_dtype=self.param_dtype,
-            name="head",
-            **spectral,
-        )(h, labels)
+        return logits_of(self, h, labels)

@@ -20,6 +20,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
+from jaxgan.networks.common import check_choice, check_entries, check_latents, pick
 from jaxgan.networks.conditioning import check_conditioning
 from jaxgan.networks.heads import MINIBATCH
 from jaxgan.nn.grouped_conv import grouped_hooks
@@ -79,8 +80,7 @@ class Block(nn.Module):
       blocks: of the whole network, which the first two convolutions' initial size falls with.
       expansion: hidden channels over those of x.
       group_size: hidden channels a group of the 3x3; None for one group.
-      spectral_norm, sn_eps: as in :class:`Discriminator`.
-      dtype, param_dtype: of the computation and of the parameters.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     blocks: int
@@ -107,12 +107,7 @@ class Block(nn.Module):
             )
         # The gain of a leaky ReLU, and L ** (-1 / (2 m - 2)) for m = 3 layers in each of L blocks.
         started = _started(math.sqrt(2 / (1 + _SLOPE**2)) * self.blocks**-0.25)
-        shared: dict[str, Any] = dict(
-            spectral_norm=self.spectral_norm,
-            sn_eps=self.sn_eps,
-            dtype=self.dtype,
-            param_dtype=self.param_dtype,
-        )
+        shared = pick(self, "spectral_norm", "sn_eps", "dtype", "param_dtype")
         h = layers.Conv(hidden, (1, 1), kernel_init=started, name="conv_0", **shared)(x)
         grouped = layers.Conv(
             hidden, (3, 3), kernel_init=started, name="conv_1", **grouped_hooks(hidden // size), **shared
@@ -131,8 +126,7 @@ def _blocks_of(blocks: int | tuple[int, ...], stages: int) -> tuple[int, ...]:
     """
     if isinstance(blocks, int):
         return (blocks,) * stages
-    if len(blocks) != stages:
-        raise ValueError(f"blocks={tuple(blocks)} has {len(blocks)} entries; widths have {stages} stages")
+    check_entries("blocks", blocks, stages, "stage of widths")
     return tuple(blocks)
 
 
@@ -142,8 +136,6 @@ class Generator(nn.Module):
     The defaults are train.py's for CIFAR-10; the stage of the least resolution computes in float32, as there.
 
     Attributes:
-      num_classes: classes; labels are ignored where ``conditioning`` is 'none'.
-      z_dim: latent size.
       conditioning: 'none', or 'concat' for a class embedding joined to z.
       embed_dim: size of that embedding; None for z_dim.
       widths: channels of each stage, each of twice the resolution of the one before.
@@ -153,7 +145,7 @@ class Generator(nn.Module):
       image_channels: of the output.
       output: 'linear', or 'tanh' to keep images within [-1, 1].
       remat: as in :class:`jaxgan.networks.biggan.Generator`.
-      dtype, param_dtype: of the computation and of the parameters.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     num_classes: int = 0
@@ -173,15 +165,8 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, labels: Array, *, train: bool) -> Array:
-        """Draws images.
-
-        Args:
-          z: [B, z_dim] float.
-          labels: [B] int, or [B, num_classes] float class weights, for mixtures.
-          train: accepted so that all networks are called alike; nothing here depends on it.
-
-        Returns:
-          [B, H, W, image_channels] float32, about [-1, 1].
+        """Draws images [B, H, W, image_channels] float32, about [-1, 1]; arguments as in
+        :mod:`jaxgan.networks.common`.
 
         Raises:
           ValueError: where z has another size, ``blocks`` another length than ``widths``, groups do not divide, or the
@@ -189,10 +174,8 @@ class Generator(nn.Module):
         """
         del train
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "concat"))
-        if self.output not in OUTPUTS:
-            raise ValueError(f"output={self.output!r}; choose from {', '.join(OUTPUTS)}")
-        if z.shape[-1] != self.z_dim:
-            raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
+        check_choice("output", self.output, OUTPUTS)
+        check_latents(self, z)
         blocks = _blocks_of(self.blocks, len(self.widths))
         wide: dict[str, Any] = dict(spectral_norm=False, dtype=jnp.float32, param_dtype=self.param_dtype)
         plain = functools.partial(
@@ -217,14 +200,8 @@ class Generator(nn.Module):
                 h = plain(width, (1, 1), dtype=dtype, name=f"project_{stage}")(h) if width != h.shape[-1] else h
                 h = upsample_smooth(h)
             for index in range(blocks[stage]):
-                block = Block(
-                    sum(blocks),
-                    self.expansion,
-                    self.group_size,
-                    dtype=dtype,
-                    param_dtype=self.param_dtype,
-                    name=f"block_{stage}_{index}",
-                )
+                shared = pick(self, "expansion", "group_size", "param_dtype", dtype=dtype)
+                block = Block(sum(blocks), name=f"block_{stage}_{index}", **shared)
                 h = shard_batch(layers.rematerialized(block, h, remat=self.remat))
         images = plain(self.image_channels, (1, 1), dtype=self.dtype, name="to_image")(h).astype(jnp.float32)
         return jnp.tanh(images) if self.output == "tanh" else images
@@ -234,14 +211,14 @@ class Discriminator(nn.Module):
     """Images, and labels where conditional, to logits.
 
     Attributes:
-      num_classes, blocks, expansion, group_size, remat, dtype, param_dtype: as in :class:`Generator`.
+      blocks, expansion, group_size, remat: as in :class:`Generator`.
       conditioning: 'none', or 'projection' for <linear(h), embed(label)> alone, without a term that no label enters.
       embed_dim: the size of those two; None for the last width.
       widths: channels of each stage, each of half the resolution of the one before.
       spectral_norm: normalise every weight but the basis, which R3GAN does not. A kernel of zeros has no direction to
         normalise: the blocks' last ones start like the others then.
-      sn_eps: as ``sn_eps`` in :class:`jaxgan.nn.Conv`.
       minibatch: 'none'; 'discrimination' of the last representation; or 'stddev', a channel of the last map.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     num_classes: int = 0
@@ -260,28 +237,18 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, labels: Array, *, train: bool) -> Array:
-        """Scores images.
-
-        Args:
-          images: [B, H, W, C] float in [-1, 1]; H and W divisible by 2 ** (stages - 1).
-          labels: [B] int, or [B, num_classes] float class weights.
-          train: accepted so that all networks are called alike; nothing here depends on it.
-
-        Returns:
-          [B] float32 logits; the channels' inner products [B, F] are shown to :func:`jaxgan.nn.sow_features`.
+        """Scores images [B, H, W, C], H and W divisible by 2 ** (stages - 1): [B] float32 logits. The channels' inner
+        products [B, F] are shown to :func:`jaxgan.nn.sow_features`.
 
         Raises:
           ValueError: as :class:`Generator`, and on an unknown ``minibatch``.
         """
         del train
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "projection"))
-        if self.minibatch not in MINIBATCH:
-            raise ValueError(f"minibatch={self.minibatch!r}; choose from {', '.join(MINIBATCH)}")
+        check_choice("minibatch", self.minibatch, MINIBATCH)
         blocks = _blocks_of(self.blocks, len(self.widths))
-        spectral: dict[str, Any] = dict(
-            spectral_norm=self.spectral_norm, sn_eps=self.sn_eps, param_dtype=self.param_dtype
-        )
-        wide: dict[str, Any] = dict(dtype=jnp.float32, **spectral)
+        spectral = pick(self, "spectral_norm", "sn_eps", "param_dtype")
+        wide = spectral | dict(dtype=jnp.float32)
         plain = functools.partial(layers.Conv, use_bias=False, kernel_init=_started(), **spectral)
 
         h = shard_batch(images.astype(self.dtype))
@@ -293,16 +260,8 @@ class Discriminator(nn.Module):
                 h = plain(width, (1, 1), dtype=self.dtype, name=f"project_{stage}")(h) if width != h.shape[-1] else h
             h = h.astype(dtype)
             for index in range(blocks[stage]):
-                block = Block(
-                    sum(blocks),
-                    self.expansion,
-                    self.group_size,
-                    self.spectral_norm,
-                    self.sn_eps,
-                    dtype=dtype,
-                    param_dtype=self.param_dtype,
-                    name=f"block_{stage}_{index}",
-                )
+                shared = pick(self, "expansion", "group_size", dtype=dtype) | spectral
+                block = Block(sum(blocks), name=f"block_{stage}_{index}", **shared)
                 h = shard_batch(layers.rematerialized(block, h, remat=self.remat))
         if self.minibatch == "stddev":
             h = layers.minibatch_stddev(h)

@@ -17,11 +17,12 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
-from jaxgan.networks.biggan import pooled_logits, widths_for
+from jaxgan.networks.common import batch_norm_fields, check_latents, first_map, pick, weight_fields
 from jaxgan.networks.conditioning import check_conditioning
+from jaxgan.networks.residual import pooled_logits, to_images, widths_for
 from jaxgan.parallel import shard_batch
 
-# Multiples of ch: the seed's channels first, then the output of each block, which doubles the resolution.
+# Multiples of ch: the projection's channels first, then the output of each block, which doubles the resolution.
 GENERATOR_WIDTHS: dict[int, tuple[int, ...]] = {
     16: (1, 1, 1),
     28: (1, 1, 1),
@@ -42,17 +43,16 @@ DISCRIMINATOR_WIDTHS: dict[int, tuple[int, ...]] = {
     256: (1, 2, 4, 8, 8, 16, 16),
 }
 HALVINGS: dict[int, int] = {16: 2, 28: 2, 32: 2, 48: 4, 64: 5, 128: 5, 256: 6}
-# The seed's height and width, where it is not 4.
+# Height and width of the projection, where they are not 4.
 _BASE: dict[int, tuple[int, int]] = {28: (7, 7), 48: (6, 6)}
 
 
-def block_conv(spectral_norm: bool, sn_eps: float, kernel_init: Any, block_init: Any, **dtypes: Any) -> Any:
-    """Makes convolutions, whose 3x3 kernels start from ``block_init`` and whose others from ``kernel_init``."""
+def block_conv(block_init: Any, **weights: Any) -> Any:
+    """Makes convolutions with the fields ``weights``, whose 3x3 kernels start from ``block_init`` instead."""
 
     def make(features: int, kernel_size: tuple[int, int], **fields: Any) -> nn.Module:
-        init = block_init if kernel_size == (3, 3) else kernel_init
-        shared: dict[str, Any] = dict(spectral_norm=spectral_norm, sn_eps=sn_eps, kernel_init=init)
-        return layers.Conv(features, kernel_size, **shared, **dtypes, **fields)
+        start = dict(kernel_init=block_init) if kernel_size == (3, 3) else {}
+        return layers.Conv(features, kernel_size, **(weights | start), **fields)
 
     return make
 
@@ -74,23 +74,21 @@ class Generator(nn.Module):
     """Latents, and labels where conditional, to images.
 
     Attributes:
-      num_classes: classes; labels are ignored where ``conditioning`` is 'none'.
       resolution: the row of the tables: the image's side with the row's own ``base``.
       ch: the channel multiplier; None for the code's, ``default_ch``: 256 up to 32 pixels, 64 above.
-      z_dim: latent size.
       conditioning: 'none', or 'cbn' for a gain and a bias of each class in every norm of the blocks (from 1 and 0).
       spectral_norm: normalise G's weights too, as SAGAN does; class tables are not.
       attention: heights of the maps after which self-attention follows; None for SAGAN's choice: 32, or half the image
         where that is smaller.
-      base: height and width of the seed; None for (4, 4), but (7, 7) at 28 and (6, 6) at 48. Images are
+      base: height and width of the projection; None for (4, 4), but (7, 7) at 28 and (6, 6) at 48. Images are
         base * 2 ** blocks.
       image_channels: of the output.
       widths: another row of multiples of ch, see ``GENERATOR_WIDTHS``.
       weight_init: None for the code's uniform Glorot, or a name of :func:`jaxgan.nn.initializer`.
       block_gain: Glorot's gain in the blocks' 3x3 convolutions.
       bn_eps, bn_momentum, bn_groups: of the norms, as in :class:`jaxgan.nn.BatchNorm`; eps is Chainer's.
-      sn_eps: as ``sn_eps`` in :class:`jaxgan.nn.Conv`.
-      remat, resample, dtype, param_dtype: as in :class:`jaxgan.networks.biggan.Generator`.
+      remat, resample: as in :class:`jaxgan.networks.biggan.Generator`.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     default_ch: ClassVar[tuple[int, int]] = (256, 64)
@@ -118,29 +116,19 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, labels: Array, *, train: bool) -> Array:
-        """Draws images.
-
-        Args:
-          z: [B, z_dim] float.
-          labels: [B] int, or [B, num_classes] float class weights, for mixtures.
-          train: normalise with the batch's statistics.
-
-        Returns:
-          [B, H, W, image_channels] float32 in [-1, 1].
+        """Draws images [B, H, W, image_channels] float32 in [-1, 1]; arguments as in :mod:`jaxgan.networks.common`.
 
         Raises:
           ValueError: where z has another size, the resolution no row, or the conditioning no classes.
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "cbn"))
         widths = widths_for(self.resolution, GENERATOR_WIDTHS, self.widths)
-        if z.shape[-1] != self.z_dim:
-            raise ValueError(f"z has {z.shape[-1]} columns, but z_dim={self.z_dim}")
+        check_latents(self, z)
         ch = self.ch or self.default_ch[self.resolution > 32]
         init, block_init = _initializers(self.weight_init, self.block_gain)
-        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, sn_eps=self.sn_eps, **dtypes)
-        conv = block_conv(kernel_init=init, block_init=block_init, **spectral)
-        statistics: dict[str, Any] = dict(eps=self.bn_eps, momentum=self.bn_momentum, groups=self.bn_groups, **dtypes)
+        weights = weight_fields(self, kernel_init=init)
+        conv = block_conv(block_init, **weights)
+        statistics = batch_norm_fields(self, momentum=self.bn_momentum)
         run = functools.partial(layers.rematerialized, remat=self.remat)
         heights = _attention_heights(self.attention, self.resolution)
         if self.conditioning == "cbn":
@@ -151,25 +139,21 @@ class Generator(nn.Module):
         else:
             norm, condition = functools.partial(layers.BatchNorm, **statistics), None
 
-        height, width = self.base or _BASE.get(self.resolution, (4, 4))
-        seed = layers.Dense(height * width * widths[0] * ch, kernel_init=init, name="project", **spectral)
-        h = seed(z.astype(self.dtype)).reshape(-1, height, width, widths[0] * ch)
+        base = self.base or _BASE.get(self.resolution, (4, 4))
+        h = first_map(z.astype(self.dtype), base, widths[0] * ch, **weights)
         for index, multiple in enumerate(widths[1:]):
             block = layers.UpBlock(multiple * ch, conv, norm, resample=self.resample, name=f"block_{index}")
             h = shard_batch(run(block, h, condition, train=train))
             if h.shape[1] in heights:
-                h = run(layers.SelfAttention(kernel_init=init, name=f"attention_{index}", **spectral), h)
-        h = nn.relu(layers.BatchNorm(name="norm", **statistics)(h, train=train))
-        h = layers.Conv(self.image_channels, (3, 3), kernel_init=init, name="to_image", **spectral)(h)
-        return jnp.tanh(h.astype(jnp.float32))
+                h = run(layers.SelfAttention(name=f"attention_{index}", **weights), h)
+        return to_images(h, self.image_channels, statistics, train=train, **weights)
 
 
 class Discriminator(nn.Module):
     """Images, and labels where conditional, to logits.
 
     Attributes:
-      num_classes, resolution, attention, weight_init, block_gain, sn_eps, remat, resample, dtype, param_dtype: as in
-        :class:`Generator`.
+      resolution, attention, weight_init, block_gain, remat, resample: as in :class:`Generator`.
       ch: the channel multiplier; None for the code's, ``default_ch``: 128 up to 32 pixels, 64 above.
       conditioning: 'none'; 'projection' (arXiv:1802.05637, eq. 3); or 'concat', a class embedding joined to the
         channels of the first map of at most 16 pixels (the code's ConcatDiscriminator, which is for 128 pixels alone).
@@ -178,8 +162,9 @@ class Discriminator(nn.Module):
       wide: the blocks' hidden channels are those of their output rather than of their input.
       pooling: 'sum' or 'mean' of the last features over positions.
       head_bias: of the linear layer; None for the code's: from 48 pixels on.
-      minibatch: 'none', 'discrimination' or 'stddev', see :func:`jaxgan.networks.biggan.pooled_logits`.
+      minibatch: 'none', 'discrimination' or 'stddev', see :func:`jaxgan.networks.residual.pooled_logits`.
       widths: another row of multiples of ch, see ``DISCRIMINATOR_WIDTHS``.
+      The others: see :mod:`jaxgan.networks.common`.
     """
 
     default_ch: ClassVar[tuple[int, int]] = (128, 64)
@@ -206,24 +191,16 @@ class Discriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, labels: Array, *, train: bool) -> Array:
-        """Scores images.
-
-        Args:
-          images: [B, H, W, C] float in [-1, 1]; H and W divisible by the blocks that halve them.
-          labels: [B] int, or [B, num_classes] float class weights.
-          train: accepted so that all networks are called alike; nothing here depends on it.
-
-        Returns:
-          [B] float32 logits; the pooled features [B, F] are shown to :func:`jaxgan.nn.sow_features`.
+        """Scores images [B, H, W, C], H and W divisible by the blocks that halve them: [B] float32 logits. The pooled
+        features are shown to :func:`jaxgan.nn.sow_features`.
         """
         del train
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "projection", "concat"))
         widths = widths_for(self.resolution, DISCRIMINATOR_WIDTHS, self.widths)
         ch = self.ch or self.default_ch[self.resolution > 32]
         init, block_init = _initializers(self.weight_init, self.block_gain)
-        dtypes: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
-        spectral: dict[str, Any] = dict(spectral_norm=self.spectral_norm, sn_eps=self.sn_eps, **dtypes)
-        conv = block_conv(kernel_init=init, block_init=block_init, **spectral)
+        weights = weight_fields(self, kernel_init=init)
+        conv = block_conv(block_init, **weights)
         run = functools.partial(layers.rematerialized, remat=self.remat)
         heights = _attention_heights(self.attention, self.resolution)
 
@@ -231,8 +208,9 @@ class Discriminator(nn.Module):
         waiting = self.conditioning == "concat"
         for index, multiple in enumerate(widths):
             if waiting and index and h.shape[1] <= 16:
-                embed = layers.Embed(self.num_classes, self.concat_dim, embedding_init=init, name="label", **spectral)
-                label = jnp.broadcast_to(embed(labels)[:, None, None], (*h.shape[:3], self.concat_dim))
+                table = pick(self, "spectral_norm", "sn_eps", "dtype", "param_dtype", embedding_init=init)
+                label = layers.Embed(self.num_classes, self.concat_dim, name="label", **table)(labels)
+                label = jnp.broadcast_to(label[:, None, None], (*h.shape[:3], self.concat_dim))
                 h, waiting = jnp.concatenate([h, label], axis=-1), False
             block = layers.DownBlock(
                 multiple * ch,
@@ -245,18 +223,6 @@ class Discriminator(nn.Module):
             )
             h = shard_batch(run(block, h))
             if h.shape[1] in heights and index < HALVINGS[self.resolution]:
-                h = run(layers.SelfAttention(kernel_init=init, name=f"attention_{index}", **spectral), h)
-        return pooled_logits(
-            self,
-            h,
-            labels,
-            num_classes=self.num_classes,
-            conditioning="projection" if self.conditioning == "projection" else "none",
-            pooling=self.pooling,
-            minibatch=self.minibatch,
-            use_bias=self.resolution > 32 if self.head_bias is None else self.head_bias,
-            spectral_norm=self.spectral_norm,
-            sn_eps=self.sn_eps,
-            kernel_init=init,
-            param_dtype=self.param_dtype,
-        )
+                h = run(layers.SelfAttention(name=f"attention_{index}", **weights), h)
+        head_bias = self.resolution > 32 if self.head_bias is None else self.head_bias
+        return pooled_logits(self, h, labels, pooling=self.pooling, use_bias=head_bias, kernel_init=init)

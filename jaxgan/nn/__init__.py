@@ -10,7 +10,7 @@ from jaxgan.nn.projection import ProjectionHead, pooled
 from jaxgan.nn.remat import REMAT, rematerialized
 from jaxgan.nn.resample import average_pool, max_pool, upsample_nearest
 from jaxgan.nn.residual import DownBlock, UpBlock
-from jaxgan.nn.sow_features import FEATURES, sow_features
+from jaxgan.nn.sow_features import FEATURES, sow_features, sown
 from jaxgan.nn.spectral_norm import Conv, Dense, Embed, fold_spectral_norms, power_iteration
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "power_iteration",
     "rematerialized",
     "sow_features",
+    "sown",
     "to_uint8",
     "upsample_nearest",
 ]

@@ -2,7 +2,7 @@
 
 The checklist:
 
- 1. D has a second head that names the class (section 3): ``regularizers.auxiliary``, of real and fake images in D's
+ 1. D has a second head that names the class (section 3): ``heads.auxiliary``, of real and fake images in D's
     play, and of fakes in G's; D itself is not told the class.
  2. G takes the class as a one-hot joined to z.
  3. Adam 2e-4, beta1 0.5, weights from N(0, 0.02), leaky ReLU 0.2, batches of 100, dropout 0.5 in D
@@ -16,18 +16,24 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import smoke
 from jaxgan.training.method import Experiment
 
 
 def default_config(networks: str = "dcgan") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("acgan", networks)
-    config.method.update(dict(loss="non_saturating", split_d=True))
-    config.regularizers.auxiliary.update(dict(real=1.0, fake=1.0, generator=1.0))
+    config.method.update(dict(loss="non_saturating", joint=False))
+    config.heads.auxiliary.update(dict(real=1.0, fake=1.0, generator=1.0))
     for player in ("g", "d"):
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.5))
     config.data.batch_size = 100
     return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: ch 8, layers of 32 units on toys."""
+    return smoke(config, ch=8, hidden=32)
 
 
 def build(config: ConfigDict) -> Experiment:

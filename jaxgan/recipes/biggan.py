@@ -14,16 +14,16 @@ huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
  5. Normalised: every conv and linear of G and D, the cBN gains and biases (linear, no bias), D's embedding. Not G's
     class tables, shared or not (BGPT).
  6. Paper: Adam 5e-5 (G) and 2e-4 (D), betas 0 and 0.999, two D steps; Adam's eps 1e-6 as in BGPT's script and SGN.
- 7. CIFAR-10 has recipes of its own: ``biggan_cifar10`` (SGN's) and ``biggan_cifar10_brock`` (BGPT's).
+ 7. CIFAR-10 has settings of its own: ``biggan:cifar10`` (SGN's) and ``biggan:cifar10_brock`` (BGPT's).
  8. Orthogonal regularisation: off-diagonal, 1e-4, on G's raw weights of two or more dimensions, but for the shared
-    embedding, with BGPT's gradient (half of eq. 3); ``method.orthogonal_weight``, 0 by default as in the public
+    embedding, with BGPT's gradient (half of eq. 3); ``orthogonal.weight``, 0 by default as in the public
     checkpoints.
  9. The average (0.9999) copies before its start and averages buffers too (BGPT, SGN; CG: parameters alone); starts at
     20,000 (1,000 on CIFAR).
 10. A step draws batch x d_steps real images, and fresh latents and labels for each D step and for G.
 11. Fake labels are uniform, independent of the real batch.
 12. In a D step G runs in train mode without gradient, and its running statistics move (BGPT;
-    ``method.move_statistics_in_d=False`` for SGN's).
+    ``method.g_stats_in_d=False`` for SGN's).
 13. Hinge without 1/2; G minimises -mean D(G(z)).
 14. Shared embedding of 128; z is cut in blocks + 1 chunks: 120 at 64 and 128 pixels, 140 at 256, 160 at 512 (TF; BGPT
     128). [class, z] in conditions, as in BGPT; ``generator.class_first=False`` for CG's order.
@@ -38,7 +38,7 @@ huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
     0.02) for BGPT's CIFAR.
 22. BigGAN-deep is :mod:`jaxgan.recipes.biggan_deep`.
 23. Images are centre-cropped and resized bilinearly, without flips (BGPT); SGN flips: ``data.flip``.
-24. Batch statistics and u see the whole batch, also where ``method.accumulate`` cuts D's work in micro-batches: the
+24. Batch statistics and u see the whole batch, also where ``microbatches.count`` cuts D's work in micro-batches: the
     step equals that of one pass.
 """
 
@@ -46,12 +46,55 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import on_digits, shortened
 from jaxgan.training.method import Experiment
 
 
 def default_config(networks: str = "biggan") -> ConfigDict:
     """Every key, with this library's defaults: what a config file starts from."""
     return game_config("biggan", networks, num_classes=1000)
+
+
+def on_imagenet(config: ConfigDict, resolution: int, *, z_dim: int, ch: int, batch_size: int = 2048) -> ConfigDict:
+    """The paper's training on ImageNet at one resolution (section 4 and appendix C): Adam 5e-5 and 2e-4, betas 0 and
+    0.999, two updates of D a step, average from 20,000.
+
+    Adam's eps, 1e-6, and the average's start are those of BigGAN-PyTorch's script.
+    """
+    config.data.update(dict(name="tfds:imagenet2012", image_size=(resolution, resolution), batch_size=batch_size))
+    config.generator.update(dict(resolution=resolution, ch=ch, z_dim=z_dim))
+    config.discriminator.update(dict(resolution=resolution, ch=ch))
+    config.method.d_steps = 2
+    config.optimizer.g.update(dict(learning_rate=5e-5, b1=0.0, b2=0.999, eps=1e-6))
+    config.optimizer.d.update(dict(learning_rate=2e-4, b1=0.0, b2=0.999, eps=1e-6))
+    config.ema.update(dict(decay=0.9999, start_step=20_000))
+    config.data.workers = 16
+    config.training.update(dict(steps=165_000, save_every=1_000, log_every=100))
+    # FID and IS of 50,000 samples against the training set, the paper's protocol.
+    config.evaluation.num_images = 50_000
+    return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: ch 8, on digits of 8x16 to 32x32 pixels.
+
+    Up to 64 pixels every block stays; 128, 256 and 512 pixels keep five blocks. G starts from a grid of 1 or 2 pixels.
+    Updates of D are written out on CPU, so that the deeper networks, whose programs are long, make one a step.
+    """
+    config = shortened(config)
+    # The table's resolution is 4 doubled by each block.
+    blocks = config.generator.resolution.bit_length() - 3
+    kept = min(blocks, 5)
+    wide = kept <= 3
+    side = 2**kept
+    on_digits(config, (2 * side, side) if wide else (side, side))
+    if config.generator.get("skip_z", False):
+        config.generator.z_dim = config.generator.z_dim // (blocks + 1) * (kept + 1)
+    config.generator.update(dict(resolution=4 * side, base=(2, 1) if wide else (1, 1), ch=8))
+    config.discriminator.update(dict(resolution=4 * side, ch=8))
+    if not wide:
+        config.method.d_steps = 1
+    return config
 
 
 def build(config: ConfigDict) -> Experiment:

@@ -16,12 +16,20 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.recipes import biggan
 from jaxgan.training.method import Experiment
 
 
 def default_config(networks: str = "biggan_deep") -> ConfigDict:
     """Every key, with this library's defaults: what a config file starts from."""
     return game_config("biggan_deep", networks, num_classes=1000)
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: BigGAN's, with one block a resolution instead of two."""
+    config = biggan.tiny(config)
+    config.generator.depth = config.discriminator.depth = 1
+    return config
 
 
 def build(config: ConfigDict) -> Experiment:

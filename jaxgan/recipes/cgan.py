@@ -7,8 +7,8 @@ The checklist:
     ``label_hidden``. No code was published.
  2. Other ways to say the class are values of the same keys: G takes 'cbn', conditional batch norm (de Vries et al.
     2017, arXiv:1707.00683; Dumoulin et al. 2016, arXiv:1610.07629), D 'projection' (Miyato & Koyama 2018,
-    arXiv:1802.05637); an auxiliary classifier is ``regularizers.auxiliary``.
- 3. Fakes' labels are uniform, or with ``method.labels_from='data'`` those of the real batch; the paper conditions fakes
+    arXiv:1802.05637); an auxiliary classifier is ``heads.auxiliary``.
+ 3. Fakes' labels are uniform, or with ``latents.from_data=True`` those of the real batch; the paper conditions fakes
     on the data's.
  4. Uniform noise of 100 numbers; SGD from 0.1 with momentum from 0.5, batches of 100, dropout in both networks
     (section 4.1). The paper's decay of the rate is ``optimizer.*.decay_steps``, linear here.
@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import smoke
 from jaxgan.training.method import Experiment
 
 
@@ -26,11 +27,17 @@ def default_config(networks: str = "mlp") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("cgan", networks)
     config.prior.kind = "uniform"
-    config.method.update(dict(loss="non_saturating", labels_from="data"))
+    config.method.update(dict(loss="non_saturating"))
+    config.latents.from_data = True
     for player in ("g", "d"):
         config.optimizer[player].update(dict(kind="sgd", learning_rate=0.1, b1=0.5))
     config.data.batch_size = 100
     return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: layers of 32 units, 8 for labels, ch 8 where there are convolutions."""
+    return smoke(config, ch=8, hidden=32, label_hidden=8)
 
 
 def build(config: ConfigDict) -> Experiment:

@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import smoke
 from jaxgan.training.method import Experiment
 
 
@@ -30,6 +31,11 @@ def default_config(networks: str = "mlp") -> ConfigDict:
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.5))
     config.data.batch_size = 256
     return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: layers of 32 units, ch 8 where there are convolutions."""
+    return smoke(config, ch=8, hidden=32)
 
 
 def build(config: ConfigDict) -> Experiment:

@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import smoke
 from jaxgan.training.method import Experiment
 
 
@@ -31,6 +32,11 @@ def default_config(networks: str = "mlp") -> ConfigDict:
         config.optimizer[player].update(dict(kind="sgd", learning_rate=0.1, b1=0.5))
     config.data.batch_size = 100
     return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: layers of 32 units."""
+    return smoke(config, hidden=32)
 
 
 def build(config: ConfigDict) -> Experiment:

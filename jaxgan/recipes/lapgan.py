@@ -20,6 +20,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import bind, build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import is_toy, on_digits, shortened, smoke
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.latent import Prior
 from jaxgan.methods.gan import GAN
@@ -43,17 +44,31 @@ def default_config() -> ConfigDict:
             type_safe=False,
         )
     config.prior.kind = "uniform"
-    config.method.update(dict(loss="non_saturating", labels_from="data"))
+    config.method.update(dict(loss="non_saturating"))
+    config.latents.from_data = True
     for player in ("g", "d"):
         config.optimizer[player].update(dict(kind="sgd", learning_rate=0.02, b1=0.5))
     config.data.batch_size = 128
     return config
 
 
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: 8 channels above a smallest level of 32 units, on digits of 16x16 pixels or the toy."""
+    smallest = dict(coarse_z_dim=8, coarse_hidden_g=(32, 32), coarse_hidden_d=(32, 32))
+    if is_toy(config):
+        config = smoke(config, hidden=32)
+    else:
+        config = on_digits(shortened(config), (16, 16))
+        config.generator.hidden = config.discriminator.hidden = (8, 8)
+        config.pyramid.levels = 2
+    config.pyramid.update(smallest)
+    return config
+
+
 def _level(config: ConfigDict, level: int) -> GAN:
     pyramid, coarsest = config.pyramid, level == 0
     halvings = pyramid.levels - 1 - level
-    if config.data.name.startswith("toy:"):
+    if is_toy(config):
         shape: tuple[int, ...] = (2 // 2**halvings,)
         z_dim = pyramid.coarse_z_dim
     else:
@@ -80,14 +95,14 @@ def build(config: ConfigDict) -> Experiment:
       UserError: on keys or values that do not fit, a pyramid that the image does not have, or regularizers that move
         images.
     """
-    levels, toy = config.pyramid.levels, config.data.name.startswith("toy:")
+    levels, toy = config.pyramid.levels, is_toy(config)
     halved = 2 ** (levels - 1)
     if levels < 2 or (levels != 2 if toy else any(side % halved for side in config.data.image_size)):
         raise UserError(
             f"pyramid.levels={levels} does not fit {config.data.name} of size {tuple(config.data.image_size)}: "
             + ("points have 2 levels" if toy else "each level halves the image, and there are at least 2")
         )
-    moving, same = config.regularizers, config.regularizers.consistency
+    moving, same = config.augment, config.regularizers.consistency
     if moving.diffaugment.policy or moving.ada.pipeline or same.cr or same.bcr_real or same.bcr_fake:
         raise UserError("lapgan's D sees a residual apart from its image: diffaugment, ada, cr and bcr do not fit it")
     if config.multi_scale.scales > 1 or config.prior.categorical or config.prior.continuous:

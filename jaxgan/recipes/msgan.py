@@ -15,18 +15,24 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import smoke
 from jaxgan.training.method import Experiment
 
 
 def default_config(networks: str = "dcgan") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("msgan", networks)
-    config.method.update(dict(loss="non_saturating", split_d=True))
+    config.method.update(dict(loss="non_saturating", joint=False))
     config.regularizers.mode_seeking.weight = 1.0
     for player in ("g", "d"):
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.5))
     config.data.batch_size = 64
     return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: ch 8, layers of 32 units on toys."""
+    return smoke(config, ch=8, hidden=32)
 
 
 def build(config: ConfigDict) -> Experiment:

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import smoke
 from jaxgan.training.method import Experiment
 
 
@@ -27,6 +28,11 @@ def default_config(networks: str = "r3gan") -> ConfigDict:
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.0, b2=0.99))
     config.data.batch_size = 128
     return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: widths of 16, layers of 32 units on toys."""
+    return smoke(config, widths=16, hidden=32)
 
 
 def build(config: ConfigDict) -> Experiment:

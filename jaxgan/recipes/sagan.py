@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import smoke
 from jaxgan.training.method import Experiment
 
 
@@ -26,6 +27,11 @@ def default_config(networks: str = "sagan") -> ConfigDict:
     config.optimizer.d.update(dict(learning_rate=4e-4, b1=0.0, b2=0.9))
     config.data.batch_size = 256
     return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: ch 8, layers of 32 units on toys."""
+    return smoke(config, ch=8, hidden=32)
 
 
 def build(config: ConfigDict) -> Experiment:

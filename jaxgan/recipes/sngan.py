@@ -7,7 +7,7 @@ The checklist:
  2. Hinge loss (eq. 16 and 17).
  3. Five D plays a G play, Adam 2e-4, betas 0 and 0.9, batches of 64 (section 4). The code draws 128 fakes in a G play;
     here 64. Its rate falls linearly to 0 in the last half (CIFAR-10): ``optimizer.*.decay_steps`` falls from the start.
- 4. Real images get uniform noise of 1/128 (code): ``method.dequantize``.
+ 4. Real images get uniform noise of 1/128 (code): ``preprocess.dequantize``.
  5. ResNets for 32, 48 and 64 pixels (tables 3 to 5), D sums over positions.
  6. With classes: ``generator.conditioning='cbn'``, ``discriminator.conditioning='projection'``.
 """
@@ -16,17 +16,24 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import smoke
 from jaxgan.training.method import Experiment
 
 
 def default_config(networks: str = "sngan") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("sngan", networks)
-    config.method.update(dict(loss="hinge", d_steps=5, dequantize=True))
+    config.method.update(dict(loss="hinge", d_steps=5))
+    config.preprocess.dequantize = True
     for player in ("g", "d"):
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.0, b2=0.9))
     config.data.batch_size = 64
     return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: ch 8, layers of 32 units on toys, two updates of D a step."""
+    return smoke(config, ch=8, hidden=32)
 
 
 def build(config: ConfigDict) -> Experiment:

@@ -4,7 +4,7 @@ The checklist:
 
  1. The critic maximises mean D(x) - mean D(G(z)); logged as ``d/wasserstein``, which is the distance times the critic's
     unknown Lipschitz constant: it says when to stop, by falling, and compares only with itself.
- 2. Its weights are clipped to [-0.01, 0.01] after each of its plays (algorithm 1): ``method.clip``.
+ 2. Its weights are clipped to [-0.01, 0.01] after each of its plays (algorithm 1): ``clip.bound``.
  3. Five D plays a G play, RMSProp 5e-5, batches of 64 (algorithm 1). The code makes 100 D plays in each of the first 25
     G plays and in every 500th after; here their number is fixed, as in the paper: ``method.d_steps``.
  4. Networks are DCGAN's, D with batch norm (code), z normal of 100 numbers (code).
@@ -16,17 +16,24 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import smoke
 from jaxgan.training.method import Experiment
 
 
 def default_config(networks: str = "dcgan") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("wgan", networks)
-    config.method.update(dict(loss="wasserstein", split_d=True, d_steps=5, clip=0.01))
+    config.method.update(dict(loss="wasserstein", joint=False, d_steps=5))
+    config.clip.bound = 0.01
     for player in ("g", "d"):
         config.optimizer[player].update(dict(kind="rmsprop", learning_rate=5e-5, b2=0.99))
     config.data.batch_size = 64
     return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: ch 8, layers of 32 units on toys, two updates of D a step."""
+    return smoke(config, ch=8, hidden=32)
 
 
 def build(config: ConfigDict) -> Experiment:

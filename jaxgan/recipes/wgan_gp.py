@@ -12,13 +12,14 @@ The checklist:
     updates.
  4. Batches of 64; the code draws 128 fakes in a G play, here 64.
  5. ``d/wasserstein`` estimates the distance, the gradient's norm being held near 1.
- 6. Class conditioning in the paper's table 3 is ACGAN's: ``regularizers.auxiliary``.
+ 6. Class conditioning in the paper's table 3 is ACGAN's: ``heads.auxiliary``.
 """
 
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
+from jaxgan.experiment.presets import smoke
 from jaxgan.training.method import Experiment
 
 
@@ -31,6 +32,11 @@ def default_config(networks: str = "wgan_gp") -> ConfigDict:
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.0, b2=0.9))
     config.data.batch_size = 64
     return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: ch 8, layers of 32 units on toys, two updates of D a step."""
+    return smoke(config, ch=8, hidden=32)
 
 
 def build(config: ConfigDict) -> Experiment:

@@ -13,7 +13,7 @@ from jaxgan.training.method import Score
 
 
 class Best:
-    """Follows one score through a run.
+    """Follows one score through a run's last stage: those of other stages are of other networks or sizes.
 
     What is known is read from metrics.jsonl up to the step that the run goes on from, so that a killed run remembers
     what an unbroken one would; ``best.json`` only tells of it.
@@ -22,7 +22,17 @@ class Best:
       step: of the best value so far; None where there is none.
     """
 
-    def __init__(self, workdir: epath.PathLike, name: str | None, direction: str, *, step: int):
+    def __init__(self, workdir: epath.PathLike, name: str | None, direction: str, *, step: int, after: int = 0):
+        """Reads what is known.
+
+        Args:
+          workdir: the run's folder.
+          name: of the score; None to follow none.
+          direction: 'max' or 'min'.
+          step: that the run goes on from.
+          after: the step that the last stage begins at.
+        """
+        self._after = after
         self._path = epath.Path(workdir) / "best.json"
         self._name = name
         self._sign = 1.0 if direction == "max" else -1.0
@@ -30,7 +40,7 @@ class Best:
         self.step: int | None = None
         if name is not None:
             for record in read_metrics(epath.Path(workdir) / "metrics.jsonl"):
-                if record["step"] <= step and record.get(name) is not None:
+                if after < record["step"] <= step and record.get(name) is not None:
                     self._take(record["step"], record[name])
 
     def _take(self, step: int, value: float) -> bool:
@@ -45,7 +55,7 @@ class Best:
         Raises:
           UserError: where there are scores, and the one named is not among them.
         """
-        if self._name is None or not results:
+        if self._name is None or not results or step <= self._after:
             return False
         if self._name not in results:
             scores = sorted(name for name, value in results.items() if isinstance(value, Score | float))

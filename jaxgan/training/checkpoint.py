@@ -1,8 +1,10 @@
 """Checkpoints that are atomic, asynchronous and verified."""
 
+import hashlib
+import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,7 +14,7 @@ from etils import epath
 
 from jaxgan.training.digest import digest
 from jaxgan.training.errors import UserError
-from jaxgan.training.state import TrainState
+from jaxgan.training.state import TrainState, Variables
 
 log = logging.getLogger("jaxgan")
 
@@ -43,18 +45,28 @@ def _all_succeeded(ok: bool) -> bool:
     return bool(np.min(multihost_utils.process_allgather(np.int32(ok))))
 
 
-class _NewestAndBest:
-    """Which checkpoints stay: the newest ``keep``, and the best one."""
+def fingerprints(nets: Mapping[str, Variables]) -> dict[str, str]:
+    """Net -> a hash of its arrays' content, the same under every sharding."""
+    return {name: _hash(digest(variables)) for name, variables in sorted(nets.items())}
 
-    def __init__(self, keep: int):
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+class _Preserved:
+    """Which checkpoints stay: the newest ``keep``, the best one, and those of ``always``."""
+
+    def __init__(self, keep: int, always: Iterable[int]):
         self.keep = keep
+        self.always = frozenset(always)
         self.best: int | None = None
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
         """Orbax's question, of all checkpoints from old to new."""
         del context
         newest = len(checkpoints) - self.keep
-        return [i >= newest or c.step == self.best for i, c in enumerate(checkpoints)]
+        return [i >= newest or c.step == self.best or c.step in self.always for i, c in enumerate(checkpoints)]
 
 
 class Checkpoints:
@@ -65,15 +77,16 @@ class Checkpoints:
     fingerprint).
     """
 
-    def __init__(self, workdir: epath.PathLike, *, keep: int = 2, read_only: bool = False):
-        """Opens the checkpoints of ``workdir``, and makes the folder where missing; the newest ``keep`` stay.
+    def __init__(self, workdir: epath.PathLike, *, keep: int = 2, always: Iterable[int] = (), read_only: bool = False):
+        """Opens the checkpoints of ``workdir``, and makes the folder where missing; the newest ``keep`` stay, and those
+        of the steps in ``always`` (the ends of stages).
 
         With ``read_only`` nothing is made, removed or moved: for looking at a run that may be training.
         """
         self._read_only = read_only
         self._root = epath.Path(workdir)
         self._directory = self._root / "checkpoints"
-        self._policy = _NewestAndBest(keep)
+        self._policy = _Preserved(keep, always)
         self._options = ocp.CheckpointManagerOptions(
             preservation_policy=self._policy,
             cleanup_tmp_directories=not read_only,
@@ -92,25 +105,49 @@ class Checkpoints:
         return sorted(self._manager.all_steps())
 
     def keep_best(self, step: int | None) -> None:
-        """Keeps the checkpoint of ``step``, beside the newest, until another is named here."""
+        """Keeps the checkpoint of ``step``, as well as the newest, until another is named here."""
         self._policy.best = step
 
     def save(self, state: TrainState, meta: dict[str, Any]) -> None:
-        """Saves ``state`` (but for its frozen nets) under its own step; a step already present is left as it is."""
+        """Saves ``state`` under its own step, without its frozen nets, of which only fingerprints are kept; a step
+        already present is left as it is.
+        """
         step = int(state.step)
         if step in self._manager.all_steps():
             return
         kept = state.replace(frozen={})
         record = {**meta, "digest": digest(kept), "signature": _signature(kept)}
+        record["frozen"] = fingerprints(state.frozen)
         self._manager.save(
             step, args=ocp.args.Composite(state=ocp.args.StandardSave(kept), meta=ocp.args.JsonSave(record))
         )
 
-    def _load(self, step: int, target: TrainState) -> tuple[TrainState, dict[str, Any]]:
-        directory = self._directory / str(step)
+    def fingerprint(self, step: int) -> str:
+        """A hash of the content of the checkpoint of ``step``, from what was recorded when it was saved."""
+        return _hash(self._meta(step)["digest"])
+
+    def _meta(self, step: int) -> dict[str, Any]:
         meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
         if not isinstance(meta, dict) or "digest" not in meta:
-            raise DamagedCheckpointError(f"{directory}/meta holds no digest")
+            raise DamagedCheckpointError(f"{self._directory / str(step)}/meta holds no digest")
+        return meta
+
+    def _check_frozen(self, step: int, meta: dict[str, Any], frozen: dict[str, Variables]) -> None:
+        """Refuses frozen networks other than those that the checkpoint was trained with."""
+        saved, given = meta.get("frozen"), fingerprints(frozen)
+        if saved is None or saved == given:  # older checkpoints do not say
+            return
+        name = min(name for name in saved.keys() | given.keys() if saved.get(name) != given.get(name))
+        raise UserError(
+            f"the frozen network {name!r} is not the one that {self._directory / str(step)} was trained with: "
+            f"{given.get(name, 'none')[:12]} here, {saved.get(name, 'none')[:12]} there; bring back the run or the "
+            "weights that it came from, or train in a new --workdir"
+        )
+
+    def _load(self, step: int, target: TrainState) -> tuple[TrainState, dict[str, Any]]:
+        directory = self._directory / str(step)
+        meta, frozen = self._meta(step), target.frozen
+        target = target.replace(frozen={})
         wanted = _signature(target)
         if meta["signature"] != wanted:
             differing = sorted(
@@ -122,12 +159,13 @@ class Checkpoints:
                 f"{meta['signature'].get(name, 'absent')}, wanted {wanted.get(name, 'absent')}; use the config that "
                 "it was trained with"
             )
+        self._check_frozen(step, meta, frozen)
         state = self._manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(target)))["state"]
         found = digest(state)
         wrong = sorted(name for name, value in meta["digest"].items() if found.get(name) != value)
         if wrong:
             raise DamagedCheckpointError(f"{len(wrong)} arrays differ from what was saved, first {wrong[0]}")
-        return state, meta
+        return state.replace(frozen=frozen), meta
 
     def restore(self, target: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]] | None:
         """The newest sound state, with its meta; None where there is none.
@@ -136,21 +174,19 @@ class Checkpoints:
 
         Args:
           target: shapes, dtypes and shardings to restore to (``jax.ShapeDtypeStruct`` leaves, or arrays); the mesh may
-            differ from the one that saved. Its frozen nets are kept.
+            differ from the one that saved. Its frozen nets are arrays, and stay.
           step: this step and no other.
 
         Raises:
-          UserError: where ``step`` is absent, or the checkpoint is of another model.
+          UserError: where ``step`` is absent, or the checkpoint is of another model or of other frozen nets.
           DamagedCheckpointError: where the one ``step`` asked for is damaged.
         """
-        wanted = target.replace(frozen={})
         if step is not None:
             if step not in self._manager.all_steps():
                 raise UserError(
                     f"no checkpoint of step {step} in {self._directory}; there are {self.steps() or 'none'}"
                 )
-            state, meta = self._load(step, wanted)
-            return state.replace(frozen=target.frozen), meta
+            return self._load(step, target)
         passed: set[int] = set()
         while True:
             steps = [s for s in self.steps() if s not in passed]
@@ -159,13 +195,13 @@ class Checkpoints:
                 return None
             failure: Exception | None = None
             try:
-                state, meta = self._load(candidate, wanted)
+                found = self._load(candidate, target)
             except UserError:
                 raise
             except Exception as error:  # what storage raises on damage has no common type
                 failure = error
             if _all_succeeded(failure is None):
-                return state.replace(frozen=target.frozen), meta
+                return found
             reason = str(failure or "damaged as another process sees it").splitlines()[0][:200]
             passed.add(candidate)
             if self._read_only:

@@ -101,15 +101,15 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
         self._thread.start()
 
-    def write(self, step: int, values: dict[str, Any]) -> None:
+    def write(self, step: int, values: dict[str, Any], *, stage: str | None = None) -> None:
         """Hands over one record: floats and scalar arrays are metrics, uint8 arrays [H, W, C] pictures; scores are
-        metrics that also go, with their stamps, to scores.jsonl.
+        metrics that also go, with their stamps, to scores.jsonl. ``stage``, where given, is named in both files.
         """
         self.check()
         for value in values.values():
             if isinstance(value, jax.Array):
                 value.copy_to_host_async()
-        self._queue.put((step, values))
+        self._queue.put((step, values, stage))
 
     def flush(self) -> None:
         """Returns when all that was handed over is written."""
@@ -146,13 +146,14 @@ class Writer:
                 self._queue.task_done()
         self._queue.task_done()
 
-    def _record(self, step: int, values: dict[str, Any]) -> None:
+    def _record(self, step: int, values: dict[str, Any], stage: str | None) -> None:
+        about: dict[str, Any] = {"step": step} if stage is None else {"step": step, "stage": stage}
         scalars: dict[str, float] = {}
         for name, value in values.items():
             if isinstance(value, Score):
                 scalars[name] = value.value
                 if self._scores is not None:
-                    self._scores.write({"step": step, "metric": name.removeprefix("eval/"), **value.fields()})
+                    self._scores.write({**about, "metric": name.removeprefix("eval/"), **value.fields()})
                 continue
             array = np.asarray(value)
             if array.ndim == 0:
@@ -165,7 +166,7 @@ class Writer:
         self.latest = scalars
         if self._file is not None and self._board is not None:
             finite = {k: v if math.isfinite(v) else None for k, v in scalars.items()}
-            self._file.write({"step": step, **finite})
+            self._file.write({**about, **finite})
             for name, value in scalars.items():
                 self._board.add_scalar(name, value, step)
         bad = sorted(name for name, value in scalars.items() if not math.isfinite(value))
@@ -226,9 +227,11 @@ def images_bar(what: str, total: int, *, enabled: bool) -> Callable[[int], None]
 
 
 def parameter_table(state: TrainState) -> str:
-    """Every parameter's shape and size, net by net (of arrays or of shapes)."""
+    """Every parameter's shape and size, net by net (of arrays or of shapes), frozen networks last."""
     tables = []
-    for name, variables in state.nets.items():
+    for name, variables in [*state.nets.items(), *((f"{name} (frozen)", v) for name, v in state.frozen.items())]:
+        if "params" not in variables:
+            continue
         rows = parameter_overview.get_parameter_overview(variables["params"], include_stats=False)
         tables.append(f"{name}:\n{rows}")
     return "\n".join(tables)

@@ -3,9 +3,10 @@
 import collections
 import contextlib
 import dataclasses
+import itertools
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
@@ -17,13 +18,12 @@ from jaxgan.data.prefetch import prefetch
 from jaxgan.parallel import host_to_global, is_main
 from jaxgan.training.best import Best
 from jaxgan.training.checkpoint import Checkpoints
-from jaxgan.training.ema import averaged
 from jaxgan.training.errors import UserError
 from jaxgan.training.logging import Progress, Writer, parameter_table
 from jaxgan.training.method import Evaluator, Experiment, Stage
 from jaxgan.training.preemption import StopRequest
 from jaxgan.training.state import TrainState
-from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.step import compile_step, init_state, make_begin_stage, make_stage_step
 from jaxgan.training.workdir import config_text, fingerprint
 
 log = logging.getLogger("jaxgan")
@@ -36,12 +36,12 @@ class LoopOptions:
     Attributes:
       save_every: steps between checkpoints; the last step is always saved.
       log_every: steps between records in metrics.jsonl.
-      keep: checkpoints that stay.
+      keep: checkpoints that stay, the newest; the last one of each stage stays too.
       steps_per_dispatch: steps in one call of the compiled function.
       max_in_flight: dispatches that may wait for the device; a loop that runs ahead without bound holds memory for
         every one of them.
-      best: a score in metrics.jsonl, such as 'eval/tstr', whose best checkpoint is kept beside the newest, and named in
-        best.json; None for none.
+      best: a score in metrics.jsonl, such as 'eval/tstr', whose best checkpoint in the last stage is kept as well as
+        the newest, and named in best.json; None for none.
       best_is: 'max' or 'min'.
       progress: show the bar.
     """
@@ -55,8 +55,11 @@ class LoopOptions:
     best_is: str = "max"
     progress: bool = True
 
-    def check(self, experiment: Experiment, evaluators: list[Evaluator]) -> None:
-        """Raises UserError where an interval is not positive, or ends inside a dispatch."""
+    def check(self, experiment: Experiment, evaluators: Iterable[Evaluator]) -> None:
+        """Raises UserError where an interval is not positive, or ends inside a dispatch, or two stages share a name."""
+        names = [stage.name for stage in experiment.stages]
+        if len(set(names)) < len(names):
+            raise UserError(f"stages {', '.join(names)}: give each a name of its own")
         k = self.steps_per_dispatch
         intervals = {"training.save_every": self.save_every, "training.steps_per_dispatch": k}
         intervals |= {f"steps of stage {s.name}": s.steps for s in experiment.stages}
@@ -132,11 +135,12 @@ def train(
       UserError: where an interval is wrong, or training diverges.
     """
     began = time.monotonic()
-    evaluators = list(experiment.evaluators(mesh))
-    options.check(experiment, evaluators)
+    evaluators = [list(stage.evaluators(mesh)) for stage in experiment.stages]
+    options.check(experiment, itertools.chain(*evaluators))
     init_rng, step_rng = jax.random.split(jax.random.key(seed))
 
-    checkpoints = Checkpoints(workdir, keep=options.keep)
+    starts = experiment.stage_starts
+    checkpoints = Checkpoints(workdir, keep=options.keep, always=starts[1:])
     state, state_shardings = init_state(experiment, rng=init_rng, mesh=mesh)
     if is_main():
         log.info("parameters:\n%s", parameter_table(state))
@@ -146,7 +150,7 @@ def train(
         log.info("going on from step %d (%s)", int(state.step), checkpoints.directory)
         if meta["seed"] != seed:
             log.warning("the checkpoint was trained with seed %s, the config says %s", meta["seed"], seed)
-    best = Best(workdir, options.best, options.best_is, step=int(state.step))
+    best = Best(workdir, options.best, options.best_is, step=int(state.step), after=starts[-1])
     checkpoints.keep_best(best.step)
     writer = Writer(workdir if is_main() else None, step=int(state.step), config=config_text(config))
     record = {
@@ -169,17 +173,16 @@ def train(
     )
     try:
         with jax.set_mesh(mesh), run.stop:
-            first = 0
-            for stage in experiment.stages:
-                end = first + stage.steps
-                if int(state.step) < end and run.stop.signal is None:
-                    state = run.stage(stage, first, state)
-                first = end
+            for number, stage in enumerate(experiment.stages):
+                if int(state.step) < starts[number] + stage.steps and run.stop.signal is None:
+                    state = run.stage(number, state)
     finally:
         writer.close()
         checkpoints.close()
     writer.check()
-    return Outcome(state, run.stop.signal if int(state.step) < first else None, time.monotonic() - began)
+    return Outcome(
+        state, run.stop.signal if int(state.step) < experiment.total_steps else None, time.monotonic() - began
+    )
 
 
 @dataclasses.dataclass
@@ -187,7 +190,7 @@ class _Run:
     """What stays the same through a run."""
 
     experiment: Experiment
-    evaluators: list[Evaluator]
+    evaluators: list[list[Evaluator]]
     mesh: Mesh
     options: LoopOptions
     shardings: Any
@@ -198,37 +201,44 @@ class _Run:
     stop: StopRequest
     record: dict[str, Any]
 
-    def save(self, state: TrainState) -> None:
+    def save(self, stage: Stage, state: TrainState) -> None:
         # Records first: a run that goes on from this checkpoint does not write them again.
         self.writer.flush()
-        self.checkpoints.save(state, self.record | {"data": {"position": int(state.step)}})
+        about = {"data": {"position": int(state.step)}, "stage": stage.name}
+        self.checkpoints.save(state, self.record | about)
 
-    def evaluate(self, state: TrainState, step: int) -> dict[str, Any]:
-        last = step == sum(stage.steps for stage in self.experiment.stages)
+    def evaluate(self, number: int, state: TrainState, step: int) -> dict[str, Any]:
+        """Results of the evaluators of stage ``number`` that are due after ``step``."""
+        stage = self.experiment.stages[number]
+        last = step == self.experiment.stage_starts[number] + stage.steps
         results: dict[str, Any] = {}
-        for evaluator in self.evaluators:
+        for evaluator in self.evaluators[number]:
             if last or (evaluator.every_steps and step % evaluator.every_steps == 0):
-                results |= evaluator.run(averaged(state.nets, state.ema), step)
+                results |= evaluator.run(self.experiment.nets_to_score(state, stage), step)
         return results
 
-    def begin_stage(self, stage: Stage, state: TrainState) -> TrainState:
+    def begin_stage(self, number: int, state: TrainState) -> TrainState:
+        stage = self.experiment.stages[number]
         with prefetch(stage.data(0), lambda b: host_to_global(b, self.mesh), depth=1) as batches:
             batch = next(batches)
-        begin = jax.jit(stage.method.begin_stage, out_shardings=self.shardings, donate_argnums=(0,))
-        return begin(state, batch, jax.random.fold_in(self.rng, state.step))
+        begin = compile_step(make_begin_stage(self.experiment, number), self.mesh, self.shardings)
+        return begin(state, batch, self.rng)[0]
 
-    def stage(self, stage: Stage, first: int, state: TrainState) -> TrainState:
-        """Runs ``stage``, which begins at step ``first``, to its end or to a request to stop."""
+    def stage(self, number: int, state: TrainState) -> TrainState:
+        """Runs a stage to its end or to a request to stop."""
+        stage, first = self.experiment.stages[number], self.experiment.stage_starts[number]
         k, step, end = self.options.steps_per_dispatch, int(state.step), first + stage.steps
+        # Records of one stage alone need no name.
+        name = stage.name if len(self.experiment.stages) > 1 else None
         if step == first:
-            state = self.begin_stage(stage, state)
-        pure = make_step(stage.method, ema=self.experiment.ema, steps_per_dispatch=k)
+            state = self.begin_stage(number, state)
+        pure = make_stage_step(stage, steps_per_dispatch=k)
         run = compile_step(pure, self.mesh, self.shardings, steps_per_dispatch=k)
         progress = Progress(
             total=end - first,
             start=step - first,
             images_per_step=stage.images_per_step,
-            show=tuple(f"{player}/loss" for player in sorted(stage.method.players)),
+            show=tuple(f"{player}/loss" for player in sorted(stage.players or stage.method.players)),
             enabled=self.options.progress and is_main(),
         )
         in_flight: collections.deque[Any] = collections.deque()
@@ -250,15 +260,15 @@ class _Run:
                 if step in records:
                     records[step] |= meter.read(step, batches.wait_seconds)
                 with meter.paused():
-                    if results := self.evaluate(state, step):
+                    if results := self.evaluate(number, state, step):
                         records[step] = records.get(step, _at(metrics, k, k - 1)) | results
-                    for number, values in sorted(records.items()):
-                        self.writer.write(number, values)
+                    for at, values in sorted(records.items()):
+                        self.writer.write(at, values, stage=name)
                     improved = self.best.update(step, results)
                     if improved:
                         self.checkpoints.keep_best(step)
                     if step % self.options.save_every == 0 or step == end or stopping or improved:
-                        self.save(state)
+                        self.save(stage, state)
                 progress.advance(k, self.writer.latest)
                 if stopping:
                     break

@@ -55,4 +55,4 @@ def create_state(
 
 def count_parameters(variables: Variables) -> int:
     """The number of trainable values of a net (arrays or shapes)."""
-    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+    return sum(leaf.size for leaf in jax.tree.leaves(variables.get("params", {})))

@@ -12,7 +12,7 @@ from jaxgan.cli.main import main
 from jaxgan.tools.bench import ceilings
 
 TINY = [
-    "--config=biggan_digits16:smoke",
+    "--config=biggan:digits16,smoke",
     "--config.method.d_steps=1",
     "--config.generator.attention=()",
     "--config.discriminator.attention=()",

@@ -3,8 +3,10 @@ import logging
 import os
 
 import pytest
+import yaml
 
 from jaxgan.cli.main import VERBS, main
+from jaxgan.experiment.config_file import from_json, load
 
 
 @pytest.fixture(autouse=True)
@@ -47,15 +49,18 @@ def mistake(capsys, *argv):
     [
         (["trian"], f"unknown verb 'trian'; there are {', '.join(VERBS)}. See"),
         (["describe"], "required: --config. See `jaxgan describe --help`."),
-        (["describe", "--config=biggan_digits16", "--jsn"], "unrecognized arguments: --jsn"),
-        (["describe", "--config=biggan_digit16"], "Did you mean biggan_digits16?"),
+        (["describe", "--config=biggan:digits16", "--jsn"], "unrecognized arguments: --jsn"),
+        (["describe", "--config=biggan_digit16"], "Did you mean biggan:digits16?"),
         (
-            ["describe", "--config=biggan_digits16", "--config.data.batchsize=3"],
+            ["describe", "--config=biggan:digits16", "--config.data.batchsize=3"],
             "no key 'batchsize' in config.data. Did you mean batch_size?",
         ),
-        (["describe", "--config=biggan_digits16:tiny"], "takes no argument but 'smoke', got 'tiny'"),
-        (["describe", "--config=biggan_digits16", "--config.method.loss=hing"], "unknown loss 'hing'; choose from"),
-        (["train", "--config=biggan_digits16"], "required: --workdir"),
+        (
+            ["describe", "--config=biggan:digits16,tiny"],
+            "no variant, flag or key 'tiny'. There are: digits16, cifar10[,narrow]",
+        ),
+        (["describe", "--config=biggan:digits16", "--config.method.loss=hing"], "unknown loss 'hing'; choose from"),
+        (["train", "--config=biggan:digits16"], "required: --workdir"),
         (["sample", "--workdir=w", "--out=x.png", "--num_images=0"], "give at least 1"),
         (["sample", "--workdir=w", "--out=x.png", "--truncation_mode=clamp"], "needs --truncation=VALUE"),
         (["sample", "--workdir=w", "--out=x.png", "--truncation=-1"], "truncation must be above 0"),
@@ -90,7 +95,7 @@ def test_a_traceback_is_shown_where_asked_for():
 
 
 def test_describe_prints_json_and_nothing_else(capsys):
-    assert main(["describe", "--config=biggan_imagenet128", "--json", "--config.seed", "7"]) == 0
+    assert main(["describe", "--config=biggan:imagenet128", "--json", "--config.seed", "7"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["nets"] == {"g": {"parameters": 70_433_988}, "d": {"parameters": 87_982_370}}
     assert record["config"]["seed"] == 7
@@ -98,6 +103,15 @@ def test_describe_prints_json_and_nothing_else(capsys):
 
 
 def test_describe_prints_every_array(capsys):
-    assert main(["describe", "--config=biggan_digits16:smoke"]) == 0
+    assert main(["describe", "--config=biggan:digits16,smoke"]) == 0
     out = capsys.readouterr().out
-    assert "recipe: biggan" in out and "shared/embedding" in out and "parameters" in out.splitlines()[-1]
+    assert "shared/embedding" in out and "parameters" in out.splitlines()[-1]
+
+
+def test_describe_prints_yaml_of_the_config(capsys):
+    assert main(["describe", "--config=biggan:cifar10,narrow,smoke"]) == 0
+    out = capsys.readouterr().out
+    config = load("biggan:cifar10,narrow,smoke")
+    assert from_json(yaml.safe_load(out)).to_dict() == config.to_dict()
+    height, width = config.data.image_size
+    assert f"\n  image_size: [{height}, {width}]\n" in out

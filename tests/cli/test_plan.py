@@ -13,7 +13,7 @@ from jaxgan.cli import planned_step
 from jaxgan.cli.main import main
 from jaxgan.tools.planner import KEYS
 
-CONFIG = "--config=biggan_digits16:smoke"
+CONFIG = "--config=biggan:digits16,smoke"
 LIBTPU = importlib.util.find_spec("libtpu") is not None
 
 
@@ -51,7 +51,7 @@ def test_what_does_not_fit_says_what_to_change(capsys, monkeypatch):
     [plan] = json.loads(capsys.readouterr().out)
     assert not plan["fits"] and plan["peak_hbm_bytes"] > plan["usable_hbm_per_device"]
     changes = {change["change"]: change for change in plan["changes"]}
-    assert changes["2 micro-batches"]["flags"] == ["--config.method.accumulate=2"]
+    assert changes["2 micro-batches"]["flags"] == ["--config.microbatches.count=2"]
     quarter = changes[f"a batch of {batch // 4}"]
     assert quarter["peak_hbm_bytes"] == pytest.approx(plan["peak_hbm_bytes"] / 4, rel=0.01)
     assert plan["run"]["price"] == pytest.approx(2 * plan["run"]["chip_hours"])

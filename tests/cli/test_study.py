@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 
-import jax
 import pytest
 
 from jaxgan.cli import plan, study_plan
@@ -26,12 +25,8 @@ def unchanged(monkeypatch):
     """What main sets for its process is put back."""
     monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
     level = logging.getLogger("jaxgan").level
-    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
-    before = {name: getattr(jax.config, name) for name in names}
     yield
     logging.getLogger("jaxgan").setLevel(level)
-    for name, value in before.items():
-        jax.config.update(name, value)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +35,7 @@ def unchanged(monkeypatch):
         (["study"], "required: FILE[:ARG]"),
         (TABLE1, "--workdir=DIR is needed"),
         ([*TABLE1, "--plan"], "--plan and --topology=CHIP:SHAPE go together"),
-        ([*TABLE1, "--workdir=w", "--price=2"], "--price and --json are for --plan"),
+        ([*TABLE1, "--workdir=w", "--price=2"], "--price, --json and --cache_dir are for --plan"),
         ([*TABLE1, "--workdir=w", "--seeds=a"], "--seeds=a: give whole numbers, such as 0,1,2"),
         ([*TABLE1, "--workdir=w", "--max_lanes=4"], "--max_lanes=4 goes with --vmap, and is 1 or more"),
         ([*TABLE1, "--workdir=w", "--scale=mnist"], "scale=mnist; choose from imagenet, cifar, digits"),
@@ -54,7 +49,7 @@ def test_mistakes_are_one_line_and_exit_1(capsys, argv, message):
 
 
 def test_sigterm_is_42_whether_or_not_a_training_is_under_way(monkeypatch, tmp_path, caplog):
-    argv = [*SMOKE, f"--workdir={tmp_path}", "--seeds=0", "--variants=row4,row5", "--no_plot", "--cache_dir=none"]
+    argv = [*SMOKE, f"--workdir={tmp_path}", "--seeds=0", "--variants=row4,row5", "--no_plot"]
     monkeypatch.setattr(recipe_run, "train_experiment", lambda *a, **k: Outcome(None, signal.SIGTERM, 1.0))
     caplog.set_level(logging.INFO, "jaxgan")
     assert main(argv) == 42
@@ -78,7 +73,7 @@ def test_vmap_hands_runs_of_one_shape_over_together(monkeypatch, tmp_path):
         return Outcome(None, signal.SIGINT, 1.0)
 
     monkeypatch.setattr(lane_runs, "train_lanes", together)
-    argv = [*SMOKE, f"--workdir={tmp_path}", "--variants=row4", "--seeds=0,1,2", "--no_plot", "--cache_dir=none"]
+    argv = [*SMOKE, f"--workdir={tmp_path}", "--variants=row4", "--seeds=0,1,2", "--no_plot"]
     assert main([*argv, "--vmap"]) == 130 and main([*argv, "--vmap", "--max_lanes=2"]) == 130
     assert asked == [
         ([("row4", 0), ("row4", 1), ("row4", 2)], "row4/vmap-seeds0-2"),
@@ -93,7 +88,7 @@ def test_plans_name_their_variant_and_what_cannot_be_laid_out(monkeypatch, capsy
         asked.append((config.data.batch_size, topology, parsed.price))
         if config.data.batch_size == 8:
             raise UserError("8 images cannot be split")
-        return {"topology": topology, "fits": True}
+        return [{"topology": topology, "fits": True}]
 
     monkeypatch.setattr(plan, "plan_config", planned)
     argv = [*SMOKE, "--plan", "--topology", "v5e:2x2", "--price=2", "--json", "--variants=row1-images,row4"]

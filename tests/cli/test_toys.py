@@ -19,7 +19,7 @@ def size_of(path):
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     path = tmp_path_factory.mktemp("toy") / "run"
-    assert main(["train", "--config=gan_ring8:smoke", f"--workdir={path}"]) == 0
+    assert main(["train", "--config=gan:ring8,smoke", f"--workdir={path}"]) == 0
     return path
 
 

@@ -4,7 +4,7 @@ import pytest
 from jaxgan.cli import train
 from jaxgan.experiment import run
 
-COMMAND = ["--config=biggan_digits16:smoke", "--workdir=unused"]
+COMMAND = ["--config=biggan:digits16,smoke", "--workdir=unused"]
 
 
 def fails_with(monkeypatch, message, *, processes):

@@ -17,7 +17,7 @@ from jaxgan.experiment.config_file import load
 from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.parallel import ROWS, host_to_global, shardings, to_host
 from jaxgan.training.optim import split_update
-from jaxgan.training.step import compile_step, make_step
+from jaxgan.training.step import compile_step, make_stage_step
 
 MESHES = {"data": (8, 1, 1), "fsdp": (2, 4, 1), "spatial": (2, 2, 2)}
 SETTINGS = {
@@ -49,12 +49,13 @@ ALWAYS = pairwise(TABLE)[:4]
 
 def experiment_of(row):
     """A BigGAN of 16x16 images with attention, a few thousand parameters, and its mesh's config."""
-    config = load("biggan_digits16")
+    config = load("biggan:digits16")
     config.data.update(dict(batch_size=16))
     networks = dict(ch=4, attention=(8,), remat=row["remat"], dtype=row["dtype"])
     config.generator.update(dict(**networks, z_dim=6, shared_dim=8, bn_groups=row["groups"]))
     config.discriminator.update(networks)
-    config.method.update(dict(accumulate=row["accumulate"], orthogonal_weight=1e-2))
+    config.microbatches.count = row["accumulate"]
+    config.orthogonal.weight = 1e-2
     data, fsdp, spatial = MESHES[row["mesh"]]
     config.parallel.update(dict(data=data, fsdp=fsdp, spatial=spatial, rules=row["rules"]))
     config.evaluation.update(dict(metrics="", tstr=False))
@@ -102,7 +103,7 @@ def run(row, devices):
         share = len(host["label"]) // jax.process_count()
         host = {name: x[jax.process_index() * share :][:share] for name, x in host.items()}
     with jax.set_mesh(mesh):
-        step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where)
+        step = compile_step(make_stage_step(stage), mesh, where)
         state, metrics = jax.block_until_ready(step(state, host_to_global(host, mesh), jax.random.key(3)))
     return to_host((state, metrics)), where
 

@@ -1,7 +1,7 @@
-"""What every experiment promises, held against every config's ``:smoke``.
+"""What every experiment promises, held against the smoke form of every config's every variant.
 
-A new config is a new row by being a file in configs/. Programs are compiled twice a config, once for one device and
-once for a (data=2, fsdp=4) mesh, and shared by its checks.
+A new variant is a new row by being in ``VARIANTS`` of a file in configs/. Programs are compiled twice a
+row, once for one device and once for a (data=2, fsdp=4) mesh, and shared by its checks.
 """
 
 import functools
@@ -16,20 +16,22 @@ import numpy as np
 import pytest
 
 from jaxgan import recipes
+from jaxgan.cli.list import config_records
 from jaxgan.evaluation import label_inputs, sample_images
 from jaxgan.evaluation.points import sample_points
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import FSDP, host_to_global, make_mesh, shardings
 from jaxgan.training.checkpoint import Checkpoints
-from jaxgan.training.step import compile_step, make_step
+from jaxgan.training.step import compile_step, make_stage_step
 from jaxgan.training.update import play
 
-CONFIGS = sorted(p.stem for p in (Path(__file__).parents[2] / "configs").glob("*.py"))
+CONFIGS = Path(__file__).parents[2] / "configs"
+ROWS = [f"{record['config']}:{variant['name']}" for record in config_records() for variant in record["variants"]]
 SEEDED = jax.random.key(7)
 
 
 class Small(NamedTuple):
-    """A config's ``:smoke``, run for two steps on one device."""
+    """A variant's smoke form, run for two steps on one device."""
 
     config: object
     experiment: object
@@ -72,7 +74,7 @@ def place(tree, where):
 
 @functools.lru_cache(maxsize=1)
 def small(name: str) -> Small:
-    config = load(f"{name}:smoke")
+    config = load(f"{name},smoke")
     experiment = recipes.build(config)
     stage = experiment.stages[0]
     mesh = make_mesh(devices=jax.devices()[:1])
@@ -80,7 +82,7 @@ def small(name: str) -> Small:
     where = shardings(shapes, experiment.rules, mesh)
     initial = filled(shapes)
     state = place(initial, where)
-    step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where)
+    step = compile_step(make_stage_step(stage), mesh, where)
     data = stage.data(0)
     batches = [next(data) for _ in range(2)]
     states, metrics = [], []
@@ -101,30 +103,30 @@ def leaves(tree):
 
 # Games whose networks others have: their grid shows the game, and other configs the networks.
 SHOWN_BY_OTHERS = {
-    f"{recipe}_mnist" for recipe in ("gan", "cgan", "acgan", "lsgan", "wgan", "wgan_gp", "fgan", "msgan", "sagan")
+    f"{recipe}:mnist" for recipe in ("gan", "cgan", "acgan", "lsgan", "wgan", "wgan_gp", "fgan", "msgan", "sagan")
 }
 
 
 def is_twin(name: str) -> bool:
-    """Whether other configs run the same recipe in the same shape of program: the grid that of the ring, MNIST that of
+    """Whether other variants run the same recipe in the same shape of program: the grid that of the ring, MNIST that of
     CIFAR-10, 128 pixels of ImageNet those of its other sizes, and StudioGAN's CIFAR-10 Brock's.
     """
+    config, _, variant = name.partition(":")
     twins = {
-        "_ring8": "_grid25",
-        "_cifar10": "_mnist",
-        "_stacked_mnist": "_mnist",
-        "_imagenet64": "_imagenet128",
-        "_imagenet256": "_imagenet128",
-        "_imagenet512": "_imagenet128",
-        "_cifar10_brock": "_cifar10",
+        "ring8": "grid25",
+        "cifar10": "mnist",
+        "stacked_mnist": "mnist",
+        "imagenet64": "imagenet128",
+        "imagenet256": "imagenet128",
+        "imagenet512": "imagenet128",
+        "cifar10_brock": "cifar10",
     }
-    same = any(name.endswith(end) and name.removesuffix(end) + other in CONFIGS for end, other in twins.items())
-    return same or name in SHOWN_BY_OTHERS
+    return f"{config}:{twins.get(variant)}" in ROWS or name in SHOWN_BY_OTHERS
 
 
-# The loop over configs is outermost, so that each config's programs are compiled once.
+# The loop over rows is outermost, so that each row's programs are compiled once.
 pytestmark = pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if is_twin(n) else n for n in CONFIGS], scope="module"
+    "name", [pytest.param(n, marks=pytest.mark.slow) if is_twin(n) else n for n in ROWS], scope="module"
 )
 
 
@@ -166,7 +168,7 @@ def test_each_play_moves_only_its_own_nets(name, monkeypatch):
 
 
 def test_no_recompilation_after_the_first_step(name):
-    assert small(name).step._cache_size() == 1
+    assert small(name).step.function._cache_size() == 1
 
 
 def test_save_and_restore_continue_bit_for_bit(name, tmp_path):
@@ -191,10 +193,10 @@ def test_eight_devices_equal_one_and_share_the_work(name):
     mesh = make_mesh(data=2, fsdp=4)
     where = shardings(run.initial, FSDP, mesh)
     assert any("fsdp" in s.spec for s in jax.tree.leaves(where)), "no leaf is split over fsdp"
-    step = compile_step(make_step(stage.method, ema=run.experiment.ema), mesh, where)
+    step = compile_step(make_stage_step(stage), mesh, where)
     state, batch = place(run.initial, where), host_to_global(run.batches[0], mesh)
     with jax.set_mesh(mesh):
-        compiled = step.lower(state, batch, SEEDED).compile()
+        compiled = step.compile(state, batch, SEEDED)
         state, metrics = jax.block_until_ready(compiled(state, batch, SEEDED))
     state, metrics = host(state), host(metrics)
 
@@ -221,7 +223,7 @@ def test_eight_devices_equal_one_and_share_the_work(name):
         if "/batch_stats/" in key or "/spectral/" in key:
             np.testing.assert_allclose(got[key], wanted[key], atol=1e-5, rtol=1e-4, err_msg=key)
 
-    flops = compiled.cost_analysis()["flops"]
+    flops = compiled.function.cost_analysis()["flops"]
     assert flops < run.flops / 4, f"{flops:.3g} FLOP a device of {run.flops:.3g}"
 
     weights = {tuple(x.shape) for x in jax.tree.leaves(run.initial.nets)}
@@ -244,10 +246,11 @@ def test_samples_have_the_data_s_shape(name):
     assert images.std() > 0
 
 
-def test_the_config_s_docstring_names_its_paper_and_launch(name):
-    text = (Path(__file__).parents[2] / "configs" / f"{name}.py").read_text().split('"""')[1]
-    assert re.search(r"arXiv:\d{4}\.\d{4,5}", text)
-    assert re.search(rf"jaxgan train --config={name}\b", text)
-    assert re.search(r"Hardware:", text)
-    recipe = small(name).config.recipe
-    assert re.search(r"arXiv:\d{4}\.\d{4,5}", __import__(f"jaxgan.recipes.{recipe}", fromlist=["x"]).__doc__)
+def test_the_config_s_docstring_has_its_paper_its_row_and_its_launch_line(name):
+    config, _, variant = name.partition(":")
+    text = (CONFIGS / f"{config}.py").read_text().split('"""')[1]
+    assert re.search(r"^Paper: .*arXiv:\d{4}\.\d{4,5}", text, re.M | re.S)
+    assert re.search(rf"^  {variant} +\S", text, re.M)
+    launched = re.findall(r"jaxgan train --config=(\S+) --workdir=\S+", text)
+    assert launched and all(load(line).recipe == config for line in launched)
+    assert re.search(r"^Hardware: ", text, re.M)

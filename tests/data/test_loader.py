@@ -96,9 +96,12 @@ def test_workers_do_not_change_the_stream(tmp_path):
         folder.mkdir(exist_ok=True)
         Image.fromarray(np.full((6, 4, 3), index, np.uint8)).save(folder / f"{index:02}.png")
     source = data.folder_source(tmp_path, (4, 4), 3)
-    threads = take(7, source, batch_size=4)
-    assert_same(take(7, source, batch_size=4, workers=2), threads)
-    assert_same(take(3, source, batch_size=4, workers=2, start_step=4), {k: v[4:] for k, v in threads.items()})
+    options = {"batch_size": 4, "augment": (data.Rescale(1, 2, (4, 4)), data.Grey()), "with_index": True}
+    threads = take(7, source, **options)
+    for workers in (take(7, source, workers=2, **options), take(3, source, workers=2, start_step=4, **options)):
+        assert set(workers) == {"image", "label", "grey", "index"}
+        for key, value in workers.items():
+            np.testing.assert_array_equal(value, threads[key][7 - len(value) :])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.data import in_memory
+from jaxgan.data import Field, array_source
 from jaxgan.evaluation import inputs_of_labels, label_inputs, sample_batches, sample_images, source_inputs
 from jaxgan.evaluation.sampling import _draw
 from jaxgan.nn import to_uint8
@@ -90,8 +90,8 @@ class Noisy:
 
 def test_every_row_has_latents_and_a_key_of_its_own():
     photos = np.arange(11, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
-    source = in_memory(photos, np.zeros(11, int))
-    inputs = source_inputs(dataclasses.replace(source, fetch=lambda i: {"photo": photos[i]}), ("photo",), np.arange(11))
+    source = array_source({"photo": photos}, {"photo": Field((2, 2, 1), np.uint8, "image")})
+    inputs = source_inputs(source, ("photo",))
     found = [
         sample_images(Noisy(), {}, inputs, rng=RNG, mesh=mesh_of(devices), batch_size=size, key=None)
         for devices, size in ((1, 11), (8, 8), (1, 2))

@@ -26,10 +26,10 @@ def file(tmp_path):
 
 
 def test_a_bare_name_a_path_and_an_argument(file, monkeypatch, tmp_path):
-    by_name = load("biggan_digits16")
-    by_path = load(str(CONFIGS / "biggan_digits16.py"))
+    by_name = load("biggan:digits16")
+    by_path = load(f"{CONFIGS / 'biggan.py'}:digits16")
     assert by_name.to_json() == by_path.to_json()
-    assert load("biggan_digits16:smoke").training.steps == 2 != by_name.training.steps
+    assert load("biggan:digits16,smoke").training.steps == 2 != by_name.training.steps
     assert load(f"{file}:some=thing").arg == "some=thing"
     # ./configs comes before the package's own.
     (tmp_path / "configs").mkdir()
@@ -41,14 +41,38 @@ def test_a_bare_name_a_path_and_an_argument(file, monkeypatch, tmp_path):
 
 def test_unknown_configs_are_answered_with_those_that_exist(tmp_path):
     with pytest.raises(
-        UserError, match=r"'biggan_digit'\. Did you mean biggan_digits16\? There are: .*biggan_imagenet128"
+        UserError, match=r"'bigan'\. Did you mean biggan\? There are: acgan, biggan, .*wgan_gp; or give"
     ):
-        load("biggan_digit")
-    with pytest.raises(UserError, match=r"no config file .*absent\.py; give a path, or one of: .*biggan_digits16"):
+        load("bigan")
+    with pytest.raises(UserError, match=r"no config file .*absent\.py; give a path, or one of: acgan, biggan"):
         load(str(tmp_path / "absent.py"))
     (tmp_path / "hollow.py").write_text("x = 1")
     with pytest.raises(UserError, match="has no get_config"):
         load(str(tmp_path / "hollow.py"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("biggan_digits16", "biggan:digits16"),
+        ("biggan_cifar10_brock:smoke", "biggan:cifar10_brock,smoke"),
+        ("biggan_imagenet128:table1=4", "biggan:imagenet128,table1=4"),
+        ("biggan_deep_imagenet256", "biggan_deep:imagenet256"),
+        ("wgan_gp_grid25", "wgan_gp:grid25"),
+        ("configs/dcgan_stacked_mnist.py", "dcgan:stacked_mnist"),
+    ],
+)
+def test_a_name_that_became_a_variant_is_answered_with_it(old, new):
+    with pytest.raises(UserError, match=f"it is a variant now, {new}; `jaxgan list` prints all"):
+        load(old)
+    assert load(new).recipe == new.partition(":")[0]
+
+
+def test_a_name_that_is_nearly_a_variant_is_answered_with_it():
+    with pytest.raises(
+        UserError, match=r"no config called 'biggan_digit16'\. Did you mean biggan:digits16\? There are"
+    ):
+        load("biggan_digit16")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +133,7 @@ def test_overrides_are_taken_out_of_a_command_line_in_both_forms():
 
 
 def test_a_runs_config_json_builds_the_same_experiment():
-    config = load("biggan_digits16:smoke")
+    config = load("biggan:digits16,smoke")
     again = from_json(json.loads(config.to_json()))
     assert again.generator.attention == config.generator.attention and isinstance(again.data.image_size, tuple)
     assert json.loads(again.to_json()) == json.loads(config.to_json())
@@ -125,6 +149,6 @@ def test_a_runs_config_json_builds_the_same_experiment():
     [("data.in_memory", "false", False), ("data.in_memory", "True", True), ("generator.shared_dim", "none", None)],
 )
 def test_words_for_true_false_and_none(key, text, value):
-    config = load("biggan_digits16", [(key, text)])
+    config = load("biggan:digits16", [(key, text)])
     section, name = key.split(".")
     assert config[section][name] is value

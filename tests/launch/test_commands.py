@@ -36,7 +36,7 @@ def commands(path: Path) -> list[list[str]]:
 
 def known(words: list[str]) -> list[str]:
     """With a config where a page says NAME."""
-    return [word.replace("--config=NAME", "--config=biggan_digits16") for word in words]
+    return [word.replace("--config=NAME", "--config=biggan:digits16") for word in words]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

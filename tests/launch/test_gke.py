@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-EXAMPLE = ("--config=biggan_imagenet128:table1=8", "--workdir=gs://bucket/row8", "--config.data.data_dir=/data")
+EXAMPLE = ("--config=biggan:imagenet128,table1=8", "--workdir=gs://bucket/row8", "--config.data.data_dir=/data")
 TPU = {"IMAGE": "registry/jaxgan:1", "ACCELERATOR": "tpu-v5-lite-podslice", "TOPOLOGY": "4x4"}
 GPU = {"IMAGE": "registry/jaxgan:1", "ACCELERATOR": "nvidia-h100-80gb", "HOSTS": "2"}
 

@@ -87,7 +87,7 @@ def test_signals_reach_the_processes_as_sigterm_and_end_the_supervisor(supervise
 
 
 def test_commands_of_several_processes(one_node):
-    flags = ["--config=biggan_digits16:smoke", "--workdir=x"]
+    flags = ["--config=biggan:digits16,smoke", "--workdir=x"]
     assert one_node.commands(flags, 1) == [[sys.executable, "-m", "jaxgan", "train", *flags]]
     first, second = one_node.commands(flags, 2)
     assert first[:-1] == second[:-1] and first[-2] == "--num_processes=2"
@@ -127,13 +127,14 @@ def test_two_processes_killed_at_random_end_as_an_undisturbed_run(launch, tmp_pa
     environment = os.environ | {
         "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=1",
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"),
+        "JAX_ENABLE_COMPILATION_CACHE": "true",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
 
     def start(workdir: Path) -> subprocess.Popen:
         command = [
             *(sys.executable, launch / "one_node.py", "--processes=2", "--backoff_seconds=0.1", "--grace_seconds=2"),
-            *("--restarts_without_progress=8", "--", "--config=biggan_digits16:smoke", f"--workdir={workdir}"),
+            *("--restarts_without_progress=8", "--", "--config=biggan:digits16,smoke", f"--workdir={workdir}"),
             *("--no_progress", f"--config.training.steps={STEPS}", "--config.training.save_every=1"),
             "--config.evaluation.tstr=false",
         ]

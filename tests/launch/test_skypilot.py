@@ -60,7 +60,7 @@ def test_what_runs_is_a_command_of_jaxgan(task, parse, tmp_path, kind, nodes, pe
     assert words[:2] == ["launch/one_node.py", "--"], done.stderr
     flags = words[2:]
     assert flags == [
-        *("--config=biggan_imagenet128:table1=8", "--workdir=gs://bucket/row8", "--config.data.data_dir=/data"),
+        *("--config=biggan:imagenet128,table1=8", "--workdir=gs://bucket/row8", "--config.data.data_dir=/data"),
         *peers,
     ]
     parse(["train", *flags])

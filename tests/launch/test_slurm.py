@@ -160,7 +160,7 @@ def jaxgan(cluster) -> Path:
     """The program as a job finds it."""
     path = cluster.folder / "jaxgan"
     path.write_text(f"""#!/bin/sh
-export JAX_PLATFORMS=cpu NPROC=16 JAX_COMPILATION_CACHE_DIR={cluster.folder}/cache
+export JAX_PLATFORMS=cpu NPROC=16 JAX_COMPILATION_CACHE_DIR={cluster.folder}/cache JAX_ENABLE_COMPILATION_CACHE=true
 export XLA_FLAGS="--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=1"
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 exec {sys.executable} -m jaxgan "$@"
@@ -250,7 +250,7 @@ def test_a_cancelled_job_stays_cancelled(cluster, stand_in):
 def training(workdir: Path) -> tuple[str, ...]:
     settings = {"training.steps": STEPS, "training.save_every": 1, "evaluation.tstr": "false"}
     return (
-        "--config=biggan_digits16:smoke",
+        "--config=biggan:digits16,smoke",
         f"--workdir={workdir}",
         "--no_progress",
         *(f"--config.{key}={value}" for key, value in settings.items()),

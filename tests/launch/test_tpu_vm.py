@@ -114,7 +114,7 @@ def test_create_train_stop_resume_delete(cloud):
         assert "./jaxgan[tpu,features] gcsfs" in cloud.worker(index, "installed")
         assert "def supervise" in cloud.worker(index, "jaxgan/launch/one_node.py")
 
-    flags = ("--config=biggan_imagenet128:table1=8", "--workdir=gs://bucket/a b")
+    flags = ("--config=biggan:imagenet128,table1=8", "--workdir=gs://bucket/a b")
     cloud.run("train", *flags)
     until(lambda: all(cloud.worker(index, "run.pid") for index in range(2)), cloud)
     assert cloud.run("status")[0] == "worker: running\n" * 2
@@ -156,14 +156,15 @@ def test_two_workers_train_and_go_on_after_a_preemption(cloud):
         port = free.getsockname()[1]
     worker_python(
         cloud,
-        f"""export JAX_PLATFORMS=cpu NPROC=16 JAX_COORDINATOR_PORT={port} JAX_COMPILATION_CACHE_DIR={cloud.folder}/cache
+        f"""export JAX_PLATFORMS=cpu NPROC=16 JAX_COORDINATOR_PORT={port}
+export JAX_ENABLE_COMPILATION_CACHE=true JAX_COMPILATION_CACHE_DIR={cloud.folder}/cache
 export XLA_FLAGS="--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=1"
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 exec {sys.executable} "$@" """,
     )
     run, steps = cloud.folder / "bucket", 40
     watcher = cloud.start(
-        *("resume", "--config=biggan_digits16:smoke", f"--workdir={run}", "--no_progress"),
+        *("resume", "--config=biggan:digits16,smoke", f"--workdir={run}", "--no_progress"),
         *(f"--config.training.steps={steps}", "--config.training.save_every=1", "--config.evaluation.tstr=false"),
     )
 

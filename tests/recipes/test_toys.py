@@ -10,8 +10,7 @@ from jaxgan import recipes
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import host_to_global, make_mesh
 from jaxgan.tools.studies.ensembles import with_values
-from jaxgan.training.ema import averaged
-from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.step import compile_step, init_state, make_stage_step, make_step
 
 # One device, and programs worth the compiler's time: these train for hundreds of steps.
 OPTIMISED = {"xla_backend_optimization_level": 2}
@@ -31,10 +30,10 @@ def train(name, overrides, steps, *, optimised=True):
     start, data, metrics = jax.device_get(state), stage.data(0), []
     with jax.set_mesh(mesh()):
         batches = (host_to_global(next(data), mesh()) for _ in range(steps))
-        step = compile_step(make_step(stage.method, ema=experiment.ema), mesh(), where)
+        step = compile_step(make_stage_step(stage), mesh(), where)
         for index, batch in enumerate(batches):
             if index == 0:
-                step = step.lower(state, batch, rng).compile(OPTIMISED if optimised else None)
+                step = step.compile(state, batch, rng, OPTIMISED if optimised else None)
             state, found = step(state, batch, rng)
             metrics.append(found)
     return start, state, jax.device_get(metrics), experiment
@@ -43,7 +42,8 @@ def train(name, overrides, steps, *, optimised=True):
 def scores(state, experiment):
     """Of the averaged networks, by the recipe's own evaluator."""
     with jax.set_mesh(mesh()):
-        found = experiment.evaluators(mesh())[0].run(averaged(state.nets, state.ema), int(state.step))
+        (stage,) = experiment.stages
+        found = stage.evaluators(mesh())[0].run(experiment.nets_to_score(state, stage), int(state.step))
     return {name.removeprefix("eval/"): score.value for name, score in found.items() if name != "samples"}
 
 
@@ -60,9 +60,9 @@ def learn(name, overrides, steps, *, g, d):
 @pytest.mark.parametrize(
     ("name", "overrides", "steps"),
     [
-        ("wgan_gp_grid25", {}, 800),
-        ("sngan_grid25", {}, 500),
-        ("gan_grid25", {"regularizers.penalties.r1": "0.05"}, 2_000),
+        ("wgan_gp:grid25", {}, 800),
+        ("sngan:grid25", {}, 500),
+        ("gan:grid25", {"regularizers.penalties.r1": "0.05"}, 2_000),
     ],
     ids=["gp", "sn", "r1"],
 )
@@ -78,7 +78,7 @@ def test_where_d_is_sure_the_minimax_loss_stalls_and_the_other_does_not():
     """Plain gradient descent moves G: Adam divides a gradient by its own size, and hides that it is gone."""
     game = {"optimizer.g.kind": "sgd", "optimizer.g.b1": "0.5", "method.d_steps": "10"}
     (stalled, small), (found, large) = (
-        learn("gan_grid25", game | {"method.loss": loss}, 200, g=5e-3, d=2e-3) for loss in ("minimax", "non_saturating")
+        learn("gan:grid25", game | {"method.loss": loss}, 200, g=5e-3, d=2e-3) for loss in ("minimax", "non_saturating")
     )
     norms = [np.mean([m["g/grad_norm"] for m in metrics[20:100]]) for metrics in (small, large)]
     assert norms[0] < 0.2 * norms[1]
@@ -92,17 +92,17 @@ def test_where_d_is_sure_the_minimax_loss_stalls_and_the_other_does_not():
 def hasty(**overrides):
     """A G that moves more than D does, on the grid: it runs from mode to mode."""
     settings = {key.replace("__", "."): value for key, value in overrides.items()}
-    return learn("gan_grid25", {"method.g_steps": "2"} | settings, 600, g=2e-3, d=1e-3)[0]
+    return learn("gan:grid25", {"method.g_steps": "2"} | settings, 600, g=2e-3, d=1e-3)[0]
 
 
 @pytest.mark.parametrize(
     "term",
     [
-        {"stabilisers__mode_seeking__weight": "1.0"},
+        {"regularizers__mode_seeking__weight": "1.0"},
         {
             "discriminator__minibatch": "discrimination",
             "discriminator__minibatch_kernels": "8",
-            "method__split_d": "true",
+            "method__joint": "false",
         },
     ],
     ids=["mode_seeking", "minibatch_discrimination"],
@@ -132,16 +132,16 @@ WEIGHTS = {
     "regularizers.consistency.zcr_d": 1e4,
     "regularizers.consistency.zcr_g": 1.0,
     "regularizers.lecam.weight": 1.0,
-    "regularizers.instance_noise.sigma": 0.5,
+    "augment.instance_noise.sigma": 0.5,
     "regularizers.feature_matching.weight": 1.0,
     "regularizers.mode_seeking.weight": 1.0,
     "regularizers.historical.g": 1.0,
     "regularizers.historical.d": 1.0,
-    "regularizers.auxiliary.real": 1.0,
-    "regularizers.auxiliary.fake": 1.0,
-    "regularizers.auxiliary.generator": 1.0,
-    "regularizers.information.categorical": 1.0,
-    "regularizers.information.continuous": 1.0,
+    "heads.auxiliary.real": 1.0,
+    "heads.auxiliary.fake": 1.0,
+    "heads.auxiliary.generator": 1.0,
+    "heads.information.categorical": 1.0,
+    "heads.information.continuous": 1.0,
 }
 BASE = {
     **TINY,
@@ -152,14 +152,14 @@ BASE = {
     "prior.continuous": "1",
     "generator.z_dim": "8",
     "regularizers.lecam.start_step": "0",
-    "regularizers.instance_noise.steps": "4",
+    "augment.instance_noise.steps": "4",
 }
 
 
 @pytest.fixture(scope="module")
 def weighed():
     """weights -> the state and the metrics after three steps, of one program that has every term."""
-    config = load("gan_ring8", BASE.items())
+    config = load("gan:ring8", BASE.items())
     on = recipes.build(with_values(config, WEIGHTS))
     init_rng, rng = jax.random.split(jax.random.key(0))
     start, _ = init_state(on, rng=init_rng, mesh=mesh())
@@ -202,15 +202,15 @@ def test_every_weight_moves_what_it_should(weighed, name):
     moved = parameters(state)
     # The heads' own parameters are no sign: they are moved by their own term alone.
     assert differ((moved["g"], moved["d"]), (nothing["g"], nothing["d"]))
-    heads = {"auxiliary.real": "classifier", "auxiliary.fake": "classifier"}
-    heads |= {"information.categorical": "q", "information.continuous": "q"}
+    heads = {"heads.auxiliary.real": "classifier", "heads.auxiliary.fake": "classifier"}
+    heads |= {"heads.information.categorical": "q", "heads.information.continuous": "q"}
     for net in ("classifier", "q"):
-        assert differ(moved[net], nothing[net]) == (heads.get(name.removeprefix("regularizers.")) == net)
+        assert differ(moved[net], nothing[net]) == (heads.get(name) == net)
 
 
-def test_without_weights_the_game_is_as_without_stabilisers(weighed):
-    plain = {k: v for k, v in BASE.items() if not k.startswith("regularizers")}
-    _, state, metrics, _ = train("gan_ring8", plain, 3, optimised=False)
+def test_without_weights_the_game_is_as_without_regularizers(weighed):
+    plain = {k: v for k, v in BASE.items() if not k.startswith(("regularizers", "augment"))}
+    _, state, metrics, _ = train("gan:ring8", plain, 3, optimised=False)
     for net in ("g", "d"):
         nothing = weighed.nothing[0].nets[net]["params"]
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), state.nets[net]["params"], nothing)
@@ -220,32 +220,32 @@ def test_without_weights_the_game_is_as_without_stabilisers(weighed):
 SWITCHES = {
     "rarely": {"regularizers.penalties.r1": "1.0", "regularizers.penalties.every": "4"},
     "pseudo": {
-        "regularizers.apa.on": "true",
-        "regularizers.apa.target": "-2.0",
-        "regularizers.apa.speed_images": "32",
+        "augment.apa.on": "true",
+        "augment.apa.target": "-2.0",
+        "augment.apa.speed_images": "32",
     },
     "smoothing": {"method.label_smoothing": "0.1"},
-    "best": {"method.top_k_minimum": "0.5", "method.top_k_steps": "1", "method.top_k_decay": "0.5"},
+    "best": {"top_k.minimum": "0.5", "top_k.steps": "1", "top_k.decay": "0.5"},
     "twice": {"method.g_steps": "2"},
-    "clipped": {"method.clip": "0.05"},
+    "clipped": {"clip.bound": "0.05"},
     "features": {"method.adversarial_weight": "0.0", "regularizers.feature_matching.weight": "1.0"},
     "minibatch": {
         "discriminator.minibatch": "discrimination",
         "discriminator.minibatch_kernels": "4",
-        "method.split_d": "true",
+        "method.joint": "false",
     },
 }
 
 
 @functools.cache
 def plain_points():
-    return train("gan_ring8", TINY, 3, optimised=False)
+    return train("gan:ring8", TINY, 3, optimised=False)
 
 
 @pytest.mark.parametrize("name", SWITCHES)
 def test_every_switch_changes_the_game(name):
     _, plain, plain_metrics, _ = plain_points()
-    _, state, metrics, _ = train("gan_ring8", {**TINY, **SWITCHES[name]}, 3, optimised=False)
+    _, state, metrics, _ = train("gan:ring8", {**TINY, **SWITCHES[name]}, 3, optimised=False)
     assert_finite(state.nets, metrics)
     found = jax.device_get(parameters(state))
     if name == "minibatch":
@@ -266,14 +266,14 @@ def test_every_switch_changes_the_game(name):
 
 IMAGES = {"generator.ch": "2", "discriminator.ch": "2", "data.batch_size": "8", "generator.z_dim": "4"}
 SEEN = {
-    "diffaugment": {"regularizers.diffaugment.policy": "color,translation,cutout"},
+    "diffaugment": {"augment.diffaugment.policy": "color,translation,cutout"},
     "ada": {
-        "regularizers.ada.pipeline": "color",
-        "regularizers.ada.target": "-2.0",
-        "regularizers.ada.speed_images": "8",
+        "augment.ada.pipeline": "color",
+        "augment.ada.target": "-2.0",
+        "augment.ada.speed_images": "8",
     },
     "scales": {"multi_scale.scales": "2"},
-    "dequantised": {"method.dequantize": "true"},
+    "dequantised": {"preprocess.dequantize": "true"},
 }
 
 
@@ -296,12 +296,12 @@ def train_images(name, overrides, steps=2):
 
 @pytest.fixture(scope="module")
 def plain_images():
-    return train_images("dcgan_mnist:smoke", IMAGES)
+    return train_images("dcgan:mnist,smoke", IMAGES)
 
 
 @pytest.mark.parametrize("name", SEEN)
 def test_what_d_sees_of_images(plain_images, name):
-    _, state, metrics = train_images("dcgan_mnist:smoke", IMAGES | SEEN[name])
+    _, state, metrics = train_images("dcgan:mnist,smoke", IMAGES | SEEN[name])
     assert differ(state.nets["g"]["params"], plain_images[1].nets["g"]["params"])
     if name == "ada":
         assert state.extra["ada"] == 1.0 and metrics["d/ada_p"] == 1.0
@@ -311,16 +311,16 @@ def test_what_d_sees_of_images(plain_images, name):
 
 def test_biggan_takes_them_too():
     _, state, metrics = train_images(
-        "biggan_digits16:smoke",
+        "biggan:digits16,smoke",
         {
             "method.loss": "relativistic",
-            "regularizers.diffaugment.policy": "color",
-            "regularizers.ada.pipeline": "color",
-            "regularizers.ada.target": "-2.0",
-            "regularizers.ada.speed_images": "16",
+            "augment.diffaugment.policy": "color",
+            "augment.ada.pipeline": "color",
+            "augment.ada.target": "-2.0",
+            "augment.ada.speed_images": "16",
             "regularizers.penalties.r1": "1.0",
-            "regularizers.auxiliary.real": "1.0",
-            "regularizers.auxiliary.generator": "1.0",
+            "heads.auxiliary.real": "1.0",
+            "heads.auxiliary.generator": "1.0",
         },
         steps=1,
     )

@@ -88,14 +88,19 @@ def experiment(*methods_steps, evaluators=(), ema=True):
     """One stage of six steps, or one for each (method, steps)."""
     spec = {"image": jax.ShapeDtypeStruct((BATCH_SIZE, 4, 4, 1), jnp.uint8)}
     stages = tuple(
-        Stage(name=f"stage {i}", method=m, data=data, batch=spec, images_per_step=BATCH_SIZE, steps=steps)
+        Stage(
+            name=f"stage {i}",
+            method=m,
+            data=data,
+            batch=spec,
+            images_per_step=BATCH_SIZE,
+            steps=steps,
+            ema=Ema(nets=("g",), decay=0.5, start_step=2) if ema else None,
+            evaluators=lambda mesh: evaluators,
+        )
         for i, (m, steps) in enumerate(methods_steps or [(Toy(), 6)])
     )
-    return Experiment(
-        stages=stages,
-        ema=Ema(nets=("g",), decay=0.5, start_step=2) if ema else None,
-        evaluators=lambda mesh: evaluators,
-    )
+    return Experiment(stages=stages)
 
 
 @pytest.fixture(scope="session")

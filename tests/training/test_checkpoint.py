@@ -28,12 +28,14 @@ def state_at(step, *, devices=8, width=64):
         nets={"g": {"params": {"w": weight, "half": put(rng.normal(size=8).astype(jnp.bfloat16))}}},
         opt={"g": (put(np.asarray(step * 3, np.int32)),)},
         extra={"pool": put(rng.integers(0, 256, (16, 4), np.uint8))},
-        frozen={"vgg": put(np.full(3, step, np.float32))},
+        frozen={"vgg": put(np.full(3, 7.0, np.float32))},
     )
 
 
 def blank(**options):
-    return jax.tree.map(lambda x: jax.device_put(jnp.zeros_like(x), x.sharding), state_at(0, **options))
+    state = state_at(0, **options)
+    zeros = jax.tree.map(lambda x: jax.device_put(jnp.zeros_like(x), x.sharding), state)
+    return zeros.replace(frozen=state.frozen)
 
 
 def assert_same(a, b):
@@ -77,14 +79,29 @@ def test_a_state_comes_back_bit_for_bit_on_other_devices(saved, devices):
 
 def test_shapes_without_arrays_are_a_target_too(checkpoints):
     target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state_at(0))
-    state, _ = checkpoints.restore(target, step=2)
+    state, _ = checkpoints.restore(target.replace(frozen=state_at(0).frozen), step=2)
     assert_same(state, state_at(2))
 
 
-def test_frozen_nets_are_the_targets_own(checkpoints, workdir):
-    state, meta = checkpoints.restore(blank())
-    np.testing.assert_array_equal(state.frozen["vgg"], np.zeros(3))
+def test_frozen_nets_are_the_targets_own_and_not_saved(checkpoints):
+    target = blank()
+    state, meta = checkpoints.restore(target)
+    assert state.frozen["vgg"] is target.frozen["vgg"]
     assert meta["digest"] and not any(name.startswith("frozen") for name in meta["digest"])
+
+
+def test_other_frozen_nets_than_those_trained_with_are_refused(checkpoints):
+    target = blank()
+    changed = target.frozen["vgg"].at[1].add(1e-6)
+    for frozen in ({"vgg": changed}, {}):
+        with pytest.raises(UserError, match=r"the frozen network 'vgg' is not the one that .*/5 was trained with"):
+            checkpoints.restore(target.replace(frozen=frozen))
+    assert checkpoints.steps() == [2, 5]
+
+
+def test_a_checkpoints_fingerprint_is_of_its_content(checkpoints):
+    assert checkpoints.fingerprint(5) != checkpoints.fingerprint(2)
+    assert checkpoints.fingerprint(5) == checkpoints.fingerprint(5)
 
 
 def data_files(directory):
@@ -177,6 +194,14 @@ def test_the_newest_stay_and_a_step_present_is_left_as_it_is(checkpoints):
     checkpoints.wait()
     assert checkpoints.steps() == [5, 8]
     assert checkpoints.restore(blank())[1]["note"] == "first"
+
+
+def test_steps_to_keep_always_stay_with_the_newest(workdir):
+    opened = Checkpoints(workdir, keep=1, always=[5])
+    for step in (8, 11):
+        opened.save(state_at(step), {})
+    opened.close()
+    assert opened.steps() == [5, 11]
 
 
 def test_what_a_killed_save_left_is_cleaned(workdir):

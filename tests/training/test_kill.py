@@ -23,7 +23,7 @@ COMMAND = [
     "-m",
     "jaxgan",
     "train",
-    "--config=biggan_digits16:smoke",
+    "--config=biggan:digits16,smoke",
     "--no_progress",
     f"--config.training.steps={STEPS}",
     "--config.training.save_every=1",

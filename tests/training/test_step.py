@@ -6,7 +6,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxgan.parallel import host_to_global, make_mesh
-from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.step import compile_step, init_state, make_stage_step
 
 RNG = jax.random.key(7)
 
@@ -24,7 +24,7 @@ def experiment(toy):
 @pytest.fixture(scope="module")
 def compiled(experiment, mesh):
     _, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
-    return compile_step(make_step(experiment.stages[0].method, ema=experiment.ema), mesh, where)
+    return compile_step(make_stage_step(experiment.stages[0]), mesh, where)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_steps_count_donate_and_compile_once(toy, compiled, fresh, mesh):
             state, metrics = compiled(states[-1], host_to_global(toy.batch_at(step), mesh), RNG)
             states.append(state)
             noises.append(float(metrics["noise"]))
-    assert compiled._cache_size() == 1
+    assert compiled.function._cache_size() == 1
     assert int(states[-1].step) == 3
     for old in states[:-1]:
         assert all(leaf.is_deleted() for leaf in jax.tree.leaves(old))
@@ -64,7 +64,7 @@ def test_randomness_depends_on_the_step_alone(toy, compiled, fresh, mesh):
 
 
 def test_three_steps_in_a_dispatch_equal_three_dispatches(toy, experiment, compiled, fresh, mesh):
-    pure = make_step(experiment.stages[0].method, ema=experiment.ema, steps_per_dispatch=3)
+    pure = make_stage_step(experiment.stages[0], steps_per_dispatch=3)
     together, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
     several = compile_step(pure, mesh, where, steps_per_dispatch=3)
     stacked = {"image": np.stack([toy.batch_at(step)["image"] for step in range(3)])}

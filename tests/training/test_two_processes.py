@@ -19,7 +19,7 @@ def environment(devices):
 
 def command(workdir, *more):
     return [
-        *(sys.executable, "-m", "jaxgan", "train", "--config=biggan_digits16:smoke", "--no_progress"),
+        *(sys.executable, "-m", "jaxgan", "train", "--config=biggan:digits16,smoke", "--no_progress"),
         *(f"--workdir={workdir}", "--config.parallel.fsdp=2", "--config.parallel.rules=fsdp"),
         *("--config.evaluation.tstr=false", "--config.training.steps=3", *more),
     ]

@@ -15,25 +15,27 @@ from jaxgan.evaluation.options import checked_options, split_options
 from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, fold_networks
 from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.parallel import BATCH, host_to_global, make_mesh, shardings
-from jaxgan.training.method import Experiment
+from jaxgan.training.method import Experiment, Stage
 from jaxgan.training.state import TrainState
-from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.step import CompiledStep, compile_step, init_state, make_stage_step
 
 
 class Training(NamedTuple):
     """A compiled step and what it is called with.
 
     Attributes:
-      experiment, mesh: what is trained, and where.
-      run: (state, batch, key) -> (state, metrics), compiled; donates the state unless asked not to.
+      experiment, stage, mesh: what is trained, and where.
+      run: (state, batch, key) -> (state, metrics), compiled; donates the state unless asked not to. Its ``function`` is
+        the compiled program.
       state, batch, key: its arguments; the batch is random.
       compile_seconds: of lowering and compiling.
       images_per_step: as the trainer counts them: of one play.
     """
 
     experiment: Experiment
+    stage: Stage
     mesh: Mesh
-    run: Any
+    run: CompiledStep
     state: TrainState
     batch: dict[str, Array]
     key: Array
@@ -52,40 +54,44 @@ def quick_weights(config: Any) -> Any:
     return config
 
 
-def random_batch(experiment: Experiment, num_classes: int) -> dict[str, np.ndarray]:
-    """A batch of the first stage's shapes: noise, bytes for images and normal for points, and uniform labels."""
+def random_batch(stage: Stage, num_classes: int) -> dict[str, np.ndarray]:
+    """A batch of a stage's shapes: noise, bytes for images and normal for points, and uniform labels."""
     rng = np.random.default_rng(0)
-    shapes = experiment.stages[0].batch
+    shapes = stage.batch
     labels = rng.integers(0, max(1, num_classes), shapes["label"].shape, np.int32)
     if "point" in shapes:
         return {"point": rng.standard_normal(shapes["point"].shape, np.float32), "label": labels}
     return {"image": rng.integers(0, 256, shapes["image"].shape, np.uint8), "label": labels}
 
 
-def compile_training(config: Any, *, devices: Sequence[Any] | None = None, donate: bool = True) -> Training:
-    """Builds a config's first stage with fresh weights, and compiles its step over ``devices`` (default: all)."""
+def compile_training(
+    config: Any, *, stage: str | None = None, devices: Sequence[Any] | None = None, donate: bool = True
+) -> Training:
+    """Builds a config's stage (None for the only one) with fresh weights, and compiles its step over ``devices``
+    (default: all).
+    """
     config = quick_weights(config)
     experiment = recipes.build(config)
-    stage = experiment.stages[0]
-    mesh = experiment_mesh(config, devices)
+    chosen = experiment.stage_named(stage)
+    mesh = experiment_mesh(config, devices, experiment=experiment)
     state, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
-    batch, key = host_to_global(random_batch(experiment, config.generator.num_classes), mesh), jax.random.key(0)
+    batch, key = host_to_global(random_batch(chosen, config.generator.num_classes), mesh), jax.random.key(0)
     with jax.set_mesh(mesh):
-        step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, where, donate=donate)
+        step = compile_step(make_stage_step(chosen), mesh, where, donate=donate)
         began = time.perf_counter()
-        compiled = step.lower(state, batch, key).compile()
+        run = step.compile(state, batch, key)
         seconds = time.perf_counter() - began
-    return Training(experiment, mesh, compiled, state, batch, key, seconds, stage.images_per_step)
+    return Training(experiment, chosen, mesh, run, state, batch, key, seconds, chosen.images_per_step)
 
 
-def compile_shapes(config: Any, *, devices: Sequence[Any] | None = None) -> Any:
-    """A config's step compiled from shapes alone: no array is built, and nothing can be run."""
+def compile_shapes(config: Any, *, stage: str | None = None, devices: Sequence[Any] | None = None) -> Any:
+    """The step of a config's stage compiled from shapes alone: no array is built, and nothing can be run."""
     experiment = recipes.build(config)
-    stage, shapes = experiment.stages[0], experiment.shapes()
-    mesh = experiment_mesh(config, devices)
-    step = compile_step(make_step(stage.method, ema=experiment.ema), mesh, shardings(shapes, experiment.rules, mesh))
+    chosen, shapes = experiment.stage_named(stage), experiment.shapes()
+    mesh = experiment_mesh(config, devices, experiment=experiment)
+    step = compile_step(make_stage_step(chosen), mesh, shardings(shapes, experiment.rules, mesh))
     with jax.set_mesh(mesh):
-        return step.lower(shapes, stage.batch, jax.eval_shape(lambda: jax.random.key(0))).compile()
+        return step.lower(shapes, chosen.batch, jax.eval_shape(lambda: jax.random.key(0))).compile()
 
 
 class Sampling(NamedTuple):

@@ -24,13 +24,16 @@ def loader_images_per_second(stage: Any, *, batches: int) -> float:
         iterator.close()
 
 
-def measure(config: Any, *, batches: int, steps: int, profile: str | None = None) -> dict[str, Any]:
+def measure(
+    config: Any, *, batches: int, steps: int, stage: str | None = None, profile: str | None = None
+) -> dict[str, Any]:
     """Times the loader, the step on a batch that lies ready, and both together as the trainer runs them.
 
     Args:
       config: an experiment's; its data is opened.
       batches: that the loader alone reads.
       steps: timed ones, on a batch that lies ready, and again with data.
+      stage: of the experiment; None for the only one.
       profile: a folder for a trace of the steps with data; None for none.
 
     Returns:
@@ -38,13 +41,13 @@ def measure(config: Any, *, batches: int, steps: int, profile: str | None = None
       consumes as many batches. ``ratio`` is the loader's images/s over the step's; ``data_wait_share`` the share of the
       overlapped steps' time that was spent waiting for data.
     """
-    training = compile_training(config)
-    stage = training.experiment.stages[0]
+    training = compile_training(config, stage=stage)
+    chosen = training.stage
     began = time.perf_counter()
-    first = next(iter(stage.data(0)))
+    first = next(iter(chosen.data(0)))
     opened = time.perf_counter() - began
     rows = len(first["label"])
-    loader = loader_images_per_second(stage, batches=batches)
+    loader = loader_images_per_second(chosen, batches=batches)
     state, mesh = training.state, training.mesh
     with jax.set_mesh(mesh):
         state, _ = jax.block_until_ready(training.run(state, training.batch, training.key))
@@ -53,7 +56,7 @@ def measure(config: Any, *, batches: int, steps: int, profile: str | None = None
             state, metrics = training.run(state, training.batch, training.key)
         jax.block_until_ready(metrics)
         alone = (time.perf_counter() - began) / steps
-        with traced(profile), prefetch(stage.data(0), lambda batch: host_to_global(batch, mesh)) as ready:
+        with traced(profile), prefetch(chosen.data(0), lambda batch: host_to_global(batch, mesh)) as ready:
             state, _ = jax.block_until_ready(training.run(state, next(ready), training.key))
             waited, began = ready.wait_seconds, time.perf_counter()
             for _ in range(steps):

@@ -34,6 +34,7 @@ def measure(
     batch_sizes: Sequence[int],
     dtypes: Sequence[str],
     draws: int,
+    stage: str | None = None,
     profile: str | None = None,
     tiny: bool = False,
 ) -> dict[str, Any]:
@@ -44,6 +45,7 @@ def measure(
       batch_sizes: multiples of the devices.
       dtypes: that the generator computes in: of ``DTYPES``.
       draws: timed ones of each.
+      stage: of the experiment; None for the only one.
       profile: a folder for a trace of two draws of each; None for none.
       tiny: as in :func:`jaxgan.tools.bench.ceilings.measure`.
 
@@ -64,7 +66,7 @@ def measure(
         chosen = quick_weights(config)
         chosen.generator.dtype = dtype
         experiment = recipes.build(chosen)
-        method = experiment.stages[0].method
+        method = experiment.stage_named(stage).method
         nets = fresh_nets(experiment) if nets is None else nets
         for size in batch_sizes:
             sampling = compile_sampling(method, nets, batch_size=size)

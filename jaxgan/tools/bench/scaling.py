@@ -26,7 +26,7 @@ _MOVES_EXAMPLES = ("all-gather", "all-to-all", "collective-permute")
 _HALO = "collective-permute"
 
 
-def compile_row(config: Any, *, devices: int, batch_size: int) -> dict[str, Any]:
+def compile_row(config: Any, *, devices: int, batch_size: int, stage: str | None = None) -> dict[str, Any]:
     """FLOPs a device and collectives of the step compiled for the first ``devices`` devices present."""
     import jax
 
@@ -38,7 +38,7 @@ def compile_row(config: Any, *, devices: int, batch_size: int) -> dict[str, Any]
     sizes = config.parallel
     sizes.data, sizes.fsdp = -1, min(sizes.fsdp, devices)
     sizes.spatial = min(sizes.spatial, devices // sizes.fsdp)
-    program = hlo.analyse(compile_shapes(config, devices=jax.devices()[:devices]).as_text())
+    program = hlo.analyse(compile_shapes(config, stage=stage, devices=jax.devices()[:devices]).as_text())
     collectives: dict[str, dict[str, int]] = {}
     for cost in program.costs:
         for exchange in cost.collectives:
@@ -54,7 +54,7 @@ def compile_row(config: Any, *, devices: int, batch_size: int) -> dict[str, Any]
     }
 
 
-def compile_rows(config: Any, counts: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
+def compile_rows(config: Any, counts: Sequence[int], *, stage: str | None = None) -> dict[str, list[dict[str, Any]]]:
     """'fixed_batch' and 'fixed_images_per_device', a row a number of devices; the largest has the config's batch.
 
     Raises:
@@ -71,7 +71,7 @@ def compile_rows(config: Any, counts: Sequence[int]) -> dict[str, list[dict[str,
     for count in counts:
         for mode, size in (("fixed_batch", batch), ("fixed_images_per_device", batch // most * count)):
             if (count, size) not in rows:
-                rows[count, size] = compile_row(config, devices=count, batch_size=size)
+                rows[count, size] = compile_row(config, devices=count, batch_size=size, stage=stage)
             modes[mode].append(rows[count, size])
     return modes
 
@@ -112,12 +112,19 @@ def findings(modes: dict[str, list[dict[str, Any]]]) -> list[str]:
     return found
 
 
-def measure(name: str, overrides: Sequence[tuple[str, str]] = (), *, counts: Sequence[int] = DEVICES) -> dict[str, Any]:
+def measure(
+    name: str,
+    overrides: Sequence[tuple[str, str]] = (),
+    *,
+    counts: Sequence[int] = DEVICES,
+    stage: str | None = None,
+) -> dict[str, Any]:
     """Compiles in a process of its own, which simulates as many CPU devices as the largest count.
 
     Args:
       name, overrides: of the config, as for :func:`jaxgan.experiment.config_file.load`.
       counts: devices.
+      stage: of the experiment; None for the only one.
 
     Returns:
       The rows of :func:`compile_rows`, 'flops_per_device_ratio' (the fixed batch's, to one device's share), and
@@ -132,7 +139,7 @@ def measure(name: str, overrides: Sequence[tuple[str, str]] = (), *, counts: Seq
         f"--xla_force_host_platform_device_count={max(counts)} --xla_backend_optimization_level=0"
     )
     environment |= {"NPROC": "16", "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-m", "jaxgan.tools.bench.scaling", name, ",".join(map(str, counts))]
+    command = [sys.executable, "-m", "jaxgan.tools.bench.scaling", name, ",".join(map(str, counts)), stage or ""]
     command += [f"--config.{key}={text}" for key, text in overrides]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -150,8 +157,9 @@ def main(arguments: Sequence[str]) -> int:
     """The process that compiles: prints the rows as one line of JSON."""
     from jaxgan.experiment.config_file import load, split_overrides
 
-    (name, counts), overrides = split_overrides(arguments)
-    print(json.dumps(compile_rows(load(name, overrides), [int(count) for count in counts.split(",")])))
+    (name, counts, stage), overrides = split_overrides(arguments)
+    rows = compile_rows(load(name, overrides), [int(count) for count in counts.split(",")], stage=stage or None)
+    print(json.dumps(rows))
     return 0
 
 

@@ -12,14 +12,14 @@ from jaxgan.tools.bench.compiled import Training, compile_training
 from jaxgan.tools.bench.profile import traced
 from jaxgan.tools.planner.flops import products, total
 from jaxgan.training.state import TrainState
-from jaxgan.training.step import make_step
+from jaxgan.training.step import make_stage_step
 
 
 def model_flops(training: Training) -> int:
     """FLOPs of the convolutions and products of one step over all devices, counted from its trace, those of
     recomputation left out.
     """
-    step = make_step(training.experiment.stages[0].method, ema=training.experiment.ema)
+    step = make_stage_step(training.stage)
     with jax.set_mesh(training.mesh):
         return total(
             products(jax.jit(step).trace(training.state, training.batch, training.key).jaxpr), recomputed=False
@@ -70,19 +70,22 @@ def timed_steps(training: Training, state: TrainState, *, steps: int) -> tuple[T
     return state, seconds[1:]
 
 
-def measure(config: Any, *, steps: int, profile: str | None = None, tiny: bool = False) -> dict[str, Any]:
+def measure(
+    config: Any, *, steps: int, stage: str | None = None, profile: str | None = None, tiny: bool = False
+) -> dict[str, Any]:
     """Compiles the step over all devices and runs it.
 
     Args:
       config: an experiment's.
       steps: timed ones.
+      stage: of the experiment; None for the only one.
       profile: a folder for a trace of two further steps; None for none.
       tiny: as in :func:`jaxgan.tools.bench.ceilings.measure`.
 
     Returns:
       The record that ``jaxgan bench train`` prints. Images are those of one play, as the trainer counts them.
     """
-    return measure_compiled(compile_training(config), config, steps=steps, profile=profile, tiny=tiny)
+    return measure_compiled(compile_training(config, stage=stage), config, steps=steps, profile=profile, tiny=tiny)
 
 
 def measure_compiled(
@@ -91,10 +94,10 @@ def measure_compiled(
     """As :func:`measure`, of a step that is compiled already; its state is used up."""
     flops = model_flops(training)
     devices, dtype = training.mesh.size, str(config.generator.dtype)
-    moved = float((training.run.cost_analysis() or {}).get("bytes accessed", 0.0))
+    moved = float((training.run.function.cost_analysis() or {}).get("bytes accessed", 0.0))
     state, taken = timed_steps(training, training.state, steps=steps)
     median = statistics.median(taken)
-    memory = peak_bytes(training.run)
+    memory = peak_bytes(training.run.function)
     if profile is not None:
         with traced(profile):
             state, _ = timed_steps(training, state, steps=1)
@@ -104,7 +107,7 @@ def measure_compiled(
         "device": jax.devices()[0].device_kind,
         "devices": devices,
         "dtype": dtype,
-        "batch_size": config.data.batch_size,
+        "batch_size": training.images_per_step,
         "d_steps": config.method.d_steps,
         "steps": steps,
         "compile_seconds": round(training.compile_seconds, 2),
@@ -119,7 +122,7 @@ def measure_compiled(
     }
 
 
-def compare_donation(config: Any, *, steps: int) -> dict[str, Any]:
+def compare_donation(config: Any, *, steps: int, stage: str | None = None) -> dict[str, Any]:
     """Runs the step with donated state and without in turn, A B A B, so that a drifting machine bears on both alike.
 
     Returns:
@@ -127,7 +130,7 @@ def compare_donation(config: Any, *, steps: int) -> dict[str, Any]:
       the median of pairs.
     """
     names = {True: "donated", False: "not_donated"}
-    runs = {donate: compile_training(config, donate=donate) for donate in names}
+    runs = {donate: compile_training(config, stage=stage, donate=donate) for donate in names}
     states = {donate: run.state for donate, run in runs.items()}
     seconds: dict[bool, list[float]] = {donate: [] for donate in names}
     with jax.set_mesh(runs[True].mesh):
@@ -147,7 +150,7 @@ def compare_donation(config: Any, *, steps: int) -> dict[str, Any]:
         record[name] = {
             "step_milliseconds": round(1e3 * median, 2),
             "images_per_second": round(runs[donate].images_per_step / median, 1),
-            "peak_bytes_per_device": compiled_peak_bytes(runs[donate].run),
+            "peak_bytes_per_device": compiled_peak_bytes(runs[donate].run.function),
         }
     ratios = np.array(seconds[False][1:]) / np.array(seconds[True][1:])
     record["ratio"] = round(float(np.median(ratios)), 3)

@@ -8,7 +8,7 @@ from jaxgan.tools.planner.estimate import Estimate, estimate
 from jaxgan.tools.planner.flops import products
 from jaxgan.tools.planner.hardware import HARDWARE, Hardware, hardware
 from jaxgan.tools.planner.plan import KEYS, Work, plan_analytic, plan_compiled, plan_without_room
-from jaxgan.tools.planner.roofline import Exchange, roofline
+from jaxgan.tools.planner.roofline import Exchange, roofline, summed_cost
 from jaxgan.tools.planner.topology import (
     Topology,
     abstract_mesh,
@@ -45,5 +45,6 @@ __all__ = [
     "report",
     "report_of",
     "roofline",
+    "summed_cost",
     "topology_devices",
 ]

@@ -54,7 +54,7 @@ def summary(plans: Sequence[Mapping[str, Any]]) -> str:
     rows = [[*head, "price"] if priced else head]
     for plan in plans:
         row = [
-            plan["topology"],
+            _name(plan),
             str(plan["devices"]),
             str(plan["batch"]),
             "yes" if plan["fits"] else "NO",
@@ -68,12 +68,26 @@ def summary(plans: Sequence[Mapping[str, Any]]) -> str:
             f"{plan['run']['chip_hours']:,.1f}",
         ]
         rows.append([*row, f"{plan['run'].get('price', 0):,.2f}"] if priced else row)
-    return table(rows)
+    whole = {
+        f"{plan['topology']}, all stages: {_cost(plan['whole_run'])}": None for plan in plans if "whole_run" in plan
+    }
+    return "\n".join([table(rows), *whole])
+
+
+def _name(plan: Mapping[str, Any]) -> str:
+    return f"{plan['topology']} {plan['stage']}" if "stage" in plan else plan["topology"]
+
+
+def _cost(run: Mapping[str, Any]) -> str:
+    price = f", price {run['price']:,.2f}" if "price" in run else ""
+    return (
+        f"{run['steps']:,} steps: {run['hours']:,.2f} hours, {run['chip_hours']:,.1f} chip-hours{price}, at the least"
+    )
 
 
 def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
     """Everything else of one plan."""
-    parts = [f"{plan['topology']}: {plan['method']}, {plan['devices']} devices, mesh {_pairs(plan['mesh'])}"]
+    parts = [f"{_name(plan)}: {plan['method']}, {plan['devices']} devices, mesh {_pairs(plan['mesh'])}"]
     parts += [f"  note: {plan['note']}"] if "note" in plan else []
     of = plan["hbm_per_device"]
     state = "fits" if plan["fits"] else "does NOT fit"
@@ -97,10 +111,7 @@ def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
     estimated = plan.get("compiler", {}).get("estimated_seconds")
     if estimated:
         parts.append(f"  the compiler's own estimate of its kernels: {duration(estimated)}")
-    run = plan["run"]
-    price = f", price {run['price']:,.2f}" if "price" in run else ""
-    hours = f"{run['hours']:,.2f} hours, {run['chip_hours']:,.1f} chip-hours{price}, at the least"
-    parts.append(f"  {plan['steps']:,} steps: {hours}")
+    parts.append(f"  {_cost({'steps': plan['steps'], **plan['run']})}")
     needed, again = plan["model_flops_per_step"], plan["recomputed_flops_per_step"]
     parts.append(
         f"\nFLOPs of a step, all devices: {quantity(needed)}" + (f" + {quantity(again)} recomputed" if again else "")

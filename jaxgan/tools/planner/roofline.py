@@ -5,7 +5,7 @@ slowest device. ``jaxgan plan --calibrate`` measures by how much, on the machine
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from jaxgan.tools.planner.hardware import Hardware
@@ -107,6 +107,11 @@ def mfu(model_flops: float, step_seconds: float, chip: Hardware, devices: int, d
       dtype: whose peak counts.
     """
     return model_flops / (step_seconds * chip.peak_flops.get(dtype, chip.peak_flops["f32"]) * devices)
+
+
+def summed_cost(costs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Hours, chip-hours and price of what runs one after another, each as :func:`cost` gives it."""
+    return {name: sum(one[name] for one in costs) for name in costs[0]}
 
 
 def cost(steps: int, step_seconds: float, chips: int, price_per_chip_hour: float | None = None) -> dict[str, float]:

@@ -36,7 +36,8 @@ def train_lanes(lanes: Sequence[Lane], workdir: epath.PathLike, *, progress: boo
         diverge.
     """
     config = lanes[0].config
-    experiment, mesh = lanes_experiment(lanes), experiment_mesh(config)
+    experiment = lanes_experiment(lanes)
+    mesh = experiment_mesh(config)
     if (best := config.evaluation.get("best")) is not None:
         log.warning("runs that share a program keep their last checkpoint, not the best by %s", best)
     record = {lane.name: _record(lane) for lane in lanes}
@@ -55,7 +56,7 @@ def lane_records(records: Sequence[Mapping[str, Any]], name: str, *, lanes: int)
     """
     found = []
     for record in records:
-        own: dict[str, Any] = {"step": record["step"]}
+        own: dict[str, Any] = {key: record[key] for key in ("step", "stage") if key in record}
         for key, value in record.items():
             if key.startswith(f"{name}/"):
                 own[key.removeprefix(f"{name}/")] = None if value is None or value >= NOT_FINITE else value

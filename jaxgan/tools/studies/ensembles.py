@@ -14,11 +14,11 @@ from jaxgan.tools.studies.swept_scalar import untraceable
 from jaxgan.tools.studies.vectorized import vectorized
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment
-from jaxgan.training.step import make_step
+from jaxgan.training.step import make_stage_step
 from jaxgan.training.workdir import config_text
 
 # The sections whose floats may differ between the lanes of a program.
-_SECTIONS = ("method", "optimizer", "regularizers")
+_SECTIONS = ("method", "optimizer", "regularizers", "augment", "heads")
 
 
 class Lane(NamedTuple):
@@ -35,9 +35,8 @@ class Lane(NamedTuple):
 
 
 def lane_numbers(config: ConfigDict) -> dict[str, float]:
-    """'section.key' -> value, of the floats that may differ between lanes: those of method, optimisers and
-    regularizers, but for
-    zeros, which mostly mean a program without something.
+    """'section.key' -> value, of the floats that may differ between lanes: those of method, optimisers,
+    regularizers, augmentations and heads, except zeros, which mostly mean a program without something.
     """
     found = {}
 
@@ -118,7 +117,7 @@ def _failure(experiment: Experiment) -> Exception | None:
     try:
         key, state = jax.eval_shape(lambda: jax.random.key(0)), experiment.shapes()
         for stage in experiment.stages:
-            jax.eval_shape(make_step(stage.method), state, stage.batch, key)
+            jax.eval_shape(make_stage_step(stage._replace(ema=None)), state, stage.batch, key)
     except Exception as error:  # what code does with a number that it did not expect has no common type
         return error
     return None

@@ -15,7 +15,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=-]*")
 
 
 def variant(config: str, overrides: Mapping[str, Any] | None = None) -> ConfigDict:
-    """The config called ``config`` ('biggan_digits16', 'biggan_cifar10:narrow', 'path.py:arg') with some keys changed.
+    """The config called ``config`` ('biggan:digits16', 'biggan:cifar10,narrow', 'path.py:arg') with some keys changed.
 
     Args:
       config: as for ``jaxgan train --config``.
@@ -37,7 +37,7 @@ class Study:
     Attributes:
       name: for files and logs.
       title: of the table.
-      variants: name -> config, in the table's order; a name such as 'biggan_digits16:smoke', or a config as
+      variants: name -> config, in the table's order; a name such as 'biggan:digits16,smoke', or a config as
         :func:`variant` makes it. ``config.seed`` is set for each run.
       seeds: of every variant.
       scores: the columns of scores, as metrics.jsonl calls them: 'eval/tstr', 'eval/fd_efficientnet_lite0', ...

@@ -24,6 +24,7 @@ from jaxgan.parallel import shardings, split_interleaved
 from jaxgan.tools.studies.swept_scalar import SweptScalar
 from jaxgan.training.method import Batch, Evaluator, Experiment, Method, Result, Score, Stage
 from jaxgan.training.state import Metrics, TrainState, Variables
+from jaxgan.training.step import begin_stage_key
 
 # Stands for a metric that is not finite: a loop stops at one, and the other lanes are to go on.
 NOT_FINITE = float(np.finfo(np.float32).max)
@@ -64,6 +65,7 @@ class Lanes(Method):
       seeds: of the lanes.
       numbers: config key -> the lanes' values, of what differs between them.
       remake: config key -> value, to the method with these values; needed where there are numbers.
+      stage: its number, from 0.
       plain: the keys whose values are handed over as traced arrays, not as a :class:`SweptScalar`: what calls compiled
         functions with a number takes the one, what asks whether it is 0 the other.
     """
@@ -74,6 +76,7 @@ class Lanes(Method):
     numbers: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     remake: Callable[[Mapping[str, Any]], Method] | None = None
     plain: frozenset[str] = frozenset()
+    stage: int = 0
 
     @property
     def players(self) -> Mapping[str, tuple[str, ...]]:  # type: ignore[override]
@@ -154,7 +157,8 @@ class Lanes(Method):
         def one(method: Method, own: dict[str, Any], rows: Batch, key: Array) -> dict[str, Any]:
             return _fields(method.begin_stage(TrainState(step=state.step, **own), rows, key))
 
-        return state.replace(**self._each(one, _fields(state), self._rows(batch), self._step_keys(state.step)))
+        keys = jax.vmap(lambda key: begin_stage_key(key, self.stage))(self._keys()[1])
+        return state.replace(**self._each(one, _fields(state), self._rows(batch), keys))
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
         """What every lane draws for the same batch and key, [S, B, ...]."""
@@ -187,7 +191,7 @@ def _told(name: str, lane: str, value: Result) -> tuple[str, Result]:
     return f"{lane}/{name}", float(value) if np.isfinite(value) else NOT_FINITE
 
 
-def _evaluators(experiments: Sequence[Experiment], names: Sequence[str], mesh: Mesh) -> list[Evaluator]:
+def _evaluators(experiments: Sequence[Experiment], stage: int, names: Sequence[str], mesh: Mesh) -> list[Evaluator]:
     """Every lane's own, each over its own networks; a lane whose networks are not finite has nothing to score."""
 
     def take(nets: dict[str, Variables], lane: Array) -> tuple[dict[str, Variables], Array]:
@@ -206,7 +210,7 @@ def _evaluators(experiments: Sequence[Experiment], names: Sequence[str], mesh: M
     return [
         Evaluator(f"{name}/{e.name}", functools.partial(run, lane, e), e.every_steps)
         for lane, (name, experiment) in enumerate(zip(names, experiments))
-        for e in experiment.evaluators(mesh)
+        for e in experiment.stages[stage].evaluators(mesh)
     ]
 
 
@@ -231,12 +235,14 @@ def vectorized(
       plain: see :class:`Lanes`.
 
     Raises:
-      ValueError: where the lanes' stages or averages differ.
+      ValueError: where the lanes' stages or averages differ, or experiments bring their own init or frozen networks.
     """
     first = experiments[0]
+    if first.init is not None or first.frozen is not None:
+        raise ValueError(f"lane {names[0]}: an experiment with an init or frozen networks of its own trains alone")
     for name, other in zip(names, experiments):
         alike = [(s.name, s.batch, s.steps) for s in other.stages] == [(s.name, s.batch, s.steps) for s in first.stages]
-        if not alike or other.ema != first.ema:
+        if not alike or [s.ema for s in other.stages] != [s.ema for s in first.stages]:
             raise ValueError(f"lanes {names[0]} and {name} differ in stages, batches or averages")
 
     def stage(index: int) -> Stage:
@@ -248,6 +254,7 @@ def vectorized(
             numbers=numbers or {},
             remake=None if remake is None else lambda given: remake(given).stages[index].method,
             plain=plain,
+            stage=index,
         )
         return ours._replace(
             method=method,
@@ -257,9 +264,7 @@ def vectorized(
                 for key, x in ours.batch.items()
             },
             images_per_step=ours.images_per_step * len(names),
+            evaluators=lambda mesh: _evaluators(experiments, index, names, mesh),
         )
 
-    return first._replace(
-        stages=tuple(stage(index) for index in range(len(first.stages))),
-        evaluators=lambda mesh: _evaluators(experiments, names, mesh),
-    )
+    return first._replace(stages=tuple(stage(index) for index in range(len(first.stages))))

@@ -67,13 +67,13 @@ def test_exchanges_that_grow_with_the_batch_are_activations(kind):
 
 def test_a_batch_that_devices_do_not_divide_is_refused():
     with pytest.raises(UserError, match=r"devices=\[1, 3\], batch 16: .* set --config.data.batch_size=18"):
-        compile_rows(load("biggan_digits16:smoke"), (1, 3))
+        compile_rows(load("biggan:digits16,smoke"), (1, 3))
 
 
 @pytest.mark.slow
 def test_the_step_shares_its_work():
     overrides = [("generator.ch", "4"), ("discriminator.ch", "4"), ("method.d_steps", "1")]
-    record = measure("biggan_digits16", [*overrides, ("data.batch_size", "256")], counts=(1, 2, 4))
+    record = measure("biggan:digits16", [*overrides, ("data.batch_size", "256")], counts=(1, 2, 4))
     assert record["findings"] == []
     assert record["work_over_one_device"][-1] < 1.2
     assert record["fixed_batch"][0]["collectives"] == {}

@@ -74,10 +74,10 @@ def test_a_plans_figures_hang_together(plan):
 
 def test_a_plan_reads_as_text_and_as_a_page(plan):
     changes = [
-        {"change": "2 micro-batches", "flags": ["--config.method.accumulate=2"], "peak_hbm_bytes": 1, "fits": True}
+        {"change": "2 micro-batches", "flags": ["--config.microbatches.count=2"], "peak_hbm_bytes": 1, "fits": True}
     ]
     shown = summary([plan]) + details(plan | {"fits": False, "changes": changes})
-    for word in ("v5e:2x4", "all-reduce/gradients", "--config.method.accumulate=2", "does NOT fit", plan["bound_by"]):
+    for word in ("v5e:2x4", "all-reduce/gradients", "--config.microbatches.count=2", "does NOT fit", plan["bound_by"]):
         assert word in shown
     drawn = page([plan], title="a <plan>", scaling=weak_scaling([plan, plan]))
     assert "a &lt;plan&gt;" in drawn and drawn.count("<svg") == drawn.count("</svg>") >= 5

@@ -12,8 +12,8 @@ from jaxgan.training.loop import Outcome
 @pytest.fixture
 def study():
     def made(**changes):
-        tiny = variant("biggan_digits16:smoke", {"training.steps": 8})
-        wide = variant("biggan_digits16:smoke", {"training.steps": 4, "generator.ch": 16, "data.batch_size": 32})
+        tiny = variant("biggan:digits16,smoke", {"training.steps": 8})
+        wide = variant("biggan:digits16,smoke", {"training.steps": 4, "generator.ch": 16, "data.batch_size": 32})
         given = dict(
             name="pair",
             title="A pair",

@@ -149,9 +149,7 @@ def build(config, *, stop_at=None):
         batch={"point": jax.ShapeDtypeStruct((ROWS, 2), jnp.float32)},
         images_per_step=ROWS,
         steps=config.training.steps,
-    )
-    return Experiment(
-        stages=(stage,),
         ema=Ema(nets=("g",), decay=0.5, start_step=2),
         evaluators=lambda mesh: [Evaluator("scores", scores, 0)],
     )
+    return Experiment(stages=(stage,))

@@ -8,12 +8,12 @@ import pytest
 from jaxgan.tools.studies import load_study
 from jaxgan.training.errors import UserError
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 
 
 @pytest.fixture(scope="module")
 def table1():
-    spec = importlib.util.spec_from_file_location("table1", CONFIGS / "biggan_imagenet128.py")
+    spec = importlib.util.spec_from_file_location("table1", CONFIGS / "biggan.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.TABLE1
@@ -21,7 +21,7 @@ def table1():
 
 def switches(config):
     generator = config.generator
-    return generator.shared_dim is not None, generator.skip_z, config.method.orthogonal_weight > 0
+    return generator.shared_dim is not None, generator.skip_z, config.orthogonal.weight > 0
 
 
 def test_at_the_papers_size_the_rows_are_the_papers(table1):
@@ -31,7 +31,7 @@ def test_at_the_papers_size_the_rows_are_the_papers(table1):
         assert (config.data.batch_size, config.generator.ch, config.discriminator.ch) == (batch, ch, ch)
         assert switches(config) == tuple(flags) and config.training.steps == steps
     assert study.labels["row8"] == "8: 2048/96 shared skip-z ortho"
-    docs = (CONFIGS / "biggan_imagenet128.py").read_text()
+    docs = (CONFIGS / "biggan.py").read_text()
     for figures in study.references.values():
         for figure in figures.values():
             assert f"{figure[0] if isinstance(figure, tuple) else figure:.2f}" in docs

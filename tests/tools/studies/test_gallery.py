@@ -14,7 +14,7 @@ def result(variant, seed, status=FINISHED):
 
 def test_each_variant_shows_the_last_samples_of_its_first_finished_seed(tmp_path):
     study = Study(
-        name="s", title="", variants=dict.fromkeys("abc", "gan_ring8:smoke"), seeds=(3, 4), scores=("eval/emd",)
+        name="s", title="", variants=dict.fromkeys("abc", "gan:ring8,smoke"), seeds=(3, 4), scores=("eval/emd",)
     )
     assert gallery(study, tmp_path, [result("a", 3)]) is None
     for variant, seed, step, value in (("a", 3, 2, 10), ("a", 3, 10, 20), ("b", 3, 2, 30), ("b", 4, 2, 40)):

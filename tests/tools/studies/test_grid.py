@@ -55,7 +55,7 @@ def test_other_errors_are_no_results(study, trainer, tmp_path):
 
 def test_results_under_another_config_are_refused(study, trainer, tmp_path):
     run_study(study(), tmp_path, train=trainer())
-    changed = study(variants=study().variants | {"wide": "biggan_digits16:smoke"})
+    changed = study(variants=study().variants | {"wide": "biggan:digits16,smoke"})
     with pytest.raises(UserError, match="has variant 'wide', seed 0 under another config"):
         run_study(changed, tmp_path, train=trainer())
 

@@ -12,7 +12,7 @@ from jaxgan.training.errors import UserError
     ("changes", "message"),
     [
         ({"variants": {}}, "has no variants"),
-        ({"variants": {"a/b": "biggan_digits16"}}, "'a/b' cannot name a folder"),
+        ({"variants": {"a/b": "biggan:digits16"}}, "'a/b' cannot name a folder"),
         ({"seeds": ()}, r"seeds=\[\]; give whole numbers"),
         ({"seeds": (1, 1)}, r"seeds=\[1, 1\]; give whole numbers from 0, none twice"),
         ({"labels": {"wild": "x"}}, "labels names 'wild', which is no variant; there are narrow, wide"),
@@ -29,13 +29,13 @@ def test_configs_are_tried_before_anything_runs(study):
     assert study().configs()["wide"].generator.ch == 16
     with pytest.raises(UserError, match=r"variant 'narrow': no config called 'biggan_digit'\. Did you mean"):
         study(variants={"narrow": "biggan_digit"}).configs()
-    wrong = variant("biggan_digits16:smoke", {"method.loss": "hing"})
+    wrong = variant("biggan:digits16,smoke", {"method.loss": "hing"})
     with pytest.raises(UserError, match="variant 'odd': unknown loss 'hing'"):
         study(variants={"odd": wrong}).configs()
     with pytest.raises(UserError, match=r"'narrow' has no key 'data\.bach', which a column"):
         study(columns={"batch": "data.bach"}).configs()
     with pytest.raises(UserError, match=r"no key 'stepz' in config.training. Did you mean steps\?"):
-        variant("biggan_digits16", {"training.stepz": 3})
+        variant("biggan:digits16", {"training.stepz": 3})
 
 
 def test_a_part_of_a_study(study):
@@ -57,7 +57,7 @@ def test_study_files_by_path_and_name_apart_from_configs(tmp_path):
     with pytest.raises(UserError, match="has no get_study"):
         load_study(str(tmp_path / "hollow.py"))
     (tmp_path / "odd.py").write_text("def get_study(arg=''):\n    return arg")
-    with pytest.raises(UserError, match=r"gave a str, not a jaxgan\.studies\.Study"):
+    with pytest.raises(UserError, match=r"gave a str, not a jaxgan\.tools\.studies\.Study"):
         load_study(f"{tmp_path / 'odd.py'}:a=b", {"c": "d"})
 
 
@@ -80,7 +80,7 @@ def test_what_is_matched_over_batch_sizes():
     with pytest.raises(UserError, match="lr_rule='cube'; choose from constant, sqrt, linear"):
         scaled_rate(1e-4, 128, 32, "cube")
     assert half_life_of(decay_for_half_life(4000.0, 64), 64) == pytest.approx(4000)
-    config = variant("biggan_digits16")
+    config = variant("biggan:digits16")
     set_batch(config, 8, rule="sqrt")
     set_average(config, half_life_images=4000, start_images=2000)
     assert (config.data.batch_size, config.ema.start_step, config.ema.half_life_images) == (8, 250, 4000)

@@ -12,7 +12,7 @@ import pytest
 
 from jaxgan import recipes
 from jaxgan.experiment import run as recipe_run
-from jaxgan.parallel import host_to_global, make_mesh
+from jaxgan.parallel import REPLICATED, host_to_global, make_mesh
 from jaxgan.tools.studies import Study
 from jaxgan.tools.studies import ensemble_runs as lane_runs
 from jaxgan.tools.studies.ensembles import Lane, group_folder, group_lanes, lanes_experiment
@@ -23,7 +23,7 @@ from jaxgan.tools.studies.vectorized import lane_state
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
 from jaxgan.training.logging import read_metrics
-from jaxgan.training.step import compile_step, init_state, make_step
+from jaxgan.training.step import compile_step, init_state, make_stage_step
 
 _SPEC = importlib.util.spec_from_file_location("points", Path(__file__).with_name("points.py"))
 points = importlib.util.module_from_spec(_SPEC)
@@ -67,7 +67,7 @@ def test_eight_seeds_as_one_program_are_eight_runs():
 
     state, where = init_state(whole, rng=jax.random.key(99), mesh=mesh)
     fresh = jax.device_get(state)
-    step = compile_step(make_step(whole.stages[0].method, ema=whole.ema), mesh, where)
+    step = compile_step(make_stage_step(whole.stages[0]), mesh, where)
     state, metrics = trained(whole, step, where, jax.random.key(99), state)
     assert int(state.step) == steps and metrics[0].keys() == {
         f"v.seed{seed}/{name}"
@@ -78,7 +78,7 @@ def test_eight_seeds_as_one_program_are_eight_runs():
     init_keys, keys = zip(*(jax.random.split(jax.random.key(seed)) for seed in range(8)))
     init = jax.jit(one.fresh_state)
     _, where = init_state(one, rng=keys[0], mesh=mesh)
-    step = compile_step(make_step(one.stages[0].method, ema=one.ema), mesh, where, donate=False)
+    step = compile_step(make_stage_step(one.stages[0]), mesh, where, donate=False)
     for seed, lane in enumerate(lanes):
         own = init(init_keys[seed])
         close(lane_state(fresh, seed), own, rtol=1e-6, atol=0)
@@ -196,14 +196,16 @@ def test_a_number_that_does_not_trace_is_named(monkeypatch):
     configs["b"].optimizer.g.learning_rate = 0.5
 
     def fixed(config):
-        return points.build(config)._replace(ema=None) if float(config.method.weight) else None
+        return points.build(config)._replace(rules=REPLICATED) if float(config.method.weight) else None
 
     monkeypatch.setattr(recipes, "build", fixed)
     with pytest.raises(UserError, match=r"config\.method\.weight cannot differ .*; run the study without --vmap"):
         lanes_experiment(lanes_of(configs, (0,)))
 
     def odd(config):
-        return points.build(config)._replace(ema=None) if np.isfinite(config.optimizer.g.learning_rate) else None
+        return (
+            points.build(config)._replace(rules=REPLICATED) if np.isfinite(config.optimizer.g.learning_rate) else None
+        )
 
     monkeypatch.setattr(recipes, "build", odd)
     with pytest.raises(UserError, match=r"config\.optimizer\.g\.learning_rate cannot differ"):

@@ -1,0 +1,145 @@
+"""Degrade, grey and edges: fields made from an image on its way in, as the input of a network that undoes it."""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+
+from jaxgan.data.bicubic import shrink_as_matlab
+from jaxgan.data.canny import canny
+from jaxgan.data.fields import Example, Field, Fields
+from jaxgan.data.keys import Key
+from jaxgan.data.transforms import resize_image, to_channels
+
+KERNELS = ("matlab", "pillow")
+
+
+@dataclasses.dataclass(frozen=True)
+class Degrade:
+    """Adds a copy of an image at a fraction of its resolution, by bicubic interpolation with antialiasing.
+
+    Super-resolution's low-resolution inputs (SRGAN, arXiv:1609.04802, section 3.2). Both kernels are Keys' cubic with
+    a = -1/2, widened by the factor; they differ at the borders and by rounding. Crop before, so that both are cropped
+    and the borders are the crop's, or after, on a grid of the factor.
+
+    Attributes:
+      factor: how many times smaller; it must divide height and width.
+      field: the image.
+      output: the new field.
+      kernel: 'matlab' (``imresize``: mirrored borders, rounded once) or 'pillow' (``BICUBIC``: weights cut off at the
+        borders, rounded after each axis).
+    """
+
+    factor: int
+    field: str = "image"
+    output: str = "low"
+    kernel: Literal["matlab", "pillow"] = "matlab"
+
+    def __post_init__(self) -> None:
+        if self.factor < 1:
+            raise ValueError(f"degrade needs a factor of at least 1, got {self.factor}")
+        if self.kernel not in KERNELS:
+            raise ValueError(f"degrade: kernel must be one of {list(KERNELS)}, got {self.kernel!r}")
+
+    def fields_after(self, fields: Fields) -> dict[str, Field]:
+        """The fields and the new one.
+
+        Raises:
+          ValueError: where there is no such image, the new name is taken, or the factor does not divide the size.
+        """
+        image = _image(fields, "degrade", self.field, self.output)
+        height, width = image.size
+        if height % self.factor or width % self.factor:
+            raise ValueError(
+                f"degrade: a factor of {self.factor} does not divide {height}x{width}; crop or resize first"
+            )
+        return {**fields, self.output: image.with_size((height // self.factor, width // self.factor))}
+
+    def __call__(self, fields: Fields, example: Example, key: Key) -> Example:
+        """The example and its small copy; ``key`` is not used."""
+        image, size = example[self.field], self.fields_after(fields)[self.output].size
+        small = (
+            shrink_as_matlab(image, self.factor) if self.kernel == "matlab" else resize_image(image, size, "bicubic")
+        )
+        return {**example, self.output: small}
+
+
+@dataclasses.dataclass(frozen=True)
+class Grey:
+    """Adds an image's luma (ITU-R 601-2, as Pillow's 'L'), [H, W, 1]: the input of colourisation.
+
+    Attributes:
+      field: the image, of 3 channels.
+      output: the new field.
+    """
+
+    field: str = "image"
+    output: str = "grey"
+
+    def fields_after(self, fields: Fields) -> dict[str, Field]:
+        """The fields and the new one; ValueError where there is no such image, or the new name is taken."""
+        image = _image(fields, "grey", self.field, self.output)
+        if image.shape[-1] != 3:
+            raise ValueError(f"grey needs an image of 3 channels, {self.field!r} is {list(image.shape)}")
+        return {**fields, self.output: dataclasses.replace(image, shape=(*image.shape[:-1], 1))}
+
+    def __call__(self, fields: Fields, example: Example, key: Key) -> Example:
+        """The example and its grey copy; ``key`` is not used."""
+        return {**example, self.output: _luma(example[self.field])}
+
+
+@dataclasses.dataclass(frozen=True)
+class Edges:
+    """Adds an image's edges by Canny's detector, uint8 0 or 255, [H, W, 1]: the input of edges to photos.
+
+    It stands in for the learned edges (HED) of pix2pix's edges2shoes, which it does not equal.
+
+    Attributes:
+      field: the image.
+      output: the new field.
+      sigma: standard deviation of the smoothing, in pixels.
+      low, high: thresholds of the gradient's magnitude, in grey levels of [0, 1] a pixel: an edge is what exceeds
+        ``low`` and hangs together with what exceeds ``high``.
+    """
+
+    field: str = "image"
+    output: str = "edges"
+    sigma: float = 1.5
+    low: float = 0.04
+    high: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not (self.sigma > 0 and 0 < self.low <= self.high):
+            raise ValueError(
+                f"edges needs sigma > 0 and 0 < low <= high, got sigma={self.sigma}, low={self.low}, high={self.high}"
+            )
+
+    def fields_after(self, fields: Fields) -> dict[str, Field]:
+        """The fields and the new one; ValueError where there is no such image, or the new name is taken."""
+        image = _image(fields, "edges", self.field, self.output)
+        if image.shape[-1] not in (1, 3):
+            raise ValueError(f"edges needs an image of 1 or 3 channels, {self.field!r} is {list(image.shape)}")
+        return {**fields, self.output: dataclasses.replace(image, shape=(*image.shape[:-1], 1))}
+
+    def __call__(self, fields: Fields, example: Example, key: Key) -> Example:
+        """The example and its edges; ``key`` is not used."""
+        grey = _luma(example[self.field]).astype(np.float64)[..., 0] / 255
+        frames = grey if grey.ndim == 3 else grey[None]
+        found = np.stack([canny(frame, self.sigma, self.low, self.high) for frame in frames])
+        edges = np.where(found, 255, 0).astype(np.uint8)[..., None]
+        return {**example, self.output: edges if grey.ndim == 3 else edges[0]}
+
+
+def _luma(image: np.ndarray) -> np.ndarray:
+    if image.ndim == 4:
+        return np.stack([_luma(frame) for frame in image])
+    return to_channels(image, 1).copy()
+
+
+def _image(fields: Fields, operation: str, name: str, output: str) -> Field:
+    if name not in fields or fields[name].kind != "image":
+        images = [key for key, field in fields.items() if field.kind == "image"]
+        raise ValueError(f"{operation} needs an image {name!r}; the images are {images}")
+    if output in fields:
+        raise ValueError(f"{operation} would make a field {output!r}, which there is already; choose another output")
+    return fields[name]

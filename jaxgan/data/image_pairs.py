@@ -1,0 +1,200 @@
+"""Paired images from files, for image-to-image translation: A|B side by side in one file, or two folders."""
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgan.data.fields import Field, FieldSpec, check_ids, field_specs
+from jaxgan.data.image_files import (
+    EXTENSIONS,
+    Header,
+    common_size,
+    decode,
+    decode_ids,
+    files_version,
+    picture_files,
+    read_headers,
+    read_pixels,
+)
+from jaxgan.data.source import Batch, Source
+from jaxgan.data.transforms import center_crop_resize, center_crop_resize_ids, to_channels
+
+SPLITS = ("train", "test", "val", "validation")
+HALVES = ("A", "B")
+LAYOUTS = "pictures A|B side by side, or two sub-folders (such as A and B) with pictures of equal names"
+
+
+class _Side(NamedTuple):
+    """One half of every pair: its files, and whether it is the left (0) or right (1) half of them (None: all of it)."""
+
+    files: tuple[Path, ...]
+    half: int | None
+
+
+def pairs_source(
+    path: str | os.PathLike[str],
+    split: str = "train",
+    image_size: tuple[int, int] | None = None,
+    channels: int = 3,
+    fields: Mapping[str, Any] | None = None,
+) -> Source:
+    """Pairs of pictures below ``path``, or below ``path``/<split> where it has folders for splits.
+
+    A folder of pictures is one of pairs side by side, A the left half and B the right. A folder with two sub-folders
+    holds one side in each, paired by their relative path without its extension. The sides are 'A' and 'B', or the
+    sub-folders' names.
+
+    Args:
+      path: the folder.
+      split: 'train', 'test', 'val' or 'validation', a sub-folder; without such sub-folders 'train' or 'all', the whole.
+      image_size: (height, width) of each side after a centre crop; None where all are of one size.
+      channels: of images, 1 (grey) or 3 (RGB).
+      fields: new field -> side, or a mapping with 'key' (the side), 'kind' ('image' or 'map') and 'classes' (see
+        :class:`jaxgan.data.fields.FieldSpec`); None: 'image_<side>' for both.
+
+    Raises:
+      ValueError: where the folder is missing or laid out otherwise, naming files without a partner, of an odd width, of
+        unequal sizes within a pair, unreadable, or with ids that have no class.
+    """
+    name = f"pairs:{path}"
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise ValueError(f"{name} is not a folder; give a folder of {LAYOUTS}")
+    base = _split_folder(name, root, split)
+    sides, stems, rejected = _sides(name, base)
+    specs = field_specs({f"image_{side}": side for side in sides} if fields is None else fields)
+    _check_specs(name, specs, sides)
+    headers = {side: read_headers(found.files) for side, found in sides.items()}
+    _check_sizes(name, sides, headers)
+    size = image_size or _half(common_size(*_all(sides, headers), "pass image_size=(height, width)"), sides)
+    made = {new: _field(spec, size, channels, headers[spec.key]) for new, spec in specs.items()}
+    files = sorted({file for side in sides.values() for file in side.files})
+    return Source(
+        name=f"{name}/{split}",
+        length=len(stems),
+        fields=made,
+        fetch=functools.partial(_fetch, {new: sides[spec.key] for new, spec in specs.items()}, made, size),
+        in_memory=False,
+        names=stems.__getitem__,
+        read_version=functools.partial(files_version, base, tuple(files)),
+        rejected=rejected,
+    )
+
+
+def _split_folder(name: str, root: Path, split: str) -> Path:
+    there = [folder for folder in SPLITS if (root / folder).is_dir()]
+    if split in there:
+        return root / split
+    if there or split not in ("train", "all"):
+        accepted = there or ["train", "all"]
+        raise ValueError(f"{name} has no split {split!r}; choose one of {accepted}, or add a sub-folder {split}/")
+    return root
+
+
+def _sides(name: str, base: Path) -> tuple[dict[str, _Side], tuple[str, ...], tuple[str, ...]]:
+    """The two sides, the pairs' names, and the files that are no pictures."""
+    folders = sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if folders and len(folders) != 2:
+        raise ValueError(f"{name}: {base} has the sub-folders {[f.name for f in folders]}; it must hold {LAYOUTS}")
+    files, rejected = picture_files(base)
+    if not files:
+        raise ValueError(f"{name}: {base} has no picture ({' '.join(EXTENSIONS)}); it must hold {LAYOUTS}")
+    if not folders:
+        stems = _by_stem(name, base, files)
+        return {side: _Side(tuple(stems.values()), half) for half, side in enumerate(HALVES)}, tuple(stems), rejected
+    loose = [f.name for f in files if f.parent == base]
+    if loose:
+        raise ValueError(
+            f"{name}: {base} has sub-folders and pictures next to them, {_some(loose)}; it must hold {LAYOUTS}"
+        )
+    found = {folder.name: _by_stem(name, folder, [f for f in files if f.is_relative_to(folder)]) for folder in folders}
+    (a, left), (b, right) = found.items()
+    alone = [f"{a}/{s}" for s in left if s not in right] + [f"{b}/{s}" for s in right if s not in left]
+    if alone:
+        raise ValueError(
+            f"{name}: {len(alone)} without a partner of the same name in the other of {a}/ and {b}/: {_some(alone)}; "
+            f"add the partners or remove these"
+        )
+    shared = tuple(left)
+    return {side: _Side(tuple(by[s] for s in shared), None) for side, by in found.items()}, shared, rejected
+
+
+def _by_stem(name: str, base: Path, files: Sequence[Path]) -> dict[str, Path]:
+    stems: dict[str, Path] = {}
+    for file in files:
+        stem = file.relative_to(base).with_suffix("").as_posix()
+        if stem in stems:
+            raise ValueError(f"{name}: {stems[stem]} and {file} have one name; remove one")
+        stems[stem] = file
+    return stems
+
+
+def _check_specs(name: str, specs: Mapping[str, FieldSpec], sides: Mapping[str, _Side]) -> None:
+    for new, spec in specs.items():
+        if spec.key not in sides:
+            raise ValueError(f"{name}: field {new!r} is of the side {spec.key!r}; the sides are {list(sides)}")
+        if spec.kind == "value" or spec.lengths:
+            raise ValueError(f"{name}: field {new!r} must be an 'image' or a 'map', without a length")
+        if spec.kind == "map" and sides[spec.key].half is not None:
+            raise ValueError(f"{name}: maps have files of their own, in two sub-folders; {new!r} is half of a picture")
+
+
+def _check_sizes(name: str, sides: Mapping[str, _Side], headers: Mapping[str, list[Header]]) -> None:
+    (a, left), (b, right) = sides.items()
+    for one, other, file, partner in zip(headers[a], headers[b], left.files, right.files):
+        if left.half is not None and one.size[1] % 2:
+            raise ValueError(f"{name}: {file} is {one.size[1]} wide, which is no pair of pictures side by side")
+        if one.size != other.size:
+            raise ValueError(
+                f"{name}: a pair has unequal sizes: {file} is {one.size[0]}x{one.size[1]}, {partner} "
+                f"{other.size[0]}x{other.size[1]}"
+            )
+
+
+def _all(sides: Mapping[str, _Side], headers: Mapping[str, list[Header]]) -> tuple[list[Path], list[Header]]:
+    return [f for side in sides.values() for f in side.files], [h for side in sides for h in headers[side]]
+
+
+def _half(size: tuple[int, int], sides: Mapping[str, _Side]) -> tuple[int, int]:
+    halved = any(side.half is not None for side in sides.values())
+    return (size[0], size[1] // 2) if halved else size
+
+
+def _field(spec: FieldSpec, size: tuple[int, int], channels: int, headers: Sequence[Header]) -> Field:
+    if spec.kind == "map":
+        deep = any(header.mode.startswith("I") for header in headers)
+        return Field((*size, 1), np.int32 if deep else np.uint8, "map", spec.classes)
+    center_crop_resize(to_channels(np.zeros((1, 1, 3), np.uint8), channels), size)
+    return Field((*size, channels), np.uint8, "image")
+
+
+def _fetch(
+    sides: Mapping[str, _Side], fields: Mapping[str, Field], size: tuple[int, int], indices: np.ndarray
+) -> Batch:
+    batch = {key: np.empty((len(indices), *field.shape), field.dtype) for key, field in fields.items()}
+    for row, index in enumerate(indices):
+        # Of a pair side by side both fields are halves of one picture, decoded once.
+        decoded: dict[Path, np.ndarray] = {}
+        for key, field in fields.items():
+            file, half = sides[key].files[index], sides[key].half
+            if field.kind == "map":
+                ids = read_pixels(file, decode_ids)
+                check_ids(ids, field, str(file))
+                batch[key][row] = center_crop_resize_ids(ids, size)
+                continue
+            if file not in decoded:
+                decoded[file] = read_pixels(file, decode)
+            image = decoded[file]
+            if half is not None:
+                middle = image.shape[1] // 2
+                image = image[:, half * middle : (half + 1) * middle]
+            batch[key][row] = center_crop_resize(to_channels(image, field.shape[-1]), size)
+    return batch
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,41 @@
+import copy
+import json
+
+from etils import epath
+
+from jaxgan import recipes
+from jaxgan.cli.run import saved_config
+from jaxgan.experiment.config_file import load
+from jaxgan.experiment.old_runs import converted
+
+
+def earlier(record, section):
+    """The record as an earlier version wrote it, with all regularizers in one section."""
+    old = copy.deepcopy(record)
+    old[section] = old.pop("regularizers") | old.pop("augment") | old.pop("heads")
+    for new, key in (("base", "bottom"), ("project_norm", "seed_norm")):
+        if new in old["generator"]:
+            old["generator"][key] = old["generator"].pop(new)
+    return old
+
+
+def test_earlier_layouts_become_todays():
+    record = json.loads(load("acgan:mnist").to_json())
+    for section in ("stabilisers", "regularizers"):
+        old = earlier(record, section)
+        before = copy.deepcopy(old)
+        assert "seed_norm" in old["generator"] and "augment" not in old
+        assert converted(old) == record
+        assert old == before
+    assert converted(record) == record
+
+
+def test_a_run_of_an_earlier_version_is_opened_with_its_networks(tmp_path):
+    config = load("dcgan:grid25,smoke")
+    old = earlier(json.loads(config.to_json()), "stabilisers")
+    # Keys that came into being since.
+    del old["multi_scale"], old["evaluation"]["best"], old["stabilisers"]["penalties"]["every"]
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    opened = saved_config(epath.Path(tmp_path))
+    assert opened.to_dict() == config.to_dict()
+    assert recipes.build(opened).stages[0].steps == 2
