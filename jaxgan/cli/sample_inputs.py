@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxgan.cli.pictures import save_folder, save_png
 from jaxgan.data import to_channels
-from jaxgan.data.folder import EXTENSIONS, decode, visible_files
+from jaxgan.data.image_files import EXTENSIONS, decode, decode_ids, picture_files, read_headers, read_pixels
 from jaxgan.data.image_set import open_images
 from jaxgan.evaluation import SampleInputs, sample_batches, source_inputs, tile
 from jaxgan.evaluation.any_size import draw_any_size
@@ -97,7 +97,7 @@ def _draw_split(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], re
 def _draw_folder(opened: Any, parsed: Any, folder: Path, out: Path, drawing: dict[str, Any], ready: Ready) -> None:
     """For the pictures of a folder, each of its own size."""
     condition, read, is_map = _reader(opened)
-    files = [file for file in visible_files(folder) if file.suffix.lower() in EXTENSIONS]
+    files, _ = picture_files(folder)
     if not files:
         raise UserError(f"--inputs={parsed.inputs} holds no picture ({' '.join(EXTENSIONS)})")
     chosen = _choice(parsed, len(files))
@@ -107,8 +107,11 @@ def _draw_folder(opened: Any, parsed: Any, folder: Path, out: Path, drawing: dic
         raise UserError(
             f"--inputs={parsed.inputs} holds two pictures called {twice[0]}, whose outputs would be one file"
         )
-    pictures = _Pictures(files, read)
-    sizes = [pictures(number).shape[:2] for number in range(len(files))]
+
+    def pictures(number: int) -> np.ndarray:
+        return read(files[number])
+
+    sizes = [header.size for header in read_headers(files)]
     nets = ready(_inputs_of_data(opened, parsed))
     drawn = draw_any_size(opened.method, nets, condition, pictures, sizes, **drawing)
     keys = _keys(parsed)
@@ -143,22 +146,6 @@ def _inputs_of_data(opened: Any, parsed: Any) -> SampleInputs | None:
     return source_inputs(source, opened.method.conditions)
 
 
-class _Pictures:
-    """Reads pictures by number, and remembers the last one."""
-
-    def __init__(self, files: list[Path], read: Callable[[Path], np.ndarray]):
-        self._files, self._read = files, read
-        self._last: tuple[int, np.ndarray] | None = None
-
-    def __call__(self, number: int) -> np.ndarray:
-        if self._last is None or self._last[0] != number:
-            try:
-                self._last = number, self._read(self._files[number])
-            except Exception as error:
-                raise UserError(f"cannot read {self._files[number]}: {error}; restore or remove it") from error
-        return self._last[1]
-
-
 def _reader(opened: Any) -> tuple[str, Callable[[Path], np.ndarray], bool]:
     """The one condition of the run that a picture can be, how it is read from a file, and whether it is a map."""
     fields = {name: opened.stage.batch[name] for name in opened.method.conditions}
@@ -171,14 +158,9 @@ def _reader(opened: Any) -> tuple[str, Callable[[Path], np.ndarray], bool]:
 
     def read(file: Path) -> np.ndarray:
         if not is_map:
-            return to_channels(decode(file), like.shape[-1])
-        from PIL import Image
-
-        with Image.open(file) as picture:
-            ids = np.asarray(picture)
-        if ids.ndim != 2:
-            raise ValueError(f"a label map holds one number a pixel, got {list(ids.shape)}")
-        return (ids[..., None] if len(like.shape) == 4 else ids).astype(like.dtype)
+            return to_channels(read_pixels(file, decode), like.shape[-1])
+        ids = read_pixels(file, decode_ids)
+        return (ids if len(like.shape) == 4 else ids[..., 0]).astype(like.dtype)
 
     return name, read, is_map
 

@@ -50,7 +50,9 @@ def draw_any_size(
         group = np.array([number for number, own in enumerate(padded) if own == size])
 
         def rows(indices: np.ndarray, size: tuple[int, int] = size) -> Rows:
-            return {condition: np.stack([pad_by_reflection(read(int(i)), size) for i in indices])}
+            # Padding of a batch repeats pictures, and each is read once.
+            own = {i: pad_by_reflection(read(int(i)), size) for i in np.unique(indices)}
+            return {condition: np.stack([own[i] for i in indices])}
 
         first = 0
         for batch in sample_batches(method, nets, SampleInputs(len(sizes), rows), indices=group, **options):
