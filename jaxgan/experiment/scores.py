@@ -160,7 +160,7 @@ class Scoring:
         """
         source = self.source(split)
         if source.num_classes < 2:
-            raise UserError(f"separability tells the classes of the data apart, and {source.name} has none")
+            raise UserError(f"separability distinguishes the classes of the data, and {source.name} has none")
         key = (split, steps, seed)
         if key not in self._classifiers:
             got = source.fetch(np.arange(source.length))
