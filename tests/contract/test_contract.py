@@ -15,7 +15,7 @@ import pytest
 
 from jaxgan import recipes
 from jaxgan.cli.list import config_records
-from jaxgan.evaluation import balanced_labels, sample_images
+from jaxgan.evaluation import label_inputs, sample_images
 from jaxgan.evaluation.points import sample_points
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import FSDP, REPLICATED, host_to_global, make_mesh, shardings
@@ -241,7 +241,7 @@ def test_samples_have_the_data_s_shape(name):
     state = place(run.states[1], where)
     nets = state.nets | state.ema
     draw = sample_points if run.config.data.name.startswith("toy:") else sample_images
-    images = draw(method, nets, balanced_labels(5, method.num_classes), rng=SEEDED, mesh=run.mesh, batch_size=8)
+    images = draw(method, nets, label_inputs(5, method.num_classes), rng=SEEDED, mesh=run.mesh, batch_size=8)
     assert images.shape == (5, *run.config.data.image_size, run.config.data.channels)
     assert images.dtype == (np.float32 if draw is sample_points else np.uint8)
     assert images.std() > 0
