@@ -20,9 +20,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 
-def start(arguments: list[str], cache: Path, workdir: Path) -> dict[str, float | str]:
+def start(arguments: list[str], cache: Path, workdir: Path) -> dict[str, Any]:
     """One training in a process of its own."""
     command = [sys.executable, "-m", "jaxgan", "train", *arguments, "--no_progress"]
     command += [f"--workdir={workdir}", f"--compilation_cache={cache}"]
@@ -46,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parsed, arguments = parser.parse_known_args()
-    rows: dict[str, list[dict[str, float | str]]] = {"first": [], "second": []}
+    rows: dict[str, list[dict[str, Any]]] = {"first": [], "second": []}
     for _ in range(parsed.rounds):
         with tempfile.TemporaryDirectory() as folder:
             for name, found in rows.items():
