@@ -58,7 +58,9 @@ def main() -> None:
             same = rows["first"][-1]["last"] == rows["second"][-1]["last"]
             print(f"cache {size / 2**20:.1f} MiB; last records {'equal' if same else 'DIFFER'}", flush=True)
     for key in ("wall", "cpu", "first_dispatch"):
-        print(key, {name: round(statistics.median(row[key] for row in found), 1) for name, found in rows.items()})
+        print(
+            key, {name: round(statistics.median(float(row[key]) for row in found), 1) for name, found in rows.items()}
+        )
 
 
 if __name__ == "__main__":
