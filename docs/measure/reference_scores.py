@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from extras import require
 from jax.sharding import Mesh
+
+require("torch", "torch_fidelity", "pytorch_fid", "cleanfid", extra="bench")
+
 from random_inception import save_random
 from reference_implementations import (
     ImagePair,
@@ -120,7 +124,7 @@ def compare(
     theirs = _timed(reference, run[resizer])
     rows = [Row(label, resizer, reference, n, ours[n], theirs[n], TOLERANCES[n]) for n in names]
     if resizer == "tf1" and first.features is not None and second.features is not None:
-        # Apart from the features' rounding: a neighbour is one or is not.
+        # Except for the features' rounding: a neighbour is one or is not.
         for kind, dtype in (("float32", np.float32), ("float64", np.float64)):
             same = torch_fidelity_neighbours(first.features.astype(dtype), second.features.astype(dtype))
             rows += [

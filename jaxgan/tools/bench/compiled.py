@@ -29,7 +29,7 @@ class Training(NamedTuple):
         the compiled program.
       state, batch, key: its arguments; the batch is random.
       compile_seconds: of lowering and compiling.
-      images_per_step: as the trainer counts them: of one play.
+      images_per_step: as the trainer counts them: of one D update.
     """
 
     experiment: Experiment
