@@ -1,4 +1,4 @@
-"""What a score is measured by: a network from images to features, with its name, its weights and their hash."""
+"""Feature networks that scores are measured with: images to features, with a name, weights and their hash."""
 
 import dataclasses
 from collections.abc import Callable
