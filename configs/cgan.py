@@ -44,6 +44,7 @@ def mnist() -> ConfigDict:
 
 def cifar10() -> ConfigDict:
     config = dcgan_blocks(on_cifar10(cgan.default_config("dcgan")))
+    config.discriminator.dropout = 0.0
     classes(config, 10, generator="concat", discriminator="concat")
     config.method.joint = False
     return both_optimizers(config, kind="adam", b1=0.5, learning_rate=2e-4)

@@ -32,13 +32,15 @@ def toy(name: str) -> ConfigDict:
 
 def mnist() -> ConfigDict:
     config = on_mnist(gan.default_config("mlp"))
-    config.generator.image_shape = (28, 28, 1)
+    config.generator.update(dict(image_shape=(28, 28, 1), weight_init="orthogonal"))
+    config.discriminator.weight_init = "orthogonal"
     return both_optimizers(config, kind="adam", b1=0.5, learning_rate=1e-3)
 
 
 def cifar10() -> ConfigDict:
     config = on_cifar10(gan.default_config("mlp"))
-    config.generator.image_shape = (32, 32, 3)
+    config.generator.update(dict(image_shape=(32, 32, 3), weight_init="orthogonal"))
+    config.discriminator.weight_init = "orthogonal"
     return both_optimizers(config, kind="adam", b1=0.5, learning_rate=1e-3)
 
 

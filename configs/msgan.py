@@ -30,11 +30,14 @@ def toy(name: str) -> ConfigDict:
     config = on_toy(msgan.default_config("mlp"), name)
     classes(config, toy_modes(name), generator="concat", discriminator="concat")
     config.method.joint = True
+    config.latents.from_data, config.regularizers.mode_seeking.weight = False, 1.0
     return both_optimizers(config, kind="adam", b1=0.5, learning_rate=1e-3)
 
 
 def images(place: Callable[[ConfigDict], ConfigDict]) -> ConfigDict:
     config = dcgan_blocks(place(msgan.default_config("dcgan")))
+    config.latents.from_data, config.regularizers.mode_seeking.weight = False, 1.0
+    both_optimizers(config, weight_decay=0.0)
     return classes(config, 10, generator="concat", discriminator="concat")
 
 

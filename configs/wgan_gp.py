@@ -37,6 +37,7 @@ def mnist() -> ConfigDict:
     config = on_mnist(wgan_gp.default_config("wgan_gp"))
     config.generator.update(dict(resolution=28, ch=16, image_channels=1))
     config.discriminator.update(dict(resolution=28, ch=16))
+    config.preprocess.dequantize = False
     return both_optimizers(config, learning_rate=1e-3)
 
 
@@ -44,6 +45,7 @@ def cifar10() -> ConfigDict:
     config = on_cifar10(wgan_gp.default_config("wgan_gp"))
     config.generator.update(dict(resolution=32, ch=16))
     config.discriminator.update(dict(resolution=32, ch=16))
+    config.preprocess.dequantize = False
     return both_optimizers(config, learning_rate=1e-3)
 
 

@@ -110,7 +110,9 @@ class GAN(Method):
     @property
     def conditions(self) -> tuple[str, ...]:  # type: ignore[override]
         """Fields that sampling must be given."""
-        return self.latents.fields if self.latents.from_data or self.latents.num_classes else ()
+        if self.latents.fields == ("label",) and not self.latents.num_classes:
+            return ()
+        return self.latents.fields
 
     def init(self, rng: Array, batch: Batch) -> TrainState:
         """Fresh networks and optimizers; of ``batch`` only the fields' shapes matter.

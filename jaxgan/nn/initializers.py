@@ -1,9 +1,13 @@
 """Weight initialisers by the names that papers and configs use."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from flax import linen as nn
+from jax import Array
 
 Initializer = Callable[..., Any]
 
@@ -14,13 +18,29 @@ INITIALIZERS: dict[str, Initializer] = {
 }
 
 
+def _symmetric_uniform(bound: float) -> Initializer:
+    def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32, out_sharding: Any = None) -> Array:
+        del out_sharding
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return init
+
+
 def initializer(name: str) -> Initializer:
-    """The initialiser called ``name``: 'orthogonal' (BigGAN, ImageNet) or 'normal_02' (N(0, 0.02): DCGAN,
-    BigGAN-PyTorch's CIFAR).
+    """The initialiser called ``name``: 'orthogonal' (BigGAN, ImageNet), 'normal_02' (N(0, 0.02): DCGAN,
+    BigGAN-PyTorch's CIFAR), or with a number 'normal:0.01' (N(0, 0.01^2)) and 'uniform:0.05' (U(-0.05, 0.05): the first
+    GAN).
 
     Raises:
       ValueError: naming the initialisers that exist.
     """
-    if name not in INITIALIZERS:
-        raise ValueError(f"unknown init {name!r}; choose from {sorted(INITIALIZERS)}")
-    return INITIALIZERS[name]
+    if name in INITIALIZERS:
+        return INITIALIZERS[name]
+    kind, _, text = name.partition(":")
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = -1.0
+    if kind not in ("normal", "uniform") or not 0 < scale < math.inf:
+        raise ValueError(f"unknown init {name!r}; choose from {sorted(INITIALIZERS)}, 'normal:0.02' or 'uniform:0.05'")
+    return nn.initializers.normal(scale) if kind == "normal" else _symmetric_uniform(scale)

@@ -10,8 +10,9 @@ The checklist:
     arXiv:1802.05637); an auxiliary classifier is ``heads.auxiliary``.
  3. Fakes' labels are uniform, or with ``latents.from_data=True`` those of the real batch; the paper conditions fakes
     on the data's.
- 4. Uniform noise of 100 numbers; SGD from 0.1 with momentum from 0.5, batches of 100, dropout in both networks
-    (section 4.1). The paper's decay of the rate is ``optimizer.*.decay_steps``, linear here.
+ 4. Uniform noise of 100 numbers; SGD from 0.1 with momentum from 0.5, batches of 100, dropout of 0.5 in both networks
+    (section 4.1). The rate is divided by 1.00004 after each update down to 1e-6; momentum, which grows to 0.7 in the
+    paper, stays.
  5. The loss is the first GAN's; see :mod:`jaxgan.recipes.gan`.
 """
 
@@ -19,7 +20,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment
 from jaxgan.experiment.gan import default_config as game_config
-from jaxgan.experiment.presets import smoke
+from jaxgan.experiment.presets import both_optimizers, smoke
 from jaxgan.training.method import Experiment
 
 
@@ -29,8 +30,23 @@ def default_config(networks: str = "mlp") -> ConfigDict:
     config.prior.kind = "uniform"
     config.method.update(dict(loss="non_saturating"))
     config.latents.from_data = True
-    for player in ("g", "d"):
-        config.optimizer[player].update(dict(kind="sgd", learning_rate=0.1, b1=0.5))
+    for section in (config.generator, config.discriminator):
+        section.conditioning = "concat"
+        if "dropout" in section:
+            section.dropout = 0.5
+    if networks == "mlp":
+        config.generator.update(dict(hidden=(200, 1200), label_hidden=1000))
+        config.discriminator.update(dict(hidden=(240, 240), pieces=(5, 4), label_hidden=50))
+    both_optimizers(
+        config,
+        kind="sgd",
+        learning_rate=0.1,
+        b1=0.5,
+        schedule="exponential",
+        decay_steps=1,
+        decay_rate=1 / 1.00004,
+        end_factor=1e-5,
+    )
     config.data.batch_size = 100
     return config
 

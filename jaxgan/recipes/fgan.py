@@ -27,6 +27,9 @@ def default_config(networks: str = "mlp") -> ConfigDict:
     config = game_config("fgan", networks)
     config.prior.kind = "uniform"
     config.method.update(dict(loss="f_kl"))
+    if networks == "mlp":
+        config.generator.batch_norm = True
+        config.discriminator.activation = "leaky_relu"
     for player in ("g", "d"):
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.5))
     config.data.batch_size = 256

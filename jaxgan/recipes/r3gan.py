@@ -8,7 +8,8 @@ The checklist:
  3. Networks without normalisation, whose residual branches start at 0; see :mod:`jaxgan.networks.r3gan`.
  4. Adam with beta1 0. The code anneals gamma, the learning rate, beta2 and the average's half-life over a burn-in; here
     they stay at what they are given.
- 5. One D play, one G play, each with a fresh batch of latents.
+ 5. One D update, one G update, each with a fresh batch of latents. Each fake takes the label of the real image that it
+    is paired with (code): ``latents.from_data``.
 """
 
 from ml_collections import ConfigDict
@@ -23,6 +24,7 @@ def default_config(networks: str = "r3gan") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("r3gan", networks)
     config.method.update(dict(loss="relativistic"))
+    config.latents.from_data = True
     config.regularizers.penalties.update(dict(r1=0.1, r2=0.1))
     for player in ("g", "d"):
         config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.0, b2=0.99))

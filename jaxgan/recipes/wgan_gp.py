@@ -7,10 +7,10 @@ The checklist:
     pair.
  2. No batch norm in the critic, for it ties examples together (section 4); layer norm is the paper's recommendation
     where one is wanted: ``discriminator.layer_norm`` of the dcgan networks.
- 3. Five D plays a G play; Adam 1e-4, betas 0 and 0.9 (algorithm 1). The CIFAR-10 ResNet's code takes 2e-4, falling
-    linearly to 0 over its 100,000 G plays: the default here; ``optimizer.*.decay_steps`` counts each player's own
-    updates.
- 4. Batches of 64; the code draws 128 fakes in a G play, here 64.
+ 3. Five D updates a G update; Adam 1e-4, betas 0 and 0.9 (algorithm 1). The CIFAR-10 ResNet's code takes 2e-4, falling
+    linearly to 0 over its 100,000 G updates, which are 500,000 of D: the default here (``optimizer.*.decay_steps``).
+ 4. Batches of 64; the code draws 128 fakes in a G update, here 64. Real images get uniform noise of 1/128 (the ResNet's
+    code): ``preprocess.dequantize``.
  5. ``d/wasserstein`` estimates the distance, the gradient's norm being held near 1.
  6. Class conditioning in the paper's table 3 is ACGAN's: ``heads.auxiliary``.
 """
@@ -27,9 +27,10 @@ def default_config(networks: str = "wgan_gp") -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = game_config("wgan_gp", networks)
     config.method.update(dict(loss="wasserstein", d_steps=5))
+    config.preprocess.dequantize = True
     config.regularizers.penalties.gp = 10.0
-    for player in ("g", "d"):
-        config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.0, b2=0.9))
+    for player, decay_steps in (("g", 100_000), ("d", 500_000)):
+        config.optimizer[player].update(dict(learning_rate=2e-4, b1=0.0, b2=0.9, decay_steps=decay_steps))
     config.data.batch_size = 64
     return config
 

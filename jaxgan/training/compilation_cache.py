@@ -62,7 +62,7 @@ def use_compilation_cache(folder: str | None = None) -> str | None:
     if folder == OFF:
         jax.config.update("jax_enable_compilation_cache", False)
         return None
-    if folder is None and not jax.config.jax_enable_compilation_cache:
+    if folder is None and not jax.config.jax_enable_compilation_cache:  # type: ignore[attr-defined]
         return None
     chosen = folder or os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(default_folder())
     if "://" not in chosen:
@@ -74,7 +74,8 @@ def use_compilation_cache(folder: str | None = None) -> str | None:
         except OSError as error:
             if folder is not None:
                 raise UserError(
-                    f"--compilation_cache={folder}: {error.strerror or error}; name a folder that can be written, or off"
+                    f"--compilation_cache={folder}: {error.strerror or error}; name a folder that can be written, "
+                    "or off"
                 ) from error
             log.warning("no compilation cache: %s; --compilation_cache=DIR names another folder, off none", error)
             return None

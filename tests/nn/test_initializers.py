@@ -20,6 +20,16 @@ def test_normal_02_has_that_deviation():
     assert abs(kernel.mean()) < 5e-4
 
 
+def test_numbers_say_the_deviation_or_the_bound():
+    normal = np.asarray(initializer("normal:0.5")(jax.random.key(0), (64, 64), jnp.float32))
+    np.testing.assert_allclose(normal.std(), 0.5, rtol=0.05)
+    uniform = np.asarray(initializer("uniform:0.05")(jax.random.key(0), (64, 64), jnp.float32))
+    assert -0.05 <= uniform.min() < -0.049 and 0.049 < uniform.max() <= 0.05
+    for wrong in ("uniform", "uniform:-1", "normal:x", "normal:nan"):
+        with pytest.raises(ValueError, match="unknown init"):
+            initializer(wrong)
+
+
 def test_unknown_name_lists_what_exists():
     with pytest.raises(ValueError, match=r"'glorot'.*normal_02.*orthogonal"):
         initializer("glorot")

@@ -100,7 +100,10 @@ def scores(nets, step):
     }
 
 
-def experiment(*, frozen=teacher, more=(), second=None, ema=Ema(nets=("g",), decay=0.5)):
+AVERAGE = Ema(nets=("g",), decay=0.5)
+
+
+def experiment(*, frozen=teacher, more=(), second=None, ema=AVERAGE):
     def stage(name, method, rows, steps, **fields):
         spec = {"image": jax.ShapeDtypeStruct((rows, 4, 4, 1), jnp.uint8)}
         found = [Evaluator("scores", scores, 0), *more]
