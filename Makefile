@@ -27,7 +27,7 @@ test-slow: $(BIN)/.made ## run the tests that take minutes each
 	@$(BIN)/python -m pytest -m slow
 
 docs: $(BIN)/.made ## build the documentation's site in build/site (half a minute); a broken link or reference fails
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
 
 format: $(BIN)/.made ## put the code in order
 	@$(BIN)/ruff format .
