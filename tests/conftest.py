@@ -15,6 +15,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 # Verbs that tests run in this process leave nothing in the home folder, and the compiler is what is tested.
 os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "false")
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def tfds_dir() -> Path:
-    """A folder of prepared tensorflow-datasets beside the clone; tests that need one skip where it is absent."""
+    """A folder of prepared tensorflow-datasets next to the clone; tests that need one skip where it is absent."""
     path = ROOT.parent / "shared" / "tfds"
     if not path.is_dir():
         pytest.skip(f"no prepared data sets at {path}")
@@ -64,3 +65,27 @@ def inception_state() -> dict:
     from random_inception import random_state
 
     return random_state()
+
+
+@pytest.fixture(scope="session")
+def assert_same_end() -> Callable[[Path, Path, int], None]:
+    """Asserts that two runs of one config ended at a step with the same training state, bit for bit."""
+    import jax
+
+    from jaxgan.cli.run import open_run
+    from jaxgan.training.checkpoint import Checkpoints
+
+    def state_of(workdir: Path):
+        shapes = open_run(workdir).experiment.shapes()
+        checkpoints = Checkpoints(workdir)
+        state, _ = checkpoints.restore(jax.tree.map(lambda x: jax.device_put(np.zeros(x.shape, x.dtype)), shapes))
+        checkpoints.close()
+        return state
+
+    def check(one: Path, other: Path, step: int) -> None:
+        ends = state_of(one), state_of(other)
+        assert [int(end.step) for end in ends] == [step, step]
+        for (path, a), b in zip(jax.tree_util.tree_leaves_with_path(ends[0]), jax.tree.leaves(ends[1])):
+            np.testing.assert_array_equal(np.asarray(a), np.asarray(b), err_msg=jax.tree_util.keystr(path))
+
+    return check

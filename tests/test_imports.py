@@ -1,6 +1,7 @@
 """Who may import whom, and what an import costs."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,10 +59,32 @@ def test_packages_import_only_from_rows_above(file):
         if name.startswith("jaxgan."):
             other = name.split(".")[1]
             assert other == own or ROW[other] < ROW[own], f"{file} imports {name}"
-            assert not (own == "methods" and other == "networks")
         for reserved, places in RESERVED.items():
             if name == reserved or name.startswith(reserved + "."):
                 assert file.startswith(places), f"{file} imports {name}, which is for {places}"
+
+
+@pytest.mark.parametrize(("package", "other"), [("experiment", "recipes"), ("methods", "networks")])
+def test_packages_know_nothing_of(package, other):
+    """Neither by an import nor by a module's name in a string, such as importlib takes."""
+    for file in (PACKAGE / package).rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        words = {
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
+        }
+        found = [name for name in imports(file) | words if re.search(rf"\bjaxgan\.{other}\b", name)]
+        assert not found, f"{file.relative_to(PACKAGE)} knows {found}"
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (PACKAGE / "recipes").glob("*.py") if p.stem != "__init__"))
+def test_recipes_are_papers(name):
+    tree = ast.parse((PACKAGE / "recipes" / f"{name}.py").read_text())
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert {"default_config", "build"} <= functions
+    assert re.search(r"arXiv:\d{4}\.\d{4,5}\b", ast.get_docstring(tree) or ""), "no paper in its docstring"
 
 
 def test_training_names_no_family():

@@ -27,7 +27,7 @@ def _both(slices: int, theta: Array, phi: Array, g: Array, cotangent: Array) -> 
 
 
 def ahead_of_time(slices: int, *, batch_size: int, channels: int, device: Any) -> dict[str, float]:
-    """What the compiler for ``device`` says of ``slices`` slices, of ``batch_size`` images of ``channels`` channels."""
+    """The compiler's figures for ``device``: ``slices`` slices, ``batch_size`` images of ``channels`` channels."""
     where = SingleDeviceSharding(device)
     queries, keys, narrow, wide = 64 * 64, 32 * 32, channels // 8, channels // 2
     arguments = [

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from extras import require
+
 from jaxgan.training.logging import read_metrics
 
 
@@ -19,7 +21,7 @@ def smoothed(values: Sequence[float], half_life: float = 7.0) -> list[float]:
 
 
 def draw(records: Sequence[dict[str, Any]], out: str) -> None:
-    """Writes a PNG: every ``*/loss``, raw and smoothed; beside it every ``eval/*`` score that lies in [0, 1]."""
+    """Writes a PNG: every ``*/loss``, raw and smoothed; next to it every ``eval/*`` score that lies in [0, 1]."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -47,4 +49,5 @@ def draw(records: Sequence[dict[str, Any]], out: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python docs/measure/curve.py RUN/metrics.jsonl OUT.png")
+    require("matplotlib", extra="plots")
     draw(read_metrics(sys.argv[1]), sys.argv[2])

@@ -1,4 +1,4 @@
-"""Times the Inception feature pass beside torch-fidelity's, and samples its memory:
+"""Times the Inception feature pass against torch-fidelity's, and samples its memory:
 ``python docs/measure/feature_pass.py`` (extra ``[bench]``).
 
 Prints a JSON object. Both sides are given the same random uint8 images and random weights. Ours is
@@ -20,13 +20,17 @@ from typing import Any
 
 import jax
 import numpy as np
+from extras import require
+
+require("torch", "torch_fidelity", extra="bench")
+
 import torch
 from random_inception import save_random
 from reference_implementations import Tensors
 from torch_fidelity.utils import create_feature_extractor, get_featuresdict_from_dataset
 
 from jaxgan.data.source import Source, image_fields
-from jaxgan.evaluation.collect import Wants, collect, images_of_source
+from jaxgan.evaluation.collect import FeatureRequest, collect, images_of_source
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
 from jaxgan.parallel import make_mesh
@@ -54,7 +58,7 @@ def drawn_source(length: int) -> Source:
 
 
 def _ours(network: FeatureNetwork, source: Source, batch_size: int) -> None:
-    collect(network, images_of_source(source), Wants(pool=True), mesh=make_mesh(), batch_size=batch_size)
+    collect(network, images_of_source(source), FeatureRequest(pool=True), mesh=make_mesh(), batch_size=batch_size)
 
 
 def _theirs(extractor: torch.nn.Module, images: np.ndarray, batch_size: int) -> None:
@@ -71,7 +75,7 @@ def _seconds(function: Callable[[], None]) -> tuple[float, float]:
 def speed(
     network: FeatureNetwork, extractor: torch.nn.Module, *, batch_size: int, batches: int, pairs: int
 ) -> dict[str, Any]:
-    """Images/s of both, which take turns so that other work on the machine bears on both alike; and by the seconds of
+    """Images/s of both, which take turns so that other work on the machine affects both equally; and by the seconds of
     the cores that each took, on which other work bears less. A ratio is a pair's, ours over theirs, and their median.
     """
     source = drawn_source(batch_size * batches)
@@ -134,7 +138,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--batch_sizes", default="32,64", help="comma-separated (default 32,64)")
     parser.add_argument("--batches", type=int, default=2, help="batches a timing (default 2)")
     parser.add_argument("--compile", action="store_true", help="torch-fidelity's option feature_extractor_compile")
-    parser.add_argument("--pairs", type=int, default=5, help="timings of each side, in turn (default 5)")
+    parser.add_argument("--pairs", type=int, default=5, help="timings of each side, alternating (default 5)")
     parser.add_argument(
         "--memory", default="500,2000", help="images of the passes whose memory is sampled; '' for none"
     )

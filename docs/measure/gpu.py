@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from extras import require
+
 from jaxgan.experiment.config_file import load, split_overrides
 from jaxgan.training.errors import UserError
 from jaxgan.training.xla_flags import fast_cpu_convolutions
@@ -114,9 +116,9 @@ def train_torch(config: Any, *, batch: int, form: str, tiny: bool, steps: int) -
 
     def attempt(batch: int) -> dict[str, Any]:
         config.data.batch_size = batch
-        experiment = recipes.build(config)
-        run = run_like(config, experiment.stage_named(None).method, form, device=device)
-        images, labels = run.place(random_batch(experiment, config.generator.num_classes))
+        stage = recipes.build(config).stage_named(None)
+        run = run_like(config, stage.method, form, device=device)
+        images, labels = run.place(random_batch(stage, config.generator.num_classes))
         seconds = []
         for _ in range(steps + 3):
             began = time.perf_counter()
@@ -191,6 +193,8 @@ def sample_torch(config: Any, *, form: str, tiny: bool, steps: int) -> dict[str,
 
 def _part(parsed: argparse.Namespace, overrides: Sequence[tuple[str, str]]) -> None:
     """Runs one part in this process and prints its record as the last line."""
+    if parsed.part.endswith("torch"):
+        require("torch", extra="bench")
     import jax
 
     fast_cpu_convolutions()
@@ -257,7 +261,7 @@ def main(arguments: Sequence[str]) -> int:
     if parsed.part is not None:
         _part(parsed, overrides)
         return 0
-    command = [sys.executable, "docs/measure/gpu.py", f"--config={parsed.config}", f"--steps={parsed.steps}"]
+    command = [sys.executable, __file__, f"--config={parsed.config}", f"--steps={parsed.steps}"]
     command += [f"--form={parsed.form}", *["--tiny"] * parsed.tiny]
     command += [f"--config.{key}={text}" for key, text in overrides]
     record = run_parts(command, seconds=parsed.seconds, default_batch=parsed.batch)

@@ -1,6 +1,6 @@
 """The forms of resampling convolutions, layer by layer: ``python docs/measure/resample_forms.py --config=NAME``.
 
-On this machine each form of each layer runs in turn, A B A B, forward, and forward and backward; what is counted is the
+On this machine the forms of each layer alternate, A B A B, forward, and forward and backward; what is counted is the
 process's core-milliseconds, user and system, which other work on the machine hardly moves: medians, and the median of
 the first form's ratio to each (above 1: fewer than the first, which is plain unless ``--forms`` says otherwise).
 
@@ -114,7 +114,7 @@ def measure(
 def ahead_of_time(
     layer: Layer, *, batch_size: int, dtype: Any, device: Any, forms: Sequence[str]
 ) -> dict[str, dict[str, float]]:
-    """What the compiler for ``device`` says of forward and backward, each form."""
+    """The compiler's figures for ``device``, of forward and backward, each form."""
     record = {}
     for form in forms:
         where = SingleDeviceSharding(device)

@@ -140,7 +140,7 @@ def run_case(name: str, settings: dict[str, str], devices: int, then: bool) -> d
             batch[field] = draw.integers(0, 256, spec.shape).astype(spec.dtype)
         else:
             batch[field] = draw.normal(size=spec.shape).astype(spec.dtype)
-    ema = experiment.ema if then else stage.ema
+    ema = experiment.ema if then else stage.ema  # type: ignore[attr-defined]
     step = compile_step(make_step(stage.method, ema=ema), mesh, where)
     with jax.set_mesh(mesh):
         state, metrics = step(state, host_to_global(batch, mesh), jax.random.key(1))

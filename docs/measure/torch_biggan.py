@@ -1,8 +1,8 @@
 """BigGAN's networks in PyTorch, written from the paper (Brock et al. 2018, arXiv:1809.11096, appendix B): what this
-library's networks are timed beside (extra ``[bench]``).
+library's networks are timed against (extra ``[bench]``).
 
-Layer for layer the same as :mod:`jaxgan.networks.biggan` with a shared embedding, and named alike, so that weights can
-be copied (:mod:`torch_weights`). Images are [B, C, H, W], in either memory format.
+Layer for layer the same as :mod:`jaxgan.networks.biggan` with a shared embedding, under the same names, so that weights
+can be copied (:mod:`torch_weights`). Images are [B, C, H, W], in either memory format.
 """
 
 import itertools
@@ -20,7 +20,7 @@ class Spectral(nn.Module):
     """A weight divided by its estimated largest singular value (Miyato et al. 2018, arXiv:1802.05957).
 
     One power iteration a call, without gradient through its vectors. The left vector is kept where the weight learns
-    and the call is recorded for a gradient: once in each play of the network's own player. :meth:`fold` ends the
+    and the call is recorded for a gradient: once in each update of the network's own player. :meth:`fold` ends the
     iterations, for sampling.
     """
 
@@ -203,7 +203,7 @@ class Generator(nn.Module):
     """Latents and labels to images; arguments as :class:`jaxgan.networks.biggan.Generator`'s, with ``widths`` in full.
 
     Args:
-      move_without_gradient: whether running statistics move in D's plays too.
+      move_without_gradient: whether running statistics move in D's updates too.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""BigGAN's training step and sampler in PyTorch, in the forms that it is run in: what ours are timed beside."""
+"""BigGAN's training step and sampler in PyTorch, in the forms that ours are timed against."""
 
 import copy
 import dataclasses
@@ -80,7 +80,7 @@ class TorchRun:
         return images.contiguous(memory_format=self.layout), torch.from_numpy(batch["label"]).to(self.device).long()
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """``d_steps`` plays of D on parts of uint8 [d_steps * B, C, H, W], a play of G, the average; gives G's loss."""
+        """``d_steps`` updates of D on parts of uint8 [d_steps * B, C, H, W], one of G, the average; gives G's loss."""
         steps = self.method.d_steps
         self._only("d")
         for part, part_labels in zip(images.chunk(steps), labels.chunk(steps)):

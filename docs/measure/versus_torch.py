@@ -1,13 +1,13 @@
-"""Our training step and sampler beside PyTorch's: ``python docs/measure/versus_torch.py train|sample`` (extra
+"""Our training step and sampler against PyTorch's: ``python docs/measure/versus_torch.py train|sample`` (extra
 ``[bench]``).
 
 Both sides live in one process on the same cores and take turns, A B A B: each timing of a form of PyTorch's follows
 one of ours, and the ratio is a pair's (PyTorch's time over ours: above 1, ours is faster), so that a drifting machine
-bears on both alike. Medians are printed. ``--config.section.key=value`` sets our side; of it, torch follows the widths,
-the batch, D steps and optimisers.
+affects both equally. Medians are printed. ``--config.section.key=value`` sets our side; of it, torch follows the
+widths, the batch, D steps and optimisers.
 
-The work is the same: ``train`` is d_steps plays of D and one of G with spectral norms, Adam and the average, on a batch
-that lies ready; ``sample`` draws latents and gives uint8 images, in evaluation. Ours also computes the gradients'
+The work is the same: ``train`` is d_steps updates of D and one of G with spectral norms, Adam and the average, on a
+batch that lies ready; ``sample`` draws latents and gives uint8 images, in evaluation. Ours also computes the gradients'
 norms, which are logged, and in sampling one power iteration a weight, which torch has folded into its weights.
 """
 
@@ -21,6 +21,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+from extras import require
+
+require("torch", extra="bench")
+
 import torch
 from torch_training import FORMS, check_step, run_like, synchronize
 
@@ -110,7 +114,7 @@ def versus_train(config: Any, *, forms: Sequence[str], rounds: int, device: str 
     check_step(config)
     training = compile_training(config)
     method = training.stage.method
-    host = random_batch(training.experiment, config.generator.num_classes)
+    host = random_batch(training.stage, config.generator.num_classes)
     state = training.state
 
     def ours() -> None:

@@ -2,8 +2,8 @@
 
 python docs/measure/vmapped_study.py --config=gan:ring8 --seeds=8 --steps=200
 
-Both train on the config's own data from step 0, in turns of ``--turn`` steps, so that a drifting machine bears on both
-alike. Batches are read beforehand; logs, scores and checkpoints are left out. One after another the seeds share one
+Both train on the config's own data from step 0, in turns of ``--turn`` steps, so that a drifting machine affects both
+equally. Batches are read beforehand; logs, scores and checkpoints are left out. One after another the seeds share one
 compiled program here.
 """
 
@@ -24,7 +24,7 @@ from jaxgan import recipes
 from jaxgan.experiment.config_file import load, split_overrides
 from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.parallel import host_to_global
-from jaxgan.tools.studies.vectorized import lane_state, vectorized
+from jaxgan.tools.studies.ensemble_method import member_state, stacked_experiment
 from jaxgan.training.method import Experiment
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import compile_step, init_state, make_stage_step
@@ -65,10 +65,10 @@ class Training:
 
 
 def largest_difference(state: TrainState, singles: Sequence[TrainState]) -> tuple[float, float]:
-    """Over all lanes and networks: the largest difference of two values, and the same over the larger value's size."""
+    """Largest (absolute, relative) difference of values over all members and networks."""
     absolute = relative = 0.0
-    for lane, single in enumerate(singles):
-        pairs = zip(jax.tree.leaves(lane_state(state, lane).nets), jax.tree.leaves(single.nets), strict=True)
+    for member, single in enumerate(singles):
+        pairs = zip(jax.tree.leaves(member_state(state, member).nets), jax.tree.leaves(single.nets), strict=True)
         for a, b in ((np.asarray(x, np.float64), np.asarray(y, np.float64)) for x, y in pairs):
             gap = np.abs(a - b)
             absolute = max(absolute, float(gap.max()))
@@ -100,7 +100,7 @@ def measure(config: Any, *, seeds: int, steps: int, turn: int) -> dict[str, Any]
         own.seed = seed
         experiments.append(recipes.build(own))
     mesh, numbers = experiment_mesh(config), range(seeds)
-    whole = vectorized(experiments, names=[f"seed{seed}" for seed in numbers], seeds=numbers)
+    whole = stacked_experiment(experiments, names=[f"seed{seed}" for seed in numbers], seeds=numbers)
     together = Training([whole], [0], mesh, steps=steps + 1)
     singly = Training(experiments, numbers, mesh, steps=steps + 1)
     together.turn(1), singly.turn(1)

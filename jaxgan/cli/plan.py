@@ -14,7 +14,7 @@ from jaxgan.training.errors import UserError
 log = logging.getLogger("jaxgan")
 
 _DESCRIPTION = """Says, before any machine is rented, what a training step would do on it: whether it fits in memory
-and what to change if not; FLOPs, bytes and exchanges between devices; the least time of a step, images a second, and
+and what to change if not; FLOPs, bytes and collectives between devices; the least time of a step, images a second, and
 what the whole run costs. TPU programs are compiled ahead of time with libtpu (pip install jaxgan[tpu]; no TPU is
 needed); GPUs are planned from the program's trace, and the report says so; `local` is the devices of this machine."""
 
@@ -35,11 +35,11 @@ def _parser() -> Any:
         metavar="CHIP:SHAPE",
         help="chips along each axis of a TPU slice (v5e:8x16, v4:4x4x4, ...), a number of GPUs (h100:8), or local",
     )
-    made.add_argument("--batch", nargs="+", type=int, metavar="N", help="in the place of config.data.batch_size")
+    made.add_argument("--batch", nargs="+", type=int, metavar="N", help="instead of config.data.batch_size")
     made.add_argument(
         "--stage", default="all", metavar="NAME", help="of a run in stages; 'all' (the default) plans each, and the sum"
     )
-    made.add_argument("--steps", type=int, help="of the run, in the place of config.training.steps")
+    made.add_argument("--steps", type=int, help="of the run, instead of config.training.steps")
     made.add_argument("--price", type=float, metavar="X", help="of a chip for an hour, in any currency")
     made.add_argument(
         "--weak_scaling",
@@ -159,7 +159,7 @@ def _plan_stage(config: Any, experiment: Any, stage: str, topology: Any, local: 
         compiled = planner.compile_program(traced.lower(), mesh, name=topology.name, cache_dir=cache_dir)
     if compiled.fits:
         return planner.plan_compiled(work, compiled, arguments, planner.products(traced.jaxpr))
-    plan = planner.plan_without_room(planned_step.estimated_plan(config, topology, parsed, stage), compiled)
+    plan = planner.plan_without_memory(planned_step.estimated_plan(config, topology, parsed, stage), compiled)
     return plan | {"changes": planned_step.changes_that_help(config, plan, stage)}
 
 
@@ -172,7 +172,7 @@ def _plan_analytic(config: Any, topology: Any, parsed: Any, stage: str) -> dict[
 
 
 def _calibrate(config: Any, parsed: Any) -> int:
-    """Measures this machine's ceilings and the config's step in turn; prints both beside the prediction."""
+    """Measures this machine's ceilings and the config's step in rotation; prints both with the prediction."""
     import jax
     import numpy as np
 

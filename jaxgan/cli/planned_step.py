@@ -1,4 +1,4 @@
-"""Binds a config's training step to the planner: traces of it, its state, its exchanges, changes to it."""
+"""Binds a config's training step to the planner: traces of it, its state, its collectives, changes to it."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ def estimated_plan(config: Any, topology: Any, parsed: Any, stage: str) -> dict[
         products=planner.products(trace_part(config, 1, stage).jaxpr),
         of_device=planner.products(part.jaxpr),
         guess=planner.estimate(part.jaxpr),
-        exchanges=gradient_exchanges(config, topology.devices, stage),
+        collectives=gradient_collectives(config, topology.devices, stage),
     )
 
 
@@ -95,7 +95,7 @@ def trace_part(config: Any, devices: int, stage: str) -> Any:
     from jaxgan.training.step import make_stage_step
 
     part = from_json(json.loads(config.to_json()))
-    if part.method.get("unroll", False) is None:
+    if "microbatches" in part and part.microbatches.unroll is None:
         part.microbatches.unroll = False
     experiment = recipes.build(part)
     for each in experiment.stages:
@@ -120,12 +120,12 @@ def _part(stage: Any, devices: int) -> Any:
     return stage._replace(batch=jax.tree.map(rows, stage.batch), images_per_step=stage.images_per_step // devices)
 
 
-def gradient_exchanges(config: Any, devices: int, stage: str) -> list[tuple[str, Any]]:
+def gradient_collectives(config: Any, devices: int, stage: str) -> list[tuple[str, Any]]:
     """The gradients that a stage's step reduces over all devices: each player's, as often as it is updated."""
     import jax
 
     from jaxgan import recipes
-    from jaxgan.tools.planner import Exchange
+    from jaxgan.tools.planner import Collective
 
     experiment = recipes.build(config)
     nets, found = experiment.shapes().nets, []
@@ -133,8 +133,8 @@ def gradient_exchanges(config: Any, devices: int, stage: str) -> list[tuple[str,
     for player in planned.players or planned.method.players:
         names = planned.method.players[player]
         size = sum(x.size * x.dtype.itemsize for name in names for x in jax.tree.leaves(nets[name]["params"]))
-        plays = config.method.get("d_steps", 1) if player == "d" else 1
-        found.append(("all-reduce/gradients", Exchange("all-reduce", size, devices, plays)))
+        updates = config.method.get("d_steps", 1) if player == "d" else 1
+        found.append(("all-reduce/gradients", Collective("all-reduce", size, devices, updates)))
     return found
 
 
@@ -152,7 +152,7 @@ def state_arguments(config: Any, sizes: dict[str, int]) -> list[Any]:
 
 
 def changes_that_help(config: Any, plan: dict[str, Any], stage: str) -> list[dict[str, Any]]:
-    """What each change would do to the peak: the state's part exactly, the rest in the ratio of traced estimates."""
+    """The peak after each change: the state's part exactly, the rest in the ratio of traced estimates."""
     from jaxgan.experiment.config_file import from_json
     from jaxgan.tools import planner
 

@@ -38,14 +38,14 @@ def _parser() -> Any:
     made = flags.parser("study", _DESCRIPTION, _EXAMPLES)
     made.add_argument("study", metavar="FILE[:ARG]", help="a study's path (configs/studies/x.py) or bare name (x)")
     made.add_argument("--workdir", metavar="DIR", help="the study's folder")
-    made.add_argument("--seeds", metavar="0,1,...", help="in the place of the study's own")
+    made.add_argument("--seeds", metavar="0,1,...", help="instead of the study's own")
     made.add_argument("--variants", metavar="A,B,...", help="only these of the study's")
     made.add_argument("--scale", metavar="NAME", help="for studies that come in several sizes: imagenet, cifar, digits")
     made.add_argument("--regime", metavar="NAME", help="what is matched between variants: images, updates or both")
     made.add_argument("--lr_rule", metavar="NAME", help="of learning rates over batch sizes: constant, sqrt or linear")
     made.add_argument("--data", metavar="NAME", help="for studies over several sets: ring8, grid25, mnist, cifar10")
     made.add_argument("--budget", metavar="NAME", help="what is equal between variants, of those that the study names")
-    made.add_argument("--images", metavar="N", help="the budget of a run, in the place of the study's own")
+    made.add_argument("--images", metavar="N", help="the budget of a run, instead of the study's own")
     made.add_argument(
         "--seconds", metavar="N", help="the same, in seconds of training, for studies that count in these"
     )
@@ -57,7 +57,7 @@ def _parser() -> Any:
         "weights alone) as one program: for MLPs, and for small networks on an accelerator. Off by default: on a CPU "
         "convolutions mapped over runs leave the fast path",
     )
-    made.add_argument("--max_lanes", type=int, metavar="N", help="with --vmap: runs of a program (default: all)")
+    made.add_argument("--max_members", type=int, metavar="N", help="with --vmap: runs of a program (default: all)")
     made.add_argument("--no_progress", action="store_true", help="no progress bar")
     made.add_argument("--no_plot", action="store_true", help="no results.png and samples.png")
     made.add_argument("--plan", action="store_true", help="plan every variant for --topology, and train nothing")
@@ -79,8 +79,8 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError("--workdir=DIR is needed, the study's folder (or --plan, which trains nothing)")
     if not parsed.plan and (parsed.price is not None or parsed.json or parsed.cache_dir):
         raise UserError("--price, --json and --cache_dir are for --plan")
-    if parsed.max_lanes is not None and (parsed.max_lanes < 1 or not parsed.vmap):
-        raise UserError(f"--max_lanes={parsed.max_lanes} goes with --vmap, and is 1 or more")
+    if parsed.max_members is not None and (parsed.max_members < 1 or not parsed.vmap):
+        raise UserError(f"--max_members={parsed.max_members} goes with --vmap, and is 1 or more")
     seeds = _seeds(parsed.seeds)
     variants = None if parsed.variants is None else [v.strip() for v in parsed.variants.split(",") if v.strip()]
 
@@ -113,7 +113,7 @@ def _train(study: Any, parsed: Any) -> int:
     from jaxgan.cli.train import EXIT_RESTART
     from jaxgan.experiment.run import train_experiment
     from jaxgan.parallel import initialize, is_main
-    from jaxgan.tools.studies.ensemble_runs import train_lanes
+    from jaxgan.tools.studies.ensemble_runs import train_ensemble
     from jaxgan.tools.studies.gallery import gallery
     from jaxgan.tools.studies.grid import run_study
     from jaxgan.tools.studies.plot import draw, require_plots
@@ -139,8 +139,8 @@ def _train(study: Any, parsed: Any) -> int:
     def train(config: Any, folder: Any) -> Any:
         return train_experiment(recipes.build(config), config, folder, progress=not parsed.no_progress)
 
-    def together(lanes: Any, folder: Any) -> Any:
-        return train_lanes(lanes, folder, progress=not parsed.no_progress)
+    def together(members: Any, folder: Any) -> Any:
+        return train_ensemble(members, folder, progress=not parsed.no_progress)
 
     try:
         with _sigterm_raises():
@@ -148,9 +148,9 @@ def _train(study: Any, parsed: Any) -> int:
                 study,
                 workdir,
                 train=train,
-                train_lanes=together if parsed.vmap else None,
-                max_lanes=parsed.max_lanes,
-                told=tell,
+                train_ensemble=together if parsed.vmap else None,
+                max_members=parsed.max_members,
+                on_result=tell,
             )
             tell()
             if is_main() and not parsed.no_plot:

@@ -1,5 +1,4 @@
-"""BigGAN-deep's generator and discriminator (Brock et al. 2018, arXiv:1809.11096, appendix B, figure 16, tables 7 to
-9).
+"""BigGAN-deep's generator and discriminator (Brock et al. 2018, arXiv:1809.11096, appendix B, tables 7 to 9).
 
 Bottleneck blocks, two a resolution, and the whole of z joined to the shared class embedding at every block. Channel
 tables are those of compare_gan and StudioGAN, which agree with the paper's; BigGAN-PyTorch has no 512. The released

@@ -6,7 +6,7 @@ from jaxgan.nn.bottleneck import DownBottleneck, UpBottleneck
 from jaxgan.nn.initializers import initializer
 from jaxgan.nn.minibatch import MinibatchDiscrimination, minibatch_stddev
 from jaxgan.nn.pixels import from_uint8, to_uint8
-from jaxgan.nn.projection import ProjectionHead, pooled
+from jaxgan.nn.pooling import pooled
 from jaxgan.nn.remat import REMAT, rematerialized
 from jaxgan.nn.resample import average_pool, max_pool, upsample_nearest
 from jaxgan.nn.residual import DownBlock, UpBlock
@@ -24,7 +24,6 @@ __all__ = [
     "DownBottleneck",
     "Embed",
     "MinibatchDiscrimination",
-    "ProjectionHead",
     "SelfAttention",
     "UpBlock",
     "UpBottleneck",

@@ -5,8 +5,7 @@ BN) with nothing to ask for; ``groups`` writes out the other variant, each group
 float32 whatever the computation's dtype.
 
 Collections: ``batch_stats`` holds running ``mean`` and ``var`` (moved in train mode where mutable); ``batch_moments``
-  receives the
-batch's own mean and variance where it is mutable, which is what standing statistics average.
+receives the batch's own mean and variance where it is mutable, which is what standing statistics average.
 """
 
 from typing import Any
@@ -95,8 +94,7 @@ class ConditionalBatchNorm(nn.Module):
     """Batch normalisation whose gain and bias come from a condition: gain = 1 + W c, bias = V c (BigGAN, appendix B).
 
     The 1 matters: compare_gan multiplies by W c alone, and starts with dead activations. W and V have no bias of their
-      own and
-    are spectrally normalised with the rest of the generator.
+    own and are spectrally normalised with the rest of the generator.
 
     Attributes:
       num_classes: None for a vector condition [B, D]; or the number of classes, for labels looked up in a table of this

@@ -1,8 +1,7 @@
 """BigGAN: Large Scale GAN Training for High Fidelity Natural Image Synthesis (Brock et al. 2018, arXiv:1809.11096).
 
 The checklist: what the paper, its appendix and the public implementations leave open or disagree on, and what is done
-  here. BGPT is
-ajbrock/BigGAN-PyTorch, SGN POSTECH-CVLab/PyTorch-StudioGAN, CG google/compare_gan, HF
+here. BGPT is ajbrock/BigGAN-PyTorch, SGN POSTECH-CVLab/PyTorch-StudioGAN, CG google/compare_gan, HF
 huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
 
  1. Conditional BN's gain is 1 + W c (CG: W c).

@@ -128,11 +128,14 @@ class Evaluator(NamedTuple):
         :meth:`Experiment.nets_to_score`: averages replace raw networks where the stage has them, and frozen networks
         are among them.
       every_steps: how often in training, in steps of the run; 0 for at the stage's end alone.
+      scores: the names, without 'eval/', of the scores and floats that ``run`` gives: what ``jaxgan evaluate
+        --metrics=NAME`` may ask for.
     """
 
     name: str
     run: Callable[[dict[str, Variables], int], dict[str, Result]]
     every_steps: int
+    scores: tuple[str, ...] = ()
 
 
 def no_evaluators(mesh: Mesh) -> Sequence[Evaluator]:

@@ -21,6 +21,7 @@ IMAGES, RUN = ("--images=a.npz", "--against=b.npz"), ("--workdir=run",)
             ((*IMAGES, flag), rf"--{flag[2:].partition('=')[0]} is for a run: give --workdir")
             for flag in ("--seed=0", "--step=3", "--watch", "--raw", "--truncation=0.5", "--truncation_mode=clamp")
         ),
+        ((*IMAGES, "--set=psi=1"), "--set is for a run: give --workdir"),
         ((*RUN, "--image_size=8"), "--image_size is for --images and --against"),
         (("--images=a.npz", "--metrics=is", "--reference_images=9"), "--reference_images needs a reference"),
         ((*RUN, "--out=x.png"), "--out is of a sweep"),
@@ -31,6 +32,7 @@ IMAGES, RUN = ("--images=a.npz", "--against=b.npz"), ("--workdir=run",)
         ((*RUN, "--step=all", "--neighbours=n.png"), "--neighbours draws one picture"),
         ((*RUN, "--watch", "--neighbours=n.png"), "--neighbours draws one picture"),
         ((*RUN, "--watch", "--step=3"), "--step does not go with --watch"),
+        ((*RUN, "--sweep=psi", "--truncation_mode=clamp"), "--truncation_mode=clamp needs --truncation=VALUE"),
         ((*RUN, "--truncation_mode=clamp"), "--truncation_mode=clamp needs --truncation=VALUE"),
         (
             (*RUN, "--truncation_mode=none", "--truncation=0.5"),

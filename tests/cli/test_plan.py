@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -17,14 +16,7 @@ CONFIG = "--config=biggan:digits16,smoke"
 LIBTPU = importlib.util.find_spec("libtpu") is not None
 
 
-@pytest.fixture(autouse=True)
-def unchanged(monkeypatch):
-    """What the verb sets for its process is put back."""
-    for name in ("XLA_FLAGS", "JAX_PLATFORMS"):
-        monkeypatch.setenv(name, os.environ[name])
-    level = logging.getLogger("jaxgan").level
-    yield
-    logging.getLogger("jaxgan").setLevel(level)
+pytestmark = pytest.mark.usefixtures("unchanged")
 
 
 def test_gpus_are_planned_from_the_trace_and_say_so(capsys, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from jaxgan.cli import plan, study_plan
 from jaxgan.cli.main import main
 from jaxgan.experiment import run as recipe_run
-from jaxgan.tools.studies import ensemble_runs as lane_runs
+from jaxgan.tools.studies import ensemble_runs
 from jaxgan.tools.studies.results import read_results
 from jaxgan.training.errors import UserError
 from jaxgan.training.loop import Outcome
@@ -20,13 +20,7 @@ TABLE1 = ["study", "biggan_table1"]
 SMOKE = [*TABLE1[:1], "biggan_table1:smoke", "--scale=digits"]
 
 
-@pytest.fixture(autouse=True)
-def unchanged(monkeypatch):
-    """What main sets for its process is put back."""
-    monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
-    level = logging.getLogger("jaxgan").level
-    yield
-    logging.getLogger("jaxgan").setLevel(level)
+pytestmark = pytest.mark.usefixtures("unchanged")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +31,7 @@ def unchanged(monkeypatch):
         ([*TABLE1, "--plan"], "--plan and --topology=CHIP:SHAPE go together"),
         ([*TABLE1, "--workdir=w", "--price=2"], "--price, --json and --cache_dir are for --plan"),
         ([*TABLE1, "--workdir=w", "--seeds=a"], "--seeds=a: give whole numbers, such as 0,1,2"),
-        ([*TABLE1, "--workdir=w", "--max_lanes=4"], "--max_lanes=4 goes with --vmap, and is 1 or more"),
+        ([*TABLE1, "--workdir=w", "--max_members=4"], "--max_members=4 goes with --vmap, and is 1 or more"),
         ([*TABLE1, "--workdir=w", "--scale=mnist"], "scale=mnist; choose from imagenet, cifar, digits"),
         ([*TABLE1, "--workdir=w", "--variants=row10"], "no variant 'row10' in study 'biggan_table1'; there are row1"),
         (["study", "biggan_table2", "--workdir=w"], "no study called 'biggan_table2'. Did you mean biggan_table1?"),
@@ -68,13 +62,13 @@ def test_sigterm_is_42_whether_or_not_a_training_is_under_way(monkeypatch, tmp_p
 def test_vmap_hands_runs_of_one_shape_over_together(monkeypatch, tmp_path):
     asked = []
 
-    def together(lanes, folder, **options):
-        asked.append(([(lane.variant, lane.seed) for lane in lanes], folder.relative_to(tmp_path).as_posix()))
+    def together(members, folder, **options):
+        asked.append(([(member.variant, member.seed) for member in members], folder.relative_to(tmp_path).as_posix()))
         return Outcome(None, signal.SIGINT, 1.0)
 
-    monkeypatch.setattr(lane_runs, "train_lanes", together)
+    monkeypatch.setattr(ensemble_runs, "train_ensemble", together)
     argv = [*SMOKE, f"--workdir={tmp_path}", "--variants=row4", "--seeds=0,1,2", "--no_plot"]
-    assert main([*argv, "--vmap"]) == 130 and main([*argv, "--vmap", "--max_lanes=2"]) == 130
+    assert main([*argv, "--vmap"]) == 130 and main([*argv, "--vmap", "--max_members=2"]) == 130
     assert asked == [
         ([("row4", 0), ("row4", 1), ("row4", 2)], "row4/vmap-seeds0-2"),
         ([("row4", 0), ("row4", 1)], "row4/vmap-seeds0-1"),

@@ -1,12 +1,15 @@
 import copy
 import json
 
+import pytest
 from etils import epath
 
 from jaxgan import recipes
 from jaxgan.cli.run import saved_config
 from jaxgan.experiment.config_file import load
 from jaxgan.experiment.old_runs import converted
+from jaxgan.experiment.run import train_experiment
+from jaxgan.training.errors import UserError
 
 
 def earlier(record, section):
@@ -39,3 +42,16 @@ def test_a_run_of_an_earlier_version_is_opened_with_its_networks(tmp_path):
     opened = saved_config(epath.Path(tmp_path))
     assert opened.to_dict() == config.to_dict()
     assert recipes.build(opened).stages[0].steps == 2
+
+
+def test_a_run_of_an_earlier_version_goes_on_under_its_renamed_config(tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxgan.experiment.run.train", lambda experiment, **options: options["config"])
+    config = load("gan:grid25,smoke")
+    record = json.loads(config.to_json())
+    place = tmp_path / "config.json"
+    place.write_text(json.dumps(earlier(record, "stabilisers")))
+    assert train_experiment(None, config, tmp_path) == record == json.loads(place.read_text())
+    config.optimizer.g.learning_rate = 1.0
+    place.write_text(json.dumps(earlier(record, "stabilisers")))
+    with pytest.raises(UserError, match=r"holds a run under another config"):
+        train_experiment(None, config, tmp_path)

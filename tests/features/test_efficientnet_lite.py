@@ -7,17 +7,6 @@ from flax import linen as nn
 from jaxgan.features.efficientnet_lite import DepthwiseConv, EfficientNetLite0, features_input
 
 
-def random_variables(network, *inputs):
-    """Kernels that keep the scale through ReLUs, small biases. Linen's own take seconds to compile for each network."""
-    rng = np.random.default_rng(0)
-    return jax.tree.map(
-        lambda x: np.float32(
-            rng.standard_normal(x.shape) * (np.sqrt(2 / np.prod(x.shape[:-1])) if len(x.shape) > 1 else 0.1)
-        ),
-        jax.eval_shape(network.init, jax.random.key(0), *inputs),
-    )
-
-
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("sides", [(8, 7), (1, 2)])
@@ -40,7 +29,7 @@ def test_input_is_scaled_by_the_lite_variants_constants():
     np.testing.assert_array_equal(features_input(np.array([0, 127, 255], np.uint8)), np.array([-127, 0, 128]) / 128)
 
 
-def test_images_do_not_touch_each_other():
+def test_images_do_not_touch_each_other(random_variables):
     x = jax.random.normal(jax.random.key(0), (2, 32, 32, 3))
     network = EfficientNetLite0()
     variables = random_variables(network, x)

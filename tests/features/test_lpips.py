@@ -7,17 +7,6 @@ from jaxgan.features.efficientnet_lite import EfficientNetLite0, features_input
 from jaxgan.features.lpips import LPIPS, SMALLEST, pd_efficientnet_lite0, tap_distance
 
 
-def random_variables(network, *inputs):
-    """Kernels that keep the scale through ReLUs, small biases. Linen's own take seconds to compile for each network."""
-    rng = np.random.default_rng(0)
-    return jax.tree.map(
-        lambda x: np.float32(
-            rng.standard_normal(x.shape) * (np.sqrt(2 / np.prod(x.shape[:-1])) if len(x.shape) > 1 else 0.1)
-        ),
-        jax.eval_shape(network.init, jax.random.key(0), *inputs),
-    )
-
-
 def pair(*sides):
     return jax.random.uniform(jax.random.key(0), (2, 2, *sides, 3), minval=-1, maxval=1)
 
@@ -42,7 +31,7 @@ def test_gradient_is_finite_where_features_vanish():
 
 
 @pytest.mark.parametrize("trunk", SMALLEST)
-def test_distance_at_the_smallest_size_is_symmetric_and_zero_for_equals(trunk):
+def test_distance_at_the_smallest_size_is_symmetric_and_zero_for_equals(trunk, random_variables):
     a, b = pair(SMALLEST[trunk], SMALLEST[trunk] + 3)
     network = LPIPS(trunk)
     variables = random_variables(network, a, b)
@@ -58,7 +47,7 @@ def test_distance_at_the_smallest_size_is_symmetric_and_zero_for_equals(trunk):
         network.apply(variables, a[:, 1:], b[:, 1:])
 
 
-def test_perceptual_distance_without_weights_sums_five_cosine_distances():
+def test_perceptual_distance_without_weights_sums_five_cosine_distances(random_variables):
     a, b = pair(32, 40)
     network = EfficientNetLite0()
     variables = random_variables(network, a)

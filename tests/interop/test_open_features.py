@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from jaxgan.features import efficientnet_lite_weights as efficientnet_lite
 from jaxgan.interop import open_features as feature_networks
 from jaxgan.interop.open_features import open_features
-from jaxgan.interop.safetensors import write_safetensors
 from jaxgan.interop.weights import FID_INCEPTION
 from jaxgan.training.errors import UserError
 
@@ -18,7 +18,7 @@ from jaxgan.training.errors import UserError
 @pytest.fixture(scope="module")
 def weights(inception_state, tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "inception.safetensors"
-    write_safetensors(path, inception_state)
+    save_file(inception_state, path)
     return path
 
 
@@ -50,7 +50,7 @@ def test_one_program_and_one_copy_of_the_weights_serve_a_file(weights):
 def test_a_file_that_changes_under_its_name_is_read_anew(inception_state, tmp_path):
     path, found = tmp_path / "x.safetensors", []
     for bias in (0.0, 1.0):
-        write_safetensors(path, inception_state | {"fc.bias": np.full(1008, bias, np.float32)})
+        save_file(inception_state | {"fc.bias": np.full(1008, bias, np.float32)}, path)
         found.append(open_features("inception", weights=path))
     assert found[0].digest != found[1].digest
     assert [float(network.variables["params"]["fc_bias"][0]) for network in found] == [0.0, 1.0]
@@ -71,7 +71,7 @@ def test_other_files_are_refused_by_name(inception_state, weights, tmp_path):
         (inception_state | {bias: np.full(192, np.nan, np.float32)}, f"{bias} holds values that are not finite"),
         ({"layer.weight": np.zeros(3, np.float32)}, r"no weights of the FID InceptionV3: .* is missing"),
     ):
-        write_safetensors(path, tensors)
+        save_file(tensors, path)
         with pytest.raises(UserError, match=rf"other\.safetensors: .*{message}"):
             open_features("inception", weights=path)
     whole = weights.read_bytes()

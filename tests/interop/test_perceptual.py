@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from jaxgan.features.lpips import LPIPS
 from jaxgan.interop.perceptual import open_perceptual
-from jaxgan.interop.safetensors import write_safetensors
 from jaxgan.training.errors import UserError
 
 ALEX = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}
@@ -23,8 +23,8 @@ def alex(tmp_path_factory):
     trunk = {f"features.{n}.weight": random(f"w{n}", shape) for n, shape in ALEX.items()}
     trunk |= {f"features.{n}.bias": random(f"b{n}", shape[:1]) for n, shape in ALEX.items()}
     heads = {f"lin{k}.model.1.weight": np.abs(random(f"h{k}", (1, s[0], 1, 1))) for k, s in enumerate(ALEX.values())}
-    write_safetensors(folder / "trunk.safetensors", trunk)
-    write_safetensors(folder / "heads.safetensors", heads)
+    save_file(trunk, folder / "trunk.safetensors")
+    save_file(heads, folder / "heads.safetensors")
     return dict(weights=folder / "trunk.safetensors", heads=folder / "heads.safetensors")
 
 

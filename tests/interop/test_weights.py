@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from jaxgan.interop import weights
-from jaxgan.interop.safetensors import write_safetensors
 from jaxgan.interop.weights import FID_INCEPTION, PublishedWeights, find_weights, read_weights, sha256_of
 from jaxgan.training.errors import UserError
 
@@ -250,7 +250,7 @@ def test_of_several_at_once_one_fetches(server, published, capsys):
 def test_weights_are_read_by_content(tmp_path):
     shutil.copy(DATA / "torch_zip.pt", tmp_path / "zip.safetensors")
     shutil.copy(DATA / "torch_legacy.pt", tmp_path / "legacy.bin")
-    write_safetensors(tmp_path / "st.pth", {"conv": np.arange(12, dtype=np.float16).reshape(2, 3, 2)})
+    save_file({"conv": np.arange(12, dtype=np.float16).reshape(2, 3, 2)}, tmp_path / "st.pth")
     for file in ("zip.safetensors", "legacy.bin", "st.pth"):
         np.testing.assert_array_equal(read_weights(tmp_path / file)["conv"].ravel(), np.arange(12))
     for data in (b"", b"\x89HDF\r\n\x1a\n" * 2):

@@ -10,12 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
-import numpy as np
 import pytest
 
-from jaxgan.cli.run import open_run
-from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.logging import read_metrics
 
 SCRIPT = Path(__file__).parents[2] / "launch" / "slurm.sh"
@@ -264,17 +260,7 @@ def wait_for_step(cluster: Cluster, job: str, workdir: Path, step: int) -> None:
         time.sleep(0.1)
 
 
-def state_of(workdir: Path):
-    run = open_run(workdir)
-    checkpoints = Checkpoints(workdir)
-    state, _ = checkpoints.restore(
-        jax.tree.map(lambda x: jax.device_put(np.zeros(x.shape, x.dtype)), run.experiment.shapes())
-    )
-    checkpoints.close()
-    return state
-
-
-def test_requeued_run_ends_as_the_undisturbed_one(cluster, jaxgan):
+def test_requeued_run_ends_as_the_undisturbed_one(cluster, jaxgan, assert_same_end):
     whole, moved = cluster.folder / "whole", cluster.folder / "moved"
     job = cluster.submit(jaxgan=jaxgan, flags=training(whole))
     cluster.wait(job, "COMPLETED")
@@ -296,7 +282,4 @@ def test_requeued_run_ends_as_the_undisturbed_one(cluster, jaxgan):
     cluster.wait(job, "COMPLETED")
     assert cluster.field(job, "Restarts") == "2"
     assert [r["step"] for r in read_metrics(moved / "metrics.jsonl")] == list(range(1, STEPS + 1))
-    one, other = state_of(whole), state_of(moved)
-    assert int(one.step) == int(other.step) == STEPS
-    for (path, a), b in zip(jax.tree_util.tree_leaves_with_path(one), jax.tree.leaves(other)):
-        np.testing.assert_array_equal(np.asarray(a), np.asarray(b), err_msg=jax.tree_util.keystr(path))
+    assert_same_end(whole, moved, STEPS)

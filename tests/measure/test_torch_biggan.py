@@ -1,4 +1,4 @@
-"""The twin in torch is the same network: what is timed beside it is the same work."""
+"""The twin in torch is the same network: what is timed against it is the same work."""
 
 import functools
 
@@ -11,7 +11,7 @@ from jaxgan.training.state import count_parameters
 
 torch = pytest.importorskip("torch", reason="the comparison's networks need torch: pip install 'jaxgan[bench]'")
 
-# 16 x 8 pixels, so that height and width are told apart.
+# 16 x 8 pixels, so that height and width are distinguished.
 G = Generator(num_classes=5, resolution=32, ch=8, z_dim=16, shared_dim=8, attention=(16,), base=(2, 1), bn_eps=1e-4)
 D = Discriminator(num_classes=5, resolution=32, ch=8, attention=(16,), widths=(2, 2, 4, 4))
 

@@ -13,6 +13,7 @@ from jaxgan.methods.gan import GAN
 from jaxgan.methods.latents import Latents
 from jaxgan.methods.terms.gradient_penalties import gradient_penalties
 from jaxgan.methods.terms.orthogonal import orthogonal
+from jaxgan.networks.heads import LogitHead
 from jaxgan.nn import power_iteration
 from jaxgan.objectives import adversarial_loss, orthogonal_penalty
 
@@ -35,7 +36,7 @@ class Discriminator(nn.Module):
     @nn.compact
     def __call__(self, images, labels, *, train):
         h = nn.relu(layers.Conv(4, (3, 3), name="conv")(images))
-        return layers.ProjectionHead(CLASSES, name="head")(h, labels)
+        return LogitHead(CLASSES, "projection", spectral_norm=True, name="head")(layers.pooled(h), labels)
 
 
 def make(cls=GAN, **changes):

@@ -14,6 +14,7 @@ from jaxgan.methods.gan import GAN
 from jaxgan.methods.latents import Latents
 from jaxgan.methods.terms.gradient_penalties import gradient_penalties
 from jaxgan.methods.terms.orthogonal import orthogonal
+from jaxgan.networks.heads import LogitHead
 from jaxgan.objectives import adversarial_loss
 from jaxgan.training.ema import Ema
 from jaxgan.training.microbatches import Microbatches
@@ -41,7 +42,7 @@ class Discriminator(nn.Module):
     @nn.compact
     def __call__(self, images, labels, *, train):
         h = nn.softplus(layers.Conv(4, (3, 3), name="conv")(images))
-        return layers.ProjectionHead(CLASSES, name="head")(h, labels)
+        return LogitHead(CLASSES, "projection", spectral_norm=True, name="head")(layers.pooled(h), labels)
 
 
 def make(discriminator=None, remat="none", **changes):
@@ -131,7 +132,7 @@ class Normalised(nn.Module):
     @nn.compact
     def __call__(self, images, labels, *, train):
         h = layers.BatchNorm(name="norm")(images, train=train)
-        return layers.ProjectionHead(CLASSES, name="head")(h, labels)
+        return LogitHead(CLASSES, "projection", spectral_norm=True, name="head")(layers.pooled(h), labels)
 
 
 @pytest.mark.parametrize("changes", [{"count": 2}, {"noise_scale": True}])

@@ -300,7 +300,7 @@ TABLE = [
         r3gan.Discriminator(3, widths=(6, 8), blocks=1, group_size=4),
         (8, 8, 3),
         dict(conditioning="projection", spectral_norm=True, moves=SN),
-        dict(minibatch="discrimination"),
+        dict(minibatch="stddev"),
         features=8,
     ),
 ]

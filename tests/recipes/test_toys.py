@@ -9,7 +9,7 @@ import pytest
 from jaxgan import recipes
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import host_to_global, make_mesh
-from jaxgan.tools.studies.ensembles import with_values
+from jaxgan.tools.studies.ensemble import with_values
 from jaxgan.training.step import compile_step, init_state, make_stage_step, make_step
 
 # One device, and programs worth the compiler's time: these train for hundreds of steps.

@@ -1,4 +1,4 @@
-"""What the device at hand can do at most, measured: products of matrices, and copies."""
+"""Measured ceilings of the local device: matrix products and copies."""
 
 import time
 from typing import Any

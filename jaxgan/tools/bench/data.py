@@ -1,4 +1,4 @@
-"""How fast a config's images are read, beside how fast its training step consumes them."""
+"""Input pipeline speed: how fast a config's images are read, and how fast its training step consumes them."""
 
 import time
 from typing import Any
@@ -37,7 +37,7 @@ def measure(
       profile: a folder for a trace of the steps with data; None for none.
 
     Returns:
-      The record that ``jaxgan bench data`` prints. Images are real ones that are read: a step with several plays of D
+      The record that ``jaxgan bench data`` prints. Images are real ones that are read: a step with several updates of D
       consumes as many batches. ``ratio`` is the loader's images/s over the step's; ``data_wait_share`` the share of the
       overlapped steps' time that was spent waiting for data.
     """

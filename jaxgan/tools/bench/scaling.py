@@ -41,10 +41,10 @@ def compile_row(config: Any, *, devices: int, batch_size: int, stage: str | None
     program = hlo.analyse(compile_shapes(config, stage=stage, devices=jax.devices()[:devices]).as_text())
     collectives: dict[str, dict[str, int]] = {}
     for cost in program.costs:
-        for exchange in cost.collectives:
-            entry = collectives.setdefault(exchange.kind, {"count": 0, "bytes": 0})
+        for collective in cost.collectives:
+            entry = collectives.setdefault(collective.kind, {"count": 0, "bytes": 0})
             entry["count"] += cost.times
-            entry["bytes"] += cost.times * exchange.bytes
+            entry["bytes"] += cost.times * collective.bytes
     return {
         "devices": devices,
         "batch_size": batch_size,
@@ -77,7 +77,7 @@ def compile_rows(config: Any, counts: Sequence[int], *, stage: str | None = None
 
 
 def findings(modes: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """What is wrong, a sentence each; none where the work is shared.
+    """Findings, a sentence each; none where the work is shared.
 
     Args:
       modes: as :func:`compile_rows` gives them.

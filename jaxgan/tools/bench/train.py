@@ -46,7 +46,7 @@ def peak_bytes(compiled: Any) -> dict[str, Any]:
 def utilization(
     *, flops: float, moved_bytes: float, seconds: float, devices: int, dtype: str, ceiling: dict[str, float]
 ) -> dict[str, float]:
-    """What a call of ``seconds`` made of the ceilings.
+    """The share of the ceilings that a call of ``seconds`` reached.
 
     Returns:
       ``mfu``: FLOP/s a device over the measured rate of products in ``dtype``; ``copy_share``: bytes/s a device, as the
@@ -83,7 +83,7 @@ def measure(
       tiny: as in :func:`jaxgan.tools.bench.ceilings.measure`.
 
     Returns:
-      The record that ``jaxgan bench train`` prints. Images are those of one play, as the trainer counts them.
+      The record that ``jaxgan bench train`` prints. Images are those of one D update, as the trainer counts them.
     """
     return measure_compiled(compile_training(config, stage=stage), config, steps=steps, profile=profile, tiny=tiny)
 
@@ -123,7 +123,7 @@ def measure_compiled(
 
 
 def compare_donation(config: Any, *, steps: int, stage: str | None = None) -> dict[str, Any]:
-    """Runs the step with donated state and without in turn, A B A B, so that a drifting machine bears on both alike.
+    """Runs the step with donated state and without, A B A B, so that a drifting machine affects both equally.
 
     Returns:
       For each its median milliseconds, images/s and the compiler's peak bytes; ``ratio`` is of speed, donated over not,

@@ -1,4 +1,4 @@
-"""What a program would do on machines that are not here: memory, arithmetic, traffic, and the least time."""
+"""Planner: memory, FLOPs, traffic and least step time of a program on machines that are not here."""
 
 from jaxgan.tools.planner import hlo, report
 from jaxgan.tools.planner.arguments import Argument, list_arguments
@@ -7,8 +7,8 @@ from jaxgan.tools.planner.compile import Compiled, compile_program, report_of
 from jaxgan.tools.planner.estimate import Estimate, estimate
 from jaxgan.tools.planner.flops import products
 from jaxgan.tools.planner.hardware import HARDWARE, Hardware, hardware
-from jaxgan.tools.planner.plan import KEYS, Work, plan_analytic, plan_compiled, plan_without_room
-from jaxgan.tools.planner.roofline import Exchange, roofline, summed_cost
+from jaxgan.tools.planner.plan import KEYS, Work, plan_analytic, plan_compiled, plan_without_memory
+from jaxgan.tools.planner.roofline import Collective, roofline, summed_cost
 from jaxgan.tools.planner.topology import (
     Topology,
     abstract_mesh,
@@ -22,9 +22,9 @@ __all__ = [
     "HARDWARE",
     "KEYS",
     "Argument",
+    "Collective",
     "Compiled",
     "Estimate",
-    "Exchange",
     "Hardware",
     "Topology",
     "Work",
@@ -39,7 +39,7 @@ __all__ = [
     "parse_topology",
     "plan_analytic",
     "plan_compiled",
-    "plan_without_room",
+    "plan_without_memory",
     "prepare_environment",
     "products",
     "report",

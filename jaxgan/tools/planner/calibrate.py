@@ -1,4 +1,4 @@
-"""Measures the device at hand: its ceilings, and one step against what the planner says of it."""
+"""Calibration: measures the local device's ceilings, and compares one measured step with its plan."""
 
 import functools
 import os
@@ -16,7 +16,7 @@ from jaxgan.tools.planner.topology import Topology
 
 
 def timed(calls: Mapping[str, Callable[[], Any]], *, repeats: int) -> dict[str, list[float]]:
-    """Seconds of each of some calls, in turn, A B C A B C, so that a machine that drifts bears on all alike.
+    """Times several calls in rotation, A B C A B C, so that a drifting machine affects all equally: seconds of each.
 
     The first round is not timed.
     """
@@ -43,7 +43,7 @@ class Probe(NamedTuple):
 
 
 def probes(family: str) -> dict[str, Probe]:
-    """What finds a device's ceilings: products by type, a copy that no cache holds, and kernels that do little."""
+    """Probes of a device's ceilings: products by type, a copy that no cache holds, and kernels that do little."""
     side, values, kernels, passes = (1024, 2**24, 100, 8) if family == "cpu" else (8192, 2**28, 100, 8)
     found = {}
     for name, dtype in (("f32", jnp.float32), ("bf16", jnp.bfloat16)):
@@ -100,7 +100,7 @@ def local_topology(hardware: Hardware | None = None, *, devices: int | None = No
 
 
 def compare(plan: Mapping[str, Any], seconds: Mapping[str, list[float]]) -> dict[str, float]:
-    """The planner's times beside a measured step's; errors are (predicted - measured) / measured.
+    """Compares the planner's times with a measured step's; errors are (predicted - measured) / measured.
 
     Args:
       plan: the record of the step on the device at hand.

@@ -1,4 +1,4 @@
-"""Ahead-of-time compilation of one program, and what the compiler says of it; kept on disk, for it takes minutes."""
+"""Ahead-of-time compilation of one program; the compiler's figures are kept on disk, since it takes minutes."""
 
 import dataclasses
 import gzip
@@ -95,7 +95,7 @@ def _digest(lowered: Any, mesh: Mesh, name: str) -> str:
 
 
 def report_of(compiled: Any) -> Compiled:
-    """What the compiler says of an executable (``jax.jit(f).lower(...).compile()``)."""
+    """The compiler's figures of an executable (``jax.jit(f).lower(...).compile()``)."""
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis() or {}
     held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     peak = getattr(memory, "peak_memory_in_bytes", 0) or held + memory.temp_size_in_bytes

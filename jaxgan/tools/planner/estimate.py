@@ -5,7 +5,7 @@ The program is traced as one device runs it, on its own part of the batch. The r
 1. A convolution, product, reduction, gather, scatter, sort or random draw is a kernel: it reads its operands once and
    writes its result once.
 2. Everything else (arithmetic, broadcasts, reshapes, transposes, slices, casts) is fused into what reads it: a kernel
-   reads, in the place of such an operand, what that was computed from.
+   reads, instead of such an operand, the values that it was computed from.
 3. A fused value that a convolution or product reads, or that leaves the program or a loop, is written once by a kernel
    of its own.
 4. Where only arithmetic reads the result of a convolution or product, and in one place, the two are one kernel.
@@ -66,7 +66,7 @@ class Estimate(NamedTuple):
 
     Attributes:
       bytes: read from and written to main memory.
-      peak_bytes: most in memory at once beside the arguments.
+      peak_bytes: most in memory at once, arguments excluded.
     """
 
     bytes: int
@@ -128,7 +128,7 @@ class _Graph:
         return env[var]
 
     def add(self, jaxpr: Any, env: dict[Any, int]) -> None:
-        """Adds a jaxpr's operations; calls are opened, loops are counted apart."""
+        """Adds a jaxpr's operations; calls are opened, loops are counted separately."""
         for eqn in jaxpr.eqns:
             name = eqn.primitive.name
             reads = [self.read(env, var) for var in eqn.invars]
@@ -218,7 +218,7 @@ class _Graph:
 
 
 class _Sources:
-    """What a value is read from: itself where it is written, else what it was computed from."""
+    """The source of a value: itself where it is written, else what it was computed from."""
 
     def __init__(self, graph: _Graph, written: set[int]) -> None:
         self.graph, self.written = graph, written

@@ -1,4 +1,4 @@
-"""Which devices exchange something: the groups of a collective, and the mesh axes that they span."""
+"""Device groups of a collective: which devices take part together, and the mesh axes that they span."""
 
 import re
 from collections.abc import Mapping

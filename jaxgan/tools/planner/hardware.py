@@ -40,7 +40,7 @@ class Hardware:
       link_bandwidth: bytes/s of one link, one way.
       links: links that a collective over all chips can send through at once, one way each (the torus's axes, both
         directions; NVLink to the switch counts as one).
-      devices_per_chip: JAX devices; 2 on TPU v3, whose cores are apart.
+      devices_per_chip: JAX devices; 2 on TPU v3, whose cores are separate.
       matrix_units: (number, rows, columns) of a chip, where its clock follows from them and the peak; None where not.
       source: letters of the module's list.
     """

@@ -1,4 +1,4 @@
-"""What a compiled program does, instruction by instruction: FLOPs, bytes and collectives, with loops multiplied out.
+"""Costs of a compiled program, instruction by instruction: FLOPs, bytes and collectives, with loops multiplied out.
 
 The compiler's own ``cost_analysis`` counts the body of a loop once. Here each instruction that runs gets a record with
 the number of times that it runs, so that anything may be summed and grouped: by layer, by cause, by kind.
@@ -48,8 +48,8 @@ _FREE = frozenset(
 
 
 @dataclasses.dataclass(frozen=True)
-class Collective:
-    """One exchange between devices.
+class CollectiveOp:
+    """One collective operation of a program: data that devices send one another.
 
     Attributes:
       kind: one of ``COLLECTIVES``.
@@ -84,7 +84,7 @@ class Cost:
       bytes: read and written, wherever that is.
       hbm_bytes: read from and written to main memory, padding included.
       cycles: the compiler's own estimate, where it prints one (TPU); 0 elsewhere.
-      collectives: exchanges that it makes.
+      collectives: those that it makes.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Cost:
     bytes: int
     hbm_bytes: int
     cycles: int
-    collectives: tuple[Collective, ...]
+    collectives: tuple[CollectiveOp, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,12 +144,12 @@ def analyse(text: str) -> Program:
       ValueError: where the text is no compiled program.
     """
     counter = _Counter(parse(text))
-    costs = tuple(_each_exchange_once(counter.run(counter.module.entry, 1)))
+    costs = tuple(_each_collective_once(counter.run(counter.module.entry, 1)))
     return Program(counter.module, costs, tuple(counter.loops.items()), tuple(counter.conditionals))
 
 
-def _each_exchange_once(costs: list[Cost]) -> Iterator[Cost]:
-    """TPU programs hide an exchange behind several fusions, each of which names it whole: its channel says that it is
+def _each_collective_once(costs: list[Cost]) -> Iterator[Cost]:
+    """TPU programs hide a collective behind several fusions, each of which names it whole: its channel says that it is
     one.
     """
     seen: set[str] = set()
@@ -160,12 +160,12 @@ def _each_exchange_once(costs: list[Cost]) -> Iterator[Cost]:
 
 
 class _Work(NamedTuple):
-    """FLOPs of products by type, those of vectors, the name of the largest product, and exchanges."""
+    """FLOPs of products by type, those of vectors, the name of the largest product, and collectives."""
 
     products: dict[str, int]
     vector_flops: int
     op_name: str
-    collectives: tuple[Collective, ...]
+    collectives: tuple[CollectiveOp, ...]
 
 
 class _Counter:
@@ -232,7 +232,7 @@ class _Counter:
                 results -= operands  # the result of a start holds the operands too
             groups = groups_text(instruction.attributes) or ""
             channel = instruction.attribute("channel_id") or ""
-            made = Collective(kind, max(operands, results), groups, instruction.op_name, channel)
+            made = CollectiveOp(kind, max(operands, results), groups, instruction.op_name, channel)
             return _Work({}, 0, "", (made,))
         if opcode == "fusion":
             inner = self.module.computations[(instruction.attribute("calls") or "").lstrip("%")]
@@ -244,7 +244,7 @@ class _Counter:
     def _inside(self, inner: Computation) -> "_Work":
         products: collections.Counter[str] = collections.Counter()
         vector_flops, largest, op_name = 0, 0, ""
-        collectives: list[Collective] = []
+        collectives: list[CollectiveOp] = []
         for instruction in inner.instructions.values():
             work = self._work(inner, instruction)
             products.update(work.products)

@@ -70,7 +70,7 @@ def _behind_views(inner: Computation, instruction: Instruction) -> Instruction:
 
 
 def _read(inner: Computation, parameter: Instruction, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    """What a fusion reads of one operand: slices of it, where nothing else in the fusion uses it."""
+    """The parts of one operand that a fusion reads: slices, where nothing else in the fusion uses it."""
     slices: list[Shape] = []
     waiting = [parameter.name]
     while waiting:

@@ -1,4 +1,4 @@
-"""What is in main memory when most is: followed along a compiled program's schedule.
+"""Peak live memory of a compiled program, followed along its schedule.
 
 The compiler assigns buffers better than this does (it shares them, and reuses arguments); the split between kinds is
 what is wanted of it, not the sum.

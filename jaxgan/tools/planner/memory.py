@@ -1,4 +1,4 @@
-"""What fills a device's memory: the state by kind, exactly; activations and temporaries, from the compiler's peak."""
+"""Device memory by kind: the state exactly; activations and temporaries from the compiler's peak."""
 
 import collections
 import re
@@ -18,7 +18,7 @@ KINDS: Sequence[tuple[str, str]] = (
 OTHER = "batch and other arguments"
 ACTIVATIONS = "activations"
 TEMPORARIES = "temporaries"
-# Where they cannot be told apart.
+# Where the two cannot be separated.
 BOTH = "activations and temporaries"
 
 

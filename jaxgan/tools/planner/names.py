@@ -1,4 +1,4 @@
-"""Reads JAX's name stacks: which layer an operation belongs to, which pass, and why devices exchange it.
+"""Reads JAX's name stacks: which layer an operation belongs to, which pass, and why devices communicate it.
 
 A stack such as ``jit(one)/while/body/transpose(jvp(Generator))/block_0/conv_0/conv_general_dilated`` ends in the
 operation; ``jvp`` marks what is differentiated, ``transpose(jvp(...))`` its backward pass; the rest are Flax modules,
@@ -18,7 +18,7 @@ _FLOW = re.compile(
 
 
 class Name(NamedTuple):
-    """A name stack, taken apart.
+    """A parsed name stack.
 
     Attributes:
       layer: the modules, outermost first, joined by '/'; '' outside all.
@@ -36,7 +36,7 @@ class Name(NamedTuple):
 
 
 def parse_name(op_name: str) -> Name:
-    """Takes a name stack apart; of several joined by ';' the first."""
+    """Parses a name stack; of several joined by ';' the first."""
     parts = op_name.split(";")[0].split("/")
     layer: list[str] = []
     functions: list[str] = []
@@ -87,7 +87,7 @@ KINDS: Sequence[tuple[str, str]] = (
 
 
 def kind_of(op_name: str) -> str:
-    """What sort of work an operation is; 'elementwise in layers' or 'outside layers' where no pattern says more."""
+    """The kind of work of an operation; 'elementwise in layers' or 'outside layers' where no pattern says more."""
     for kind, pattern in KINDS:
         if re.search(pattern, op_name):
             return kind
@@ -95,9 +95,9 @@ def kind_of(op_name: str) -> str:
 
 
 def cause_of(kind: str, op_name: str) -> str:
-    """Why devices exchange something: 'statistics', 'gradients', 'weights gathered', 'halos', ...
+    """The cause of a collective: 'statistics', 'gradients', 'weights gathered', 'halos', ...
 
-    The compiler joins small exchanges and keeps the name of one of them: a few statistics may travel with gradients.
+    The compiler joins small collectives and keeps the name of one of them: a few statistics may travel with gradients.
 
     Args:
       kind: the collective, such as 'all-reduce'.
@@ -114,7 +114,7 @@ def cause_of(kind: str, op_name: str) -> str:
     if kind == "reduce-scatter":
         return "gradients"
     if kind == "all-to-all":
-        return "activations exchanged"
+        return "activations resharded"
     if re.search(r"(^|[/(])norm(_\d+)?\)*/", op_name) and name.operation.startswith("reduce"):
         return "statistics"
     if name.backward:

@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from jaxgan.tools.planner.report import duration, memory, percent, quantity
+from jaxgan.tools.planner.report import (
+    change_rows,
+    collective_rows,
+    duration,
+    memory,
+    percent,
+    plan_name,
+    quantity,
+    scaling_rows,
+    summary_rows,
+)
 from jaxgan.tools.planner.svg import COLOURS, Bar, Line, bars, log_plot
 
 _STYLE = """
@@ -29,11 +39,12 @@ def page(plans: Sequence[Mapping[str, Any]], *, title: str, scaling: Sequence[Ma
       title: its heading.
       scaling: rows of :func:`jaxgan.tools.planner.weak.weak_scaling`, where asked for.
     """
-    parts = [f"<h1>{escape(title)}</h1>", "<h2>Summary</h2>", _summary(plans)]
+    parts = [f"<h1>{escape(title)}</h1>", "<h2>Summary</h2>", _table(summary_rows(plans))]
+    parts += ["<small>Times are bounds: no step is faster; see docs/planning.md.</small>"]
     parts += ["<h2>Memory of a device</h2>", "<p>The red mark is what a device has.</p>", _memory(plans)]
     parts += ["<h2>Least time of a step</h2>", _times(plans), "<h3>Rooflines</h3>", _rooflines(plans)]
     if scaling:
-        parts += ["<h2>Weak scaling</h2>", _scaling(scaling)]
+        parts += ["<h2>Weak scaling</h2>", _table(scaling_rows(scaling))]
     for plan in plans:
         parts.append(_one(plan))
     body = "\n".join(parts)
@@ -43,9 +54,10 @@ def page(plans: Sequence[Mapping[str, Any]], *, title: str, scaling: Sequence[Ma
     )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    lines = "".join("<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """The first row is the head."""
+    cells = "".join(f"<th>{escape(cell)}</th>" for cell in rows[0])
+    lines = "".join("<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
     return f'<div class="wide"><table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 
@@ -54,33 +66,7 @@ def _cell(text: str) -> str:
 
 
 def _label(plan: Mapping[str, Any]) -> str:
-    return f"{plan['topology']}, batch {plan['batch']}"
-
-
-def _summary(plans: Sequence[Mapping[str, Any]]) -> str:
-    head = ["topology", "devices", "batch", "fits", "HBM/device", "step", "images/s", "MFU", "bound by", "hours"]
-    head += ["chip-hours", "price", "method"]
-    rows = []
-    for plan in plans:
-        price = plan["run"].get("price")
-        rows.append(
-            [
-                plan["topology"],
-                str(plan["devices"]),
-                str(plan["batch"]),
-                "yes" if plan["fits"] else "NO",
-                memory(plan["peak_hbm_bytes"]),
-                duration(plan["step_seconds"]),
-                f"{plan['images_per_second']:,.0f}",
-                percent(plan["mfu"]),
-                plan["bound_by"],
-                f"{plan['run']['hours']:,.2f}",
-                f"{plan['run']['chip_hours']:,.1f}",
-                "-" if price is None else f"{price:,.2f}",
-                plan["method"],
-            ]
-        )
-    return _table(head, rows) + "<small>Times are bounds: no step is faster; see docs/planning.md.</small>"
+    return f"{plan_name(plan)}, batch {plan['batch']}"
 
 
 def _memory(plans: Sequence[Mapping[str, Any]]) -> str:
@@ -128,32 +114,15 @@ def _rooflines(plans: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _scaling(rows: Sequence[Mapping[str, Any]]) -> str:
-    head = ["topology", "devices", "batch", "FLOP/device", "ratio", "bytes/device", "ratio", "HBM/device", "ratio"]
-    cells = []
-    for row in rows:
-        line = [row["topology"], str(row["devices"]), str(row["batch"])]
-        for key in ("flops_per_device", "bytes_per_device", "peak_hbm_bytes"):
-            ratio = row[f"{key}_ratio"]
-            line += [quantity(row[key], digits=4), "-" if ratio is None else f"{ratio:.4f}"]
-        cells.append(line)
-    return _table(head, cells)
-
-
 def _one(plan: Mapping[str, Any]) -> str:
     parts = [f"<h2>{escape(_label(plan))}: {escape(plan['method'])}</h2>"]
     if "note" in plan:
         parts.append(f'<p class="note">{escape(plan["note"])}</p>')
     if plan.get("changes"):
-        rows = [
-            [c["change"], memory(c["peak_hbm_bytes"]), "yes" if c["fits"] else "NO", " ".join(c["flags"])]
-            for c in plan["changes"]
-        ]
-        parts += ["<h3>What to change (estimates)</h3>", _table(["change", "HBM/device", "fits", "flags"], rows)]
+        parts += ["<h3>What to change (estimates)</h3>", _table(change_rows(plan))]
     parts += ["<h3>FLOPs by layer, whole step</h3>", _layers(plan["flops_by_layer"])]
     if plan["collectives"]:
-        rows = [[name, str(row["count"]), quantity(row["bytes"], "B")] for name, row in plan["collectives"].items()]
-        parts += ["<h3>Exchanges of a device, a step</h3>", _table(["kind/cause", "count", "bytes"], rows)]
+        parts += ["<h3>Collectives of a device, a step</h3>", _table(collective_rows(plan))]
     for title, key in (("kind of work", "bytes_by_kind"), ("pass", "bytes_by_pass"), ("layer", "bytes_by_layer")):
         if plan.get(key):
             rows_ = [Bar(name, {key: value}, quantity(value, "B")) for name, value in list(plan[key].items())[:14]]
@@ -163,7 +132,7 @@ def _one(plan: Mapping[str, Any]) -> str:
         shares = {"FLOPs": again["flops"], "bytes": again["bytes"], "kernels' time": again["seconds"]}
         shares |= {f"time: {name}": share for name, share in again["seconds_by_kind"].items() if share >= 5e-4}
         rows_ = [Bar(name, {"share": share}, percent(share)) for name, share in shares.items()]
-        parts += ["<h3>Done alike by several devices</h3>", bars(rows_)]
+        parts += ["<h3>Replicated: done by several devices</h3>", bars(rows_)]
     return "\n".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Puts a plan together: what one program would do on one topology, as a record that tables and pages are made of."""
+"""Builds a plan: one program on one topology, as a record that tables and pages are made of."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from jaxgan.tools.planner.memory import (
 )
 from jaxgan.tools.planner.names import cause_of, kind_of, layer_of, pass_of
 from jaxgan.tools.planner.replicated import redundant, replicated_share, varying_costs
-from jaxgan.tools.planner.roofline import Exchange, Roofline, cost, mfu, roofline
+from jaxgan.tools.planner.roofline import Collective, Roofline, cost, mfu, roofline
 
 # What XLA leaves to programs: of a v5e's 16 GiB libtpu offers 15.75; on GPU JAX takes 75 % unless told otherwise
 # (XLA_PYTHON_CLIENT_MEM_FRACTION).
@@ -29,15 +29,15 @@ USABLE = {"tpu": 15.75 / 16, "gpu": 0.75, "cpu": 1.0}
 
 
 class Work(NamedTuple):
-    """What is planned.
+    """The work that is planned.
 
     Attributes:
       topology: its name.
       chip: of one chip.
       chips: how many.
       mesh: axis -> size.
-      batch: images of one play.
-      images_per_step: images of one play, as the trainer counts images a second.
+      batch: images of one D update.
+      images_per_step: images of one D update, as the trainer counts images a second.
       steps: of the whole run.
       price: of a chip for an hour; None where not known.
     """
@@ -93,7 +93,7 @@ def plan_compiled(
     chip = work.chip.per_device()
     program = analyse(compiled.text)
     costs = varying_costs(program, [argument.axes for argument in match(program.module, arguments)], work.mesh)
-    exchanges = list_exchanges(program, work.devices)
+    collectives = list_collectives(program, work.devices)
     flops = program.flops_by_type()
     if chip.family == "gpu":  # XLA calls libraries there, whose products are not in the program's text
         flops = {name: round(count / work.devices) for name, count in analytic.by_type(list(products)).items()}
@@ -101,7 +101,7 @@ def plan_compiled(
         chip,
         flops=flops,
         hbm_bytes=program.total("hbm_bytes"),
-        exchanges=[exchange for _, exchange in exchanges],
+        collectives=[collective for _, collective in collectives],
         devices=work.devices,
     )
     record = outcome(
@@ -111,7 +111,7 @@ def plan_compiled(
         peak=compiled.peak_bytes,
         flops=sum(flops.values()),
         moved=program.total("hbm_bytes"),
-        collectives=collectives_table(exchanges),
+        collectives=collectives_table(collectives),
         products=products,
     )
     seconds = kernel_seconds(chip)
@@ -153,7 +153,7 @@ def plan_analytic(
     products: Sequence[analytic.Product],
     of_device: Sequence[analytic.Product],
     guess: Estimate,
-    exchanges: Sequence[tuple[str, Exchange]],
+    collectives: Sequence[tuple[str, Collective]],
 ) -> dict[str, Any]:
     """The record of a program that cannot be compiled here, by the rules of :mod:`jaxgan.tools.planner.estimate`.
 
@@ -163,14 +163,14 @@ def plan_analytic(
       products: of the program over the whole batch.
       of_device: of the program over one device's part of the batch.
       guess: the same program's traffic and memory.
-      exchanges: by name, those of weights and their gradients.
+      collectives: by name, those of weights and their gradients.
     """
     per_device = analytic.by_type(list(of_device))
     bound = roofline(
         work.chip.per_device(),
         flops=per_device,
         hbm_bytes=guess.bytes,
-        exchanges=[exchange for _, exchange in exchanges],
+        collectives=[collective for _, collective in collectives],
         devices=work.devices,
     )
     held = argument_bytes(arguments)
@@ -182,21 +182,21 @@ def plan_analytic(
         peak=peak,
         flops=sum(per_device.values()),
         moved=guess.bytes,
-        collectives=collectives_table(exchanges),
+        collectives=collectives_table(collectives),
         products=products,
     )
     whole, done = analytic.total(list(products)), sum(per_device.values()) * work.devices
     return record | {
         "method": "analytic",
         "note": "not compiled: traffic and memory are estimated from the program's trace (docs/planning.md has the "
-        "rules and their error), exchanges are those of gradients alone",
+        "rules and their error), collectives are those of gradients alone",
         "hbm_bytes": in_order({**held, BOTH: guess.peak_bytes}),
         "estimated_peak_bytes": guess.peak_bytes,
         "replicated_flops": max(1 - whole / done, 0.0) if done else 0.0,
     }
 
 
-def plan_without_room(estimated: Mapping[str, Any], compiled: Compiled) -> dict[str, Any]:
+def plan_without_memory(estimated: Mapping[str, Any], compiled: Compiled) -> dict[str, Any]:
     """The record of a program that the compiler could not place: its memory from the compiler, the rest estimated.
 
     Args:
@@ -229,7 +229,7 @@ def outcome(
     collectives: Mapping[str, Mapping[str, int]],
     products: Sequence[analytic.Product],
 ) -> dict[str, Any]:
-    """What every plan says, first the keys of ``KEYS``."""
+    """The fields of every plan, first the keys of ``KEYS``."""
     found = list(products)
     needed = analytic.total(found, recomputed=False)
     return {
@@ -261,7 +261,7 @@ def outcome(
 
 
 def hardware_record(chip: Hardware) -> dict[str, Any]:
-    """What the plan takes a device to be."""
+    """The figures that the plan takes a device to have."""
     return {
         "chip": chip.name,
         "family": chip.family,
@@ -274,30 +274,32 @@ def hardware_record(chip: Hardware) -> dict[str, Any]:
     }
 
 
-def list_exchanges(program: Program, devices: int) -> list[tuple[str, Exchange]]:
-    """(name, exchange) of every collective: the name is its kind and cause, such as 'all-reduce/gradients'."""
+def list_collectives(program: Program, devices: int) -> list[tuple[str, Collective]]:
+    """(name, collective) of every one: the name is its kind and cause, such as 'all-reduce/gradients'."""
     found = []
     for c in program.costs:
-        for collective in c.collectives:
-            group = device_groups(collective.groups, devices).shape[1]
-            name = f"{collective.kind}/{cause_of(collective.kind, collective.op_name)}"
-            found.append((name, Exchange(collective.kind, collective.bytes, group, c.times)))
+        for op in c.collectives:
+            group = device_groups(op.groups, devices).shape[1]
+            name = f"{op.kind}/{cause_of(op.kind, op.op_name)}"
+            found.append((name, Collective(op.kind, op.bytes, group, c.times)))
     return found
 
 
-def collectives_table(exchanges: Sequence[tuple[str, Exchange]]) -> dict[str, dict[str, int]]:
+def collectives_table(collectives: Sequence[tuple[str, Collective]]) -> dict[str, dict[str, int]]:
     """Name -> how many a step, and bytes of a device a step; the largest first."""
     table: dict[str, dict[str, int]] = {}
-    for name, exchange in exchanges:
+    for name, collective in collectives:
         row = table.setdefault(name, {"count": 0, "bytes": 0})
-        row["count"] += exchange.times
-        row["bytes"] += int(exchange.bytes) * exchange.times
+        row["count"] += collective.times
+        row["bytes"] += int(collective.bytes) * collective.times
     return dict(sorted(table.items(), key=lambda item: -item[1]["bytes"]))
 
 
 def memory_table(program: Program, compiled: Compiled, arguments: Sequence[Argument]) -> dict[str, int]:
-    """Bytes at the peak, by kind: the state as it is laid out; what the compiler's peak holds beside it is split as the
-    schedule's own peak is, between what the backward pass waits for and the rest.
+    """Bytes at the peak, by kind.
+
+    The state counts as it is laid out. The rest of the compiler's peak is split as the schedule's own peak is, between
+    what the backward pass waits for and the rest.
     """
     held = laid_out_argument_bytes(program.module, arguments)
     rest = max(compiled.peak_bytes - sum(held.values()), 0)

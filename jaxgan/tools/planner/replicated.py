@@ -1,7 +1,7 @@
-"""Work that several devices do alike: found by following which values differ between devices.
+"""Replicated work, the same on several devices: found by following which values differ between devices.
 
 A value is the same on all devices along a mesh axis unless it comes from something that is split over that axis: a
-split argument, or a device's own number. Collectives make values alike again. Work on values that are alike on k
+split argument, or a device's own number. Collectives make values equal again. Work on values that are equal on k
 devices could be shared by them, so 1 - 1/k of it is redundant.
 """
 
@@ -14,7 +14,7 @@ from jaxgan.tools.planner.hlo_text import Computation, Instruction, Module
 
 # Mesh axes along which a value differs; a tuple of such for a tuple of values.
 Varying = Any
-ALIKE: frozenset[str] = frozenset()
+REPLICATED: frozenset[str] = frozenset()
 
 
 def flat(value: Varying) -> frozenset[str]:
@@ -46,7 +46,7 @@ def varying_costs(
     """
     walk = _Walk(program.module, mesh)
     walk.run(program.module.entry, tuple(inputs))
-    return [(cost, walk.read[cost.computation].get(cost.name, ALIKE)) for cost in program.costs]
+    return [(cost, walk.read[cost.computation].get(cost.name, REPLICATED)) for cost in program.costs]
 
 
 def replicated_share(
@@ -64,11 +64,11 @@ def replicated_share(
 
 
 def redundant(axes: frozenset[str], mesh: Mapping[str, int]) -> float:
-    """1 - 1/k for work that is alike on k devices: those along the axes over which it does not differ."""
-    alike = 1
+    """1 - 1/k for work that is the same on k devices: those along the axes over which it does not differ."""
+    copies = 1
     for name, size in mesh.items():
-        alike *= 1 if name in axes else size
-    return 1 - 1 / alike
+        copies *= 1 if name in axes else size
+    return 1 - 1 / copies
 
 
 class _Walk:
@@ -98,7 +98,7 @@ class _Walk:
                 values[name] = arguments[int(instruction.inside)]
             else:
                 values[name] = self._value(instruction, operands)
-                read[name] = read.get(name, ALIKE) | flat(tuple(operands))
+                read[name] = read.get(name, REPLICATED) | flat(tuple(operands))
         self._known[key] = values[computation.root.name]
         return self._known[key]
 
@@ -127,8 +127,8 @@ class _Walk:
             return operands[0] if opcode in ("optimization-barrier", "bitcast", "copy") else flat(operands[0])
         kind = opcode.removesuffix("-start")
         if kind in COLLECTIVES:
-            return self._exchanged(kind, instruction, operands)
-        return flat(tuple(operands)) if operands else ALIKE
+            return self._collective(kind, instruction, operands)
+        return flat(tuple(operands)) if operands else REPLICATED
 
     def _loop(self, instruction: Instruction, initial: Varying) -> Varying:
         body, condition = (
@@ -142,7 +142,7 @@ class _Walk:
                 return carried
             carried = after
 
-    def _exchanged(self, kind: str, instruction: Instruction, operands: list[Varying]) -> Varying:
+    def _collective(self, kind: str, instruction: Instruction, operands: list[Varying]) -> Varying:
         axes = self._spanned(instruction)
         if kind in ("all-reduce", "all-gather", "collective-broadcast"):
             parts = tuple(flat(operand) - axes for operand in operands)

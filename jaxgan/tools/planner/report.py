@@ -46,35 +46,69 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def summary_rows(plans: Sequence[Mapping[str, Any]], *, brief: bool = False) -> list[list[str]]:
+    """A head, then one row a plan; ``brief`` leaves out what a line of text has no space for."""
+    priced = any("price" in plan["run"] for plan in plans)
+    found = []
+    for plan in plans:
+        cells = {
+            "topology": plan_name(plan),
+            "devices": str(plan["devices"]),
+            "batch": str(plan["batch"]),
+            "fits": "yes" if plan["fits"] else "NO",
+            "HBM/device": memory(plan["peak_hbm_bytes"]),
+            "FLOP/device": quantity(plan["flops_per_device"]),
+            "bytes/device": quantity(plan["bytes_per_device"]),
+            "step": duration(plan["step_seconds"]),
+            "images/s": f"{plan['images_per_second']:,.0f}",
+            "MFU": percent(plan["mfu"]),
+            "bound by": plan["bound_by"],
+        }
+        cells |= {} if brief else {"hours": f"{plan['run']['hours']:,.2f}"}
+        cells["chip-hours"] = f"{plan['run']['chip_hours']:,.1f}"
+        cells |= {"price": f"{plan['run'].get('price', 0):,.2f}"} if priced else {}
+        found.append(cells if brief else cells | {"method": plan["method"]})
+    return [list(found[0]), *(list(cells.values()) for cells in found)]
+
+
+def change_rows(plan: Mapping[str, Any]) -> list[list[str]]:
+    """A head, then one row a change that would help a plan that does not fit."""
+    rows = [
+        [c["change"], memory(c["peak_hbm_bytes"]), "yes" if c["fits"] else "NO", " ".join(c["flags"])]
+        for c in plan["changes"]
+    ]
+    return [["change", "HBM/device", "fits", "flags"], *rows]
+
+
+def collective_rows(plan: Mapping[str, Any]) -> list[list[str]]:
+    """A head, then one row a kind and cause of collectives."""
+    rows = [[name, str(row["count"]), quantity(row["bytes"], "B")] for name, row in plan["collectives"].items()]
+    return [["kind/cause", "count", "bytes"], *rows]
+
+
+def scaling_rows(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """A head, then one row a number of devices: figures of a device, with their ratio to the first row's."""
+    keys = {"FLOP/device": "flops_per_device", "bytes/device": "bytes_per_device", "HBM/device": "peak_hbm_bytes"}
+    found = [["topology", "devices", "batch", *(part for head in keys for part in (head, "ratio"))]]
+    for row in rows:
+        cells = [row["topology"], str(row["devices"]), str(row["batch"])]
+        for key in keys.values():
+            ratio = row[f"{key}_ratio"]
+            cells += [quantity(row[key], digits=4), "-" if ratio is None else f"{ratio:.4f}"]
+        found.append(cells)
+    return found
+
+
 def summary(plans: Sequence[Mapping[str, Any]]) -> str:
     """One row a plan."""
-    head = ["topology", "devices", "batch", "fits", "HBM/device", "FLOP/device", "bytes/device", "step", "images/s"]
-    head += ["MFU", "bound_by", "chip-hours"]
-    priced = any("price" in plan["run"] for plan in plans)
-    rows = [[*head, "price"] if priced else head]
-    for plan in plans:
-        row = [
-            _name(plan),
-            str(plan["devices"]),
-            str(plan["batch"]),
-            "yes" if plan["fits"] else "NO",
-            memory(plan["peak_hbm_bytes"]),
-            quantity(plan["flops_per_device"]),
-            quantity(plan["bytes_per_device"]),
-            duration(plan["step_seconds"]),
-            f"{plan['images_per_second']:,.0f}",
-            percent(plan["mfu"]),
-            plan["bound_by"],
-            f"{plan['run']['chip_hours']:,.1f}",
-        ]
-        rows.append([*row, f"{plan['run'].get('price', 0):,.2f}"] if priced else row)
     whole = {
         f"{plan['topology']}, all stages: {_cost(plan['whole_run'])}": None for plan in plans if "whole_run" in plan
     }
-    return "\n".join([table(rows), *whole])
+    return "\n".join([table(summary_rows(plans, brief=True)), *whole])
 
 
-def _name(plan: Mapping[str, Any]) -> str:
+def plan_name(plan: Mapping[str, Any]) -> str:
+    """The topology, and the stage where the run has several."""
     return f"{plan['topology']} {plan['stage']}" if "stage" in plan else plan["topology"]
 
 
@@ -87,7 +121,7 @@ def _cost(run: Mapping[str, Any]) -> str:
 
 def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
     """Everything else of one plan."""
-    parts = [f"{_name(plan)}: {plan['method']}, {plan['devices']} devices, mesh {_pairs(plan['mesh'])}"]
+    parts = [f"{plan_name(plan)}: {plan['method']}, {plan['devices']} devices, mesh {_pairs(plan['mesh'])}"]
     parts += [f"  note: {plan['note']}"] if "note" in plan else []
     of = plan["hbm_per_device"]
     state = "fits" if plan["fits"] else "does NOT fit"
@@ -95,12 +129,7 @@ def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
     parts.append(_bars(plan["hbm_bytes"], memory))
     if plan.get("changes"):
         parts.append("\nWhat to change (estimates; run the plan with the flags to be sure)")
-        rows = [["change", "HBM/device", "fits", "flags"]]
-        rows += [
-            [c["change"], memory(c["peak_hbm_bytes"]), "yes" if c["fits"] else "no", " ".join(c["flags"])]
-            for c in plan["changes"]
-        ]
-        parts.append(_indent(table(rows)))
+        parts.append(_indent(table(change_rows(plan))))
     bound = plan["roofline_seconds"]
     parts.append(
         f"\nA step takes at least {duration(plan['step_seconds'])}, bound by {plan['bound_by']}: "
@@ -131,10 +160,7 @@ def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
             f"{quantity(once)}, elementwise work included and bodies of loops once"
         )
     if plan["collectives"]:
-        parts.append("\nExchanges of a device, a step")
-        rows = [["kind/cause", "count", "bytes"]]
-        rows += [[name, str(row["count"]), quantity(row["bytes"], "B")] for name, row in plan["collectives"].items()]
-        parts.append(_indent(table(rows)))
+        parts += ["\nCollectives of a device, a step", _indent(table(collective_rows(plan)))]
     for title, key in (("Main memory's traffic, by kind of work", "bytes_by_kind"), ("... by pass", "bytes_by_pass")):
         if plan.get(key):
             parts += [f"\n{title}", _bars(plan[key], lambda value: quantity(value, "B"))]
@@ -144,8 +170,8 @@ def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
     if "replicated" in plan:
         again = plan["replicated"]
         parts.append(
-            f"\nDone alike by several devices: {percent(again['flops'])} of FLOPs, {percent(again['bytes'])} of bytes, "
-            f"{percent(again['seconds'])} of the kernels' time"
+            f"\nReplicated, done by several devices: {percent(again['flops'])} of FLOPs, "
+            f"{percent(again['bytes'])} of bytes, {percent(again['seconds'])} of the kernels' time"
         )
         kinds = [f"{name} {percent(share)}" for name, share in again["seconds_by_kind"].items() if share >= 5e-4]
         parts += [f"  of the time: {', '.join(kinds)}"] if kinds else []
@@ -156,16 +182,8 @@ def details(plan: Mapping[str, Any], *, layers: int = 12) -> str:
 
 
 def scaling(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Weak scaling: figures of a device by number of devices, with their ratio to the first row's."""
-    keys = {"FLOP/device": "flops_per_device", "bytes/device": "bytes_per_device", "HBM/device": "peak_hbm_bytes"}
-    lines = [["topology", "devices", "batch", *(part for head in keys for part in (head, "ratio"))]]
-    for row in rows:
-        cells = [row["topology"], str(row["devices"]), str(row["batch"])]
-        for key in keys.values():
-            ratio = row[f"{key}_ratio"]
-            cells += [quantity(row[key], digits=4), "-" if ratio is None else f"{ratio:.4f}"]
-        lines.append(cells)
-    return "Weak scaling, a fixed number of images a chip\n" + _indent(table(lines))
+    """Weak scaling, one row a number of devices."""
+    return "Weak scaling, a fixed number of images a chip\n" + _indent(table(scaling_rows(rows)))
 
 
 def _pairs(mesh: Mapping[str, int]) -> str:

@@ -1,6 +1,6 @@
-"""The least time that a step can take: what the slowest of arithmetic, memory and network needs, at their peaks.
+"""Roofline: the least time of a step, that of the slowest of arithmetic, memory and network at their peaks.
 
-Real steps take longer: no program reaches all peaks, small kernels cost their launch, and exchanges wait for the
+Real steps take longer: no program reaches all peaks, small kernels cost their launch, and collectives wait for the
 slowest device. ``jaxgan plan --calibrate`` measures by how much, on the machine at hand.
 """
 
@@ -13,8 +13,8 @@ from jaxgan.tools.planner.hardware import Hardware
 HOUR_SECONDS = 3600.0
 
 
-class Exchange(NamedTuple):
-    """A collective, as the network sees it.
+class Collective(NamedTuple):
+    """A collective, as the network sees it: what is sent, among how many, how often.
 
     Attributes:
       kind: such as 'all-reduce'.
@@ -35,7 +35,7 @@ class Roofline(NamedTuple):
     Attributes:
       compute: products at the peak of their type.
       memory: main memory's traffic at its bandwidth.
-      network: exchanges at the links' bandwidth.
+      network: collectives at the links' bandwidth.
       step: the largest: everything overlaps.
       bound_by: 'compute', 'memory' or 'network'.
     """
@@ -52,7 +52,7 @@ def roofline(
     *,
     flops: Mapping[str, float],
     hbm_bytes: float,
-    exchanges: Iterable[Exchange] = (),
+    collectives: Iterable[Collective] = (),
     devices: int = 1,
 ) -> Roofline:
     """Bounds one step of one device.
@@ -61,38 +61,38 @@ def roofline(
       chip: what a device has (``Hardware.per_device``).
       flops: by type; a type that the chip has no figure for runs at its 'f32' peak.
       hbm_bytes: read and written.
-      exchanges: of a device.
-      devices: in all; an exchange among all of them uses every link.
+      collectives: of a device.
+      devices: in all; a collective among all of them uses every link.
 
     Raises:
       ValueError: where there is nothing to bound.
     """
     compute = sum(count / chip.peak_flops.get(dtype, chip.peak_flops["f32"]) for dtype, count in flops.items())
     memory = hbm_bytes / chip.hbm_bandwidth
-    network = sum(exchange_seconds(chip, exchange, devices) for exchange in exchanges)
+    network = sum(collective_seconds(chip, collective, devices) for collective in collectives)
     parts = {"compute": compute, "memory": memory, "network": network}
     bound_by = max(parts, key=lambda name: parts[name])
     if parts[bound_by] <= 0:
-        raise ValueError("the program does nothing: no FLOPs, bytes or exchanges")
+        raise ValueError("the program does nothing: no FLOPs, bytes or collectives")
     return Roofline(compute, memory, network, parts[bound_by], bound_by)
 
 
-def exchange_seconds(chip: Hardware, exchange: Exchange, devices: int) -> float:
-    """Seconds that an exchange needs of the links, without latency.
+def collective_seconds(chip: Hardware, collective: Collective, devices: int) -> float:
+    """Seconds that a collective needs of the links, without latency.
 
-    An all-reduce in rings sends 2 (n - 1) / n of its operand, a gather, a scatter or an exchange of all with all
-    (n - 1) / n (Thakur et al. 2005, Optimization of Collective Communication Operations in MPICH, section 4). Among all
+    An all-reduce in rings sends 2 (n - 1) / n of its operand, a gather, a scatter or an all-to-all (n - 1) / n
+    (Thakur et al. 2005, Optimization of Collective Communication Operations in MPICH, section 4). Among all
     chips every link carries its part; in a smaller group those of one axis of the torus do; a shift uses one.
     """
-    n = exchange.group
+    n = collective.group
     if n < 2 or not chip.link_bandwidth:
         return 0.0
-    if exchange.kind.startswith("collective-permute"):
-        sent, links = exchange.bytes, 1
+    if collective.kind.startswith("collective-permute"):
+        sent, links = collective.bytes, 1
     else:
-        sent = exchange.bytes * (n - 1) / n * (2 if exchange.kind == "all-reduce" else 1)
+        sent = collective.bytes * (n - 1) / n * (2 if collective.kind == "all-reduce" else 1)
         links = chip.links if n == devices else min(2, chip.links)
-    return exchange.times * sent / (links * chip.link_bandwidth)
+    return collective.times * sent / (links * chip.link_bandwidth)
 
 
 def mfu(model_flops: float, step_seconds: float, chip: Hardware, devices: int, dtype: str = "bf16") -> float:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-# Okabe and Ito's palette (jfly.uni-koeln.de/color), told apart by the colour-blind.
+# Okabe and Ito's palette (jfly.uni-koeln.de/color), which the colour-blind can distinguish.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#000000")
 
 # Pixels: of a label, a row, the whole, and the text at the right; characters of a label.
@@ -33,20 +33,20 @@ def bars(rows: Sequence[Bar], *, legend: bool = True) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row.parts))
     colour = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(names)}
     longest = max([sum(row.parts.values()) for row in rows] + [row.limit or 0.0 for row in rows] + [1e-30])
-    room = _WIDTH - _LABEL - _VALUE
+    span = _WIDTH - _LABEL - _VALUE
     body, y = [], 4
     for row in rows:
         body.append(_text(_LABEL - 8, y + 15, _shortened(row.label), anchor="end"))
         x = float(_LABEL)
         for name, value in row.parts.items():
-            width = room * value / longest
+            width = span * value / longest
             tip = f"<title>{escape(name)}: {100 * value / max(sum(row.parts.values()), 1e-30):.1f} %</title>"
             body.append(
                 f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_ROW - 8}" fill="{colour[name]}">{tip}</rect>'
             )
             x += width
         if row.limit is not None:
-            at = _LABEL + room * row.limit / longest
+            at = _LABEL + span * row.limit / longest
             body.append(f'<line x1="{at:.1f}" y1="{y - 3}" x2="{at:.1f}" y2="{y + _ROW - 5}" class="limit"/>')
             x = max(x, at)
         body.append(_text(x + 8, y + 15, row.text))

@@ -1,4 +1,4 @@
-"""Training a group of runs as one program, and leaving of each what its run alone would have left."""
+"""Ensemble training: a group of runs as one program, each leaving the files that its run alone would have left."""
 
 import json
 import logging
@@ -12,9 +12,9 @@ from etils import epath
 from jaxgan import recipes
 from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.parallel import is_main, shardings
-from jaxgan.tools.studies.ensembles import Lane, lanes_experiment
+from jaxgan.tools.studies.ensemble import Member, ensemble_experiment
+from jaxgan.tools.studies.ensemble_method import NOT_FINITE, member_state
 from jaxgan.tools.studies.results import diverged_at
-from jaxgan.tools.studies.vectorized import NOT_FINITE, lane_state
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.logging import read_metrics
 from jaxgan.training.loop import LoopOptions, Outcome, train
@@ -24,23 +24,23 @@ from jaxgan.training.workdir import claim_config, fingerprint, lock, write_envir
 log = logging.getLogger("jaxgan")
 
 
-def _record(lane: Lane) -> dict[str, Any]:
-    return json.loads(lane.config.to_json())
+def _record(member: Member) -> dict[str, Any]:
+    return json.loads(member.config.to_json())
 
 
-def train_lanes(lanes: Sequence[Lane], workdir: epath.PathLike, *, progress: bool = True) -> Outcome:
+def train_ensemble(members: Sequence[Member], workdir: epath.PathLike, *, progress: bool = True) -> Outcome:
     """Trains a group in ``workdir``, from its newest sound checkpoint where it has one.
 
     Raises:
-      UserError: where the lanes cannot share a program, the folder is in use or holds another group, or all lanes
+      UserError: where the members cannot share a program, the folder is in use or holds another group, or all members
         diverge.
     """
-    config = lanes[0].config
-    experiment = lanes_experiment(lanes)
-    mesh = experiment_mesh(config)
+    config = members[0].config
+    experiment = ensemble_experiment(members)
+    mesh = experiment_mesh(config, experiment=recipes.build(config))
     if (best := config.evaluation.get("best")) is not None:
         log.warning("runs that share a program keep their last checkpoint, not the best by %s", best)
-    record = {lane.name: _record(lane) for lane in lanes}
+    record = {member.name: _record(member) for member in members}
     with lock(workdir):
         claim_config(workdir, record)
         if is_main():
@@ -50,9 +50,10 @@ def train_lanes(lanes: Sequence[Lane], workdir: epath.PathLike, *, progress: boo
         return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
 
 
-def lane_records(records: Sequence[Mapping[str, Any]], name: str, *, lanes: int) -> list[dict[str, Any]]:
-    """What a lane's run alone would have logged: up to the record that shows that it diverged, where it did; of the
-    group's images a second it has its share.
+def member_records(records: Sequence[Mapping[str, Any]], name: str, *, members: int) -> list[dict[str, Any]]:
+    """The metrics records that a member's run alone would have logged.
+
+    They end with the record that shows that it diverged, where it did; images a second are its share of the group's.
     """
     found = []
     for record in records:
@@ -61,15 +62,15 @@ def lane_records(records: Sequence[Mapping[str, Any]], name: str, *, lanes: int)
             if key.startswith(f"{name}/"):
                 own[key.removeprefix(f"{name}/")] = None if value is None or value >= NOT_FINITE else value
             elif key.startswith("perf/"):
-                own[key] = value / lanes if key == "perf/images_per_second" else value
+                own[key] = value / members if key == "perf/images_per_second" else value
         found.append(own)
         if diverged_at(found) is not None:
             break
     return found
 
 
-def lane_scores(records: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
-    """A lane's lines of the group's scores.jsonl, under the scores' own names."""
+def member_scores(records: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
+    """A member's lines of the group's scores.jsonl, under the scores' own names."""
     mine = [record for record in records if record["metric"].startswith(f"{name}/") and record["value"] < NOT_FINITE]
     return [{**r, "metric": r["metric"].removeprefix(f"{name}/").removeprefix("eval/")} for r in mine]
 
@@ -81,7 +82,7 @@ def _write_lines(path: epath.Path, records: Sequence[Mapping[str, Any]]) -> None
 
 
 def _copy_pictures(group: epath.Path, folder: epath.Path, name: str, *, last: int) -> None:
-    """A lane's pictures up to the step ``last``, under the names that its run alone would give them."""
+    """A member's pictures up to the step ``last``, under the names that its run alone would give them."""
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     for path in (group / "samples").glob("*.png") if (group / "samples").exists() else ():
         found = re.fullmatch(rf"(\d+)-{re.escape(name)}\.(.+)\.png", path.name)
@@ -91,51 +92,53 @@ def _copy_pictures(group: epath.Path, folder: epath.Path, name: str, *, last: in
 
 
 def split_group(
-    lanes: Sequence[Lane], group: epath.Path, folders: Sequence[epath.Path], state: TrainState | None
+    members: Sequence[Member], group: epath.Path, folders: Sequence[epath.Path], state: TrainState | None
 ) -> list[list[dict[str, Any]]]:
-    """Leaves in every lane's folder its config, environment, records, scores and pictures, and, of a lane that came to
-    its end, its last checkpoint.
+    """Writes every member's config, environment, records, scores and pictures to its own folder, and the last
+    checkpoint of each that came to its end.
 
     Args:
-      lanes: of the group.
+      members: of the group.
       group: where it trained.
-      folders: of the lanes.
-      state: the group's last; None where all lanes diverged.
+      folders: of the members.
+      state: the group's last; None where all members diverged.
 
     Returns:
-      Every lane's records.
+      Every member's records.
     """
     records, scores = read_metrics(group / "metrics.jsonl"), read_metrics(group / "scores.jsonl")
-    each = [lane_records(records, lane.name, lanes=len(lanes)) for lane in lanes]
-    for lane, folder, own in zip(lanes, folders, each):
-        claim_config(folder, _record(lane))
+    each = [member_records(records, member.name, members=len(members)) for member in members]
+    for member, folder, own in zip(members, folders, each):
+        claim_config(folder, _record(member))
         if is_main():
             last = own[-1]["step"] if own else 0
             _write_lines(folder / "metrics.jsonl", own)
-            _write_lines(folder / "scores.jsonl", [r for r in lane_scores(scores, lane.name) if r["step"] <= last])
-            _copy_pictures(group, folder, lane.name, last=last)
+            _write_lines(folder / "scores.jsonl", [r for r in member_scores(scores, member.name) if r["step"] <= last])
+            _copy_pictures(group, folder, member.name, last=last)
             (group / "env.json").copy(folder / "env.json", overwrite=True)
     ended = [number for number, own in enumerate(each) if diverged_at(own) is None]
     if state is not None and ended:
-        _save(lanes, folders, state, ended)
+        _save(members, folders, state, ended)
     return each
 
 
-def _save(lanes: Sequence[Lane], folders: Sequence[epath.Path], state: TrainState, ended: Sequence[int]) -> None:
-    """Saves the lanes that ``ended`` as checkpoints of runs of their own."""
-    experiment, mesh = recipes.build(lanes[0].config), experiment_mesh(lanes[0].config)
-    taken = jax.jit(lane_state, out_shardings=shardings(experiment.shapes(), experiment.rules, mesh))
+def _save(members: Sequence[Member], folders: Sequence[epath.Path], state: TrainState, ended: Sequence[int]) -> None:
+    """Saves the members that ``ended`` as checkpoints of runs of their own."""
+    experiment = recipes.build(members[0].config)
+    mesh = experiment_mesh(members[0].config, experiment=experiment)
+    taken = jax.jit(member_state, out_shardings=shardings(experiment.shapes(), experiment.rules, mesh))
     for number in ended:
-        lane = lanes[number]
-        _, key = jax.random.split(jax.random.key(lane.config.seed))
+        member = members[number]
+        _, key = jax.random.split(jax.random.key(member.config.seed))
         checkpoints = Checkpoints(folders[number], keep=1)
         checkpoints.save(
             taken(state, number),
             {
-                "seed": lane.config.seed,
-                "config": fingerprint(_record(lane)),
+                "seed": member.config.seed,
+                "config": fingerprint(_record(member)),
                 "rng": {"impl": str(jax.random.key_impl(key)), "key": jax.random.key_data(key).tolist()},
                 "data": {"position": int(state.step)},
+                "stage": experiment.stages[-1].name,
             },
         )
         checkpoints.close()

@@ -14,8 +14,8 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from jaxgan.parallel import is_main
+from jaxgan.tools.studies.ensemble import Member, group_folder, group_members
 from jaxgan.tools.studies.ensemble_runs import split_group
-from jaxgan.tools.studies.ensembles import Lane, group_folder, group_lanes
 from jaxgan.tools.studies.results import (
     DIVERGED,
     FINISHED,
@@ -35,10 +35,10 @@ from jaxgan.training.workdir import fingerprint, lock
 
 log = logging.getLogger("jaxgan")
 
-# (config, the run's folder) -> how it ended; jaxgan.experiment.run.train_experiment but in tests.
+# (config, the run's folder) -> how it ended; jaxgan.experiment.run.train_experiment, except in tests.
 Train = Callable[[ConfigDict, epath.Path], Outcome]
-# (runs that share a program, the group's folder) -> how they ended: ensemble_runs.train_lanes but in tests.
-TrainLanes = Callable[[Sequence[Lane], epath.Path], Outcome]
+# (runs that share a program, the group's folder) -> how they ended: ensemble_runs.train_ensemble, except in tests.
+TrainEnsemble = Callable[[Sequence[Member], epath.Path], Outcome]
 Cell = tuple[str, int]
 
 
@@ -67,9 +67,9 @@ def run_study(
     workdir: epath.PathLike,
     *,
     train: Train,
-    train_lanes: TrainLanes | None = None,
-    max_lanes: int | None = None,
-    told: Callable[[Result], None] = lambda result: None,
+    train_ensemble: TrainEnsemble | None = None,
+    max_members: int | None = None,
+    on_result: Callable[[Result], None] = lambda result: None,
 ) -> int | None:
     """Trains what results.jsonl does not hold yet; each run that ends adds its line.
 
@@ -81,21 +81,21 @@ def run_study(
       study: what to run.
       workdir: the study's folder, an absolute path.
       train: trains one config in one folder.
-      train_lanes: trains runs that can share a program (see :func:`jaxgan.tools.studies.ensembles.group_lanes`) as one;
+      train_ensemble: trains runs that can share a program (:func:`jaxgan.tools.studies.ensemble.group_members`) as one;
         None trains every run by itself.
-      max_lanes: runs that share a program, at the most; None for no limit.
-      told: called with each new result.
+      max_members: runs that share a program, at the most; None for no limit.
+      on_result: called with each new result.
 
     Returns:
       The signal that stopped a run, and with it the study; None where all cells have their results.
 
     Raises:
       UserError: before anything is trained, where a variant does not fit its recipe, or ``workdir`` holds its result
-        under another config; later, what ``train`` and ``train_lanes`` raise.
+        under another config; later, what ``train`` and ``train_ensemble`` raise.
     """
     workdir = epath.Path(workdir)
     todo = _todo(study, workdir)
-    jobs = [[lane] for lane in todo] if train_lanes is None else group_lanes(todo, most=max_lanes)
+    jobs = [[member] for member in todo] if train_ensemble is None else group_members(todo, most=max_members)
     for number, job in enumerate(jobs, 1):
         what = ", ".join(f"{variant} seed {seed}" for variant, seed, _ in job)
         with contextlib.ExitStack() as held:
@@ -106,11 +106,11 @@ def run_study(
                 log.info("%s: %s: in the hands of another process", study.name, what)
                 continue
             done = {(r.variant, r.seed) for r in read_results(workdir)}
-            if any((lane.variant, lane.seed) in done for lane in job):
+            if any((member.variant, member.seed) in done for member in job):
                 continue
             log.info("%s: %s (%d of %d)", study.name, what, number, len(jobs))
-            if len(job) > 1 and train_lanes is not None:
-                results, stopped_by = _run_lanes(job, workdir, train_lanes)
+            if len(job) > 1 and train_ensemble is not None:
+                results, stopped_by = _run_ensemble(job, workdir, train_ensemble)
             else:
                 results, stopped_by = _run(job[0], run_folder(workdir, job[0][:2]), train)
             if stopped_by is not None:
@@ -118,13 +118,13 @@ def run_study(
             if is_main():
                 add_results(workdir, results)
         for result in results:
-            told(result)
+            on_result(result)
         # Programs of the run before are of no use to the next, which has networks of its own.
         jax.clear_caches()
     return None
 
 
-def _todo(study: Study, workdir: epath.Path) -> list[Lane]:
+def _todo(study: Study, workdir: epath.Path) -> list[Member]:
     """The cells without a result, in order."""
     configs = study.configs()
     done = {(r.variant, r.seed): r for r in read_results(workdir)}
@@ -133,7 +133,7 @@ def _todo(study: Study, workdir: epath.Path) -> list[Lane]:
         config = seeded(configs[variant], seed)
         result = done.get((variant, seed))
         if result is None:
-            todo.append(Lane(variant, seed, config))
+            todo.append(Member(variant, seed, config))
         elif result.config != _fingerprint(config):
             raise UserError(
                 f"{workdir}/results.jsonl has variant {variant!r}, seed {seed} under another config; give the study a "
@@ -142,59 +142,61 @@ def _todo(study: Study, workdir: epath.Path) -> list[Lane]:
     return todo
 
 
-def _run(lane: Lane, folder: epath.Path, train: Train) -> tuple[list[Result], int | None]:
+def _run(member: Member, folder: epath.Path, train: Train) -> tuple[list[Result], int | None]:
     """Trains one cell; returns its result, or the signal that stopped it."""
     if is_main():
         folder.mkdir(parents=True, exist_ok=True)
     began, stopped_by = time.monotonic(), None
     try:
-        stopped_by = train(lane.config, folder).stopped_by
+        stopped_by = train(member.config, folder).stopped_by
     except UserError as error:
         if diverged_at(read_metrics(folder / "metrics.jsonl")) is None:
             raise
-        log.warning("%s, seed %d: %s", lane.variant, lane.seed, error)
+        log.warning("%s, seed %d: %s", member.variant, member.seed, error)
     seconds = _add_seconds(folder, time.monotonic() - began)
     if stopped_by is not None:
         return [], stopped_by
-    return [_result(lane, read_metrics(folder / "metrics.jsonl"), seconds)], None
+    return [_result(member, read_metrics(folder / "metrics.jsonl"), seconds)], None
 
 
-def _run_lanes(lanes: Sequence[Lane], workdir: epath.Path, train_lanes: TrainLanes) -> tuple[list[Result], int | None]:
+def _run_ensemble(
+    members: Sequence[Member], workdir: epath.Path, train_ensemble: TrainEnsemble
+) -> tuple[list[Result], int | None]:
     """Trains cells together; returns their results, or the signal that stopped them."""
-    group = group_folder(workdir, lanes)
+    group = group_folder(workdir, members)
     if is_main():
         group.mkdir(parents=True, exist_ok=True)
     began, outcome = time.monotonic(), None
     try:
-        outcome = train_lanes(lanes, group)
+        outcome = train_ensemble(members, group)
     except UserError as error:
         if diverged_at(read_metrics(group / "metrics.jsonl")) is None:
             raise
-        log.warning("all of %s: %s", ", ".join(lane.name for lane in lanes), error)
+        log.warning("all of %s: %s", ", ".join(member.name for member in members), error)
     seconds = _add_seconds(group, time.monotonic() - began)
     if outcome is not None and outcome.stopped_by is not None:
         return [], outcome.stopped_by
-    folders = [run_folder(workdir, (lane.variant, lane.seed)) for lane in lanes]
-    records = split_group(lanes, group, folders, None if outcome is None else outcome.state)
-    return [_result(lane, own, seconds, lanes=len(lanes)) for lane, own in zip(lanes, records)], None
+    folders = [run_folder(workdir, (member.variant, member.seed)) for member in members]
+    records = split_group(members, group, folders, None if outcome is None else outcome.state)
+    return [_result(member, own, seconds, members=len(members)) for member, own in zip(members, records)], None
 
 
-def _result(lane: Lane, records: Sequence[Mapping[str, Any]], seconds: float, *, lanes: int = 1) -> Result:
+def _result(member: Member, records: Sequence[Mapping[str, Any]], seconds: float, *, members: int = 1) -> Result:
     """The result of a run that ended, which its records tell."""
     diverged = diverged_at(records)
-    step = lane.config.training.steps if diverged is None else diverged
+    step = member.config.training.steps if diverged is None else diverged
     return Result(
-        variant=lane.variant,
-        seed=lane.seed,
+        variant=member.variant,
+        seed=member.seed,
         status=FINISHED if diverged is None else DIVERGED,
         step=step,
-        images=step * lane.config.data.batch_size,
+        images=step * member.config.data.batch_size,
         seconds=seconds,
         images_per_second=training_speed(records),
         scores=last_scores(records) if diverged is None else {},
         noise_scale=noise_scales(records),
-        config=_fingerprint(lane.config),
-        lanes=lanes,
+        config=_fingerprint(member.config),
+        members=members,
     )
 
 

@@ -1,4 +1,4 @@
-"""A study's results as a picture: every run, mean and spread, beside published figures."""
+"""A study's results as a picture: every run, mean and spread, next to published figures."""
 
 import importlib.util
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What is kept of a study's runs: ``results.jsonl``, a line per variant and seed."""
+"""Study results on disk: ``results.jsonl``, a line per variant and seed."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +9,8 @@ from etils import epath
 from jaxgan.training.logging import read_metrics
 
 FINISHED, DIVERGED = "finished", "diverged"
+# Names that earlier versions wrote.
+_RENAMED = {"lanes": "members"}
 
 
 class Result(NamedTuple):
@@ -18,13 +20,13 @@ class Result(NamedTuple):
       variant, seed: which.
       status: 'finished', or 'diverged' where a metric was not finite.
       step: G updates done; where it diverged, the logged step that showed it.
-      images: real images of one D play, times ``step``: what the paper counts.
+      images: real images of one D update, times ``step``: what the paper counts.
       seconds: wall time, compilation and scores included, of all parts of the run that ended in order.
-      images_per_second: while training alone, compilation and scores apart; None where none was logged.
+      images_per_second: while training, without compilation and scores; None where none was logged.
       scores: 'eval/...' of the last record that has any.
       noise_scale: player -> gradient noise scale in examples over the last quarter; empty where it is not logged.
       config: fingerprint of the run's config.
-      lanes: runs that were trained together as one program; ``seconds`` are of all of them, and ``images_per_second``
+      members: runs that were trained together as one program; ``seconds`` are of all of them, ``images_per_second`` is
         this one's share.
     """
 
@@ -38,13 +40,14 @@ class Result(NamedTuple):
     scores: dict[str, float]
     noise_scale: dict[str, float]
     config: str
-    lanes: int = 1
+    members: int = 1
 
 
 def read_results(workdir: epath.PathLike) -> list[Result]:
     """The lines of results.jsonl, in order; none where there is no such file."""
     records = read_metrics(epath.Path(workdir) / "results.jsonl")
-    return [Result(**{name: r[name] for name in Result._fields if name in r}) for r in records]
+    renamed = [{_RENAMED.get(name, name): value for name, value in record.items()} for record in records]
+    return [Result(**{name: r[name] for name in Result._fields if name in r}) for r in renamed]
 
 
 def add_results(workdir: epath.PathLike, results: Sequence[Result]) -> None:
@@ -92,8 +95,9 @@ def diverged_at(records: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 def training_speed(records: Sequence[Mapping[str, Any]]) -> float | None:
-    """Images a second over all records that give it: they are of stretches of as many images, but for the first, which
-    is empty (0) where the step that compiles is logged.
+    """Images a second over all records that give it.
+
+    They are of stretches of as many images, except the first: it is empty (0) where the step that compiles is logged.
     """
     speeds = [s for s in _values(records, "perf/images_per_second") if s > 0]
     return len(speeds) / sum(1 / s for s in speeds) if speeds else None

@@ -1,4 +1,4 @@
-"""How runs at different batch sizes are made comparable: budgets, averages and learning rates."""
+"""Batch-size scaling: budgets, averages and learning rates that make runs comparable."""
 
 import math
 
@@ -33,15 +33,8 @@ def updates_for(images: int, batch_size: int) -> int:
     return images // batch_size
 
 
-def half_life_of(decay: float, batch_size: int) -> float:
-    """Images after which a weight in an average with ``decay`` a step has halved: the inverse of
-    :func:`jaxgan.training.ema.decay_for_half_life`.
-    """
-    return batch_size * math.log(0.5) / math.log(decay)
-
-
 def set_batch(config: ConfigDict, batch_size: int, *, rule: str) -> None:
-    """Sets the batch of one play, and either player's learning rate by ``rule`` from the config's own batch and rates.
+    """Sets the batch of one update, and both learning rates by ``rule`` from the config's own batch and rates.
 
     Raises:
       UserError: on an unknown rule.

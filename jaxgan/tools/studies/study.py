@@ -1,4 +1,4 @@
-"""What a study is: variants x seeds, and what is told of them."""
+"""Study: variants x seeds, and the columns of its table."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""A number of a config that differs between the lanes of one program."""
+"""SweptScalar: a float of a config that differs between the members of one vmapped program."""
 
 import operator
 from collections.abc import Callable, Sequence
@@ -33,22 +33,22 @@ def _asked(fn: Callable[[float, Any], bool]) -> Callable[[Any, Any], bool]:
 
 
 class SweptScalar:
-    """Stands where a config holds a float, inside the function that is mapped over lanes.
+    """Takes the place of a config's float, inside the function that is mapped over members.
 
-    Arithmetic gives the lane's own traced value. What decides how the program looks (``if weight:``, ``weight > 0``) is
-    asked of all lanes' values, and must have one answer.
+    Arithmetic gives the member's own traced value. What decides how the program looks (``if weight:``, ``weight > 0``)
+    is asked of all members' values, and must have one answer.
 
     Attributes:
       key: of the config, for messages.
-      values: of all lanes.
-      traced: this lane's, [] float32, weakly typed as Python's floats are.
+      values: of all members.
+      traced: this member's, [] float32, weakly typed as Python's floats are.
     """
 
     def __init__(self, key: str, values: Sequence[float], traced: Array):
         self.key, self.values, self.traced = key, tuple(values), traced
 
     def agreed(self, asked: Any, fn: Callable[[Any], bool]) -> bool:
-        """The one answer of all lanes.
+        """The one answer of all members.
 
         Raises:
           UserError: where they differ.
@@ -89,5 +89,5 @@ class SweptScalar:
 
 
 def untraceable(key: str, why: str) -> UserError:
-    """What is raised where lanes cannot differ in ``key``."""
+    """The error where members cannot differ in ``key``."""
     return UserError(f"config.{key} cannot differ between runs of one program: {why}; run the study without --vmap")

@@ -168,7 +168,7 @@ def markdown(study: Study, configs: Mapping[str, ConfigDict], results: Sequence[
         f"Mean ± sample standard deviation over seeds {', '.join(map(str, study.seeds))}, of the runs that finished. "
         "Seconds are wall time of a run, compilation and scores included; images/s are of training alone."
     ]
-    if (together := max((r.lanes for r in results), default=1)) > 1:
+    if (together := max((r.members for r in results), default=1)) > 1:
         lines += [
             f"Up to {together} runs were trained together as one program: their seconds are those of all of them, "
             "their images/s a run's share."

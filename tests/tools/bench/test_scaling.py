@@ -1,4 +1,4 @@
-"""What `jaxgan bench scaling` takes for work that is not shared."""
+"""Work that is not shared, as `jaxgan bench scaling` finds it."""
 
 import copy
 
@@ -50,7 +50,7 @@ def test_flops_that_grow_with_the_devices_are_named():
 
 
 @pytest.mark.parametrize("kind", ["all-gather", "all-to-all", "collective-permute"])
-def test_exchanges_that_grow_with_the_batch_are_activations(kind):
+def test_collectives_that_grow_with_the_batch_are_activations(kind):
     def modes(small, large, spatial=1):
         made = copy.deepcopy(SHARED)
         for mode, size in (("fixed_batch", large), ("fixed_images_per_device", small)):

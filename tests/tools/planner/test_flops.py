@@ -1,4 +1,4 @@
-"""FLOPs from a trace: by layer, with control flow and recomputation told apart."""
+"""FLOPs from a trace: by layer, with control flow and recomputation separate."""
 
 import jax
 import jax.numpy as jnp

@@ -12,7 +12,7 @@ from jaxgan.tools.planner.groups import device_groups, spanned_axes
 from jaxgan.tools.planner.hlo_text import parse, parse_shapes
 
 # A TPU program in miniature: tiled layouts, on-chip memory, a loop whose length only its condition says, a fusion that
-# reads one slice of what it is given, an exchange inside the loop.
+# reads one slice of what it is given, a collective inside the loop.
 TPU = (Path(__file__).parent / "tpu_program.hlo").read_text()
 
 
@@ -149,6 +149,6 @@ ENTRY %main (x: f32[8]) -> f32[32] {
 """
 
 
-def test_an_exchange_hidden_behind_two_fusions_is_one():
+def test_a_collective_hidden_behind_two_fusions_is_one():
     found = [collective for cost in hlo.analyse(HIDDEN).costs for collective in cost.collectives]
     assert [(c.kind, c.bytes, c.channel) for c in found] == [("all-gather", 128, "7")]

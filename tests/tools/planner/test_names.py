@@ -42,7 +42,7 @@ def test_layers_and_passes(op_name, layer, which):
         ("collective-permute", "", "halos and shifts"),
     ],
 )
-def test_causes_of_exchanges(kind, op_name, cause):
+def test_causes_of_collectives(kind, op_name, cause):
     assert cause_of(kind, op_name) == cause
 
 

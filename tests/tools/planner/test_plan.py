@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import re
+from pathlib import Path
 
 import jax
 import pytest
@@ -10,30 +12,17 @@ from jax.sharding import PartitionSpec as P
 
 from jaxgan.parallel import FSDP
 from jaxgan.tools import planner
-from jaxgan.tools.planner import Exchange, compile_program, list_arguments, parse_topology, roofline
+from jaxgan.tools.planner import Collective, compile_program, list_arguments, parse_topology, roofline
 from jaxgan.tools.planner.compile import _out_of_memory
 from jaxgan.tools.planner.memory import argument_bytes
 from jaxgan.tools.planner.page import page
 from jaxgan.tools.planner.report import details, summary
-from jaxgan.tools.planner.roofline import exchange_seconds, mfu
+from jaxgan.tools.planner.roofline import collective_seconds, mfu
 from jaxgan.tools.planner.topology import abstract_mesh, mesh_sizes
 from jaxgan.tools.planner.weak import slice_shape, weak_scaling
 
 V5E = planner.hardware("v5e")
-KEYS = [
-    "topology",
-    "devices",
-    "batch",
-    "fits",
-    "peak_hbm_bytes",
-    "flops_per_device",
-    "bytes_per_device",
-    "collectives",
-    "step_seconds",
-    "images_per_second",
-    "mfu",
-    "bound_by",
-]
+DOCS = Path(__file__).parents[3] / "docs" / "planning.md"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +42,9 @@ def plan(data_parallel, tmp_path_factory):
 
 
 def test_a_plan_has_what_is_promised_first_and_is_json(plan):
-    assert list(plan)[: len(KEYS)] == KEYS == list(planner.KEYS)
+    table = DOCS.read_text().partition("These keys come first")[2].partition("Then `")[0]
+    promised = [key for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for key in re.findall(r"`(\w+)`", row)]
+    assert list(plan)[: len(promised)] == promised == list(planner.KEYS)
     assert json.loads(json.dumps(plan)) == plan
 
 
@@ -88,18 +79,20 @@ def test_rooflines_are_bound_by_the_slowest():
     flops, moved = {"bf16": 197e12}, 819e9  # a second each
     assert roofline(V5E, flops=flops, hbm_bytes=moved / 2).bound_by == "compute"
     assert roofline(V5E, flops={"bf16": 1.0}, hbm_bytes=2 * moved)[3:] == (2.0, "memory")
-    slow = Exchange("all-reduce", 400e9, 128, 1)
-    assert roofline(V5E, flops=flops, hbm_bytes=moved, exchanges=[slow], devices=128).bound_by == "network"
+    slow = Collective("all-reduce", 400e9, 128, 1)
+    assert roofline(V5E, flops=flops, hbm_bytes=moved, collectives=[slow], devices=128).bound_by == "network"
     assert roofline(V5E, flops={"f32_highest": 197e12}, hbm_bytes=0).compute == pytest.approx(6)
     with pytest.raises(ValueError, match="nothing"):
         roofline(V5E, flops={}, hbm_bytes=0)
 
 
-def test_exchanges_cost_what_rings_send():
+def test_collectives_cost_what_rings_send():
     # 4 links of 50 GB/s: an all-reduce among n sends 2 (n - 1) / n of its bytes.
-    assert exchange_seconds(V5E, Exchange("all-reduce", 200e9, 4, 3), 4) == pytest.approx(3 * 1.5)
-    assert exchange_seconds(V5E, Exchange("all-gather", 100e9, 4, 1), 16) == pytest.approx(0.75)  # one axis: 2 links
-    assert exchange_seconds(V5E, Exchange("collective-permute", 50e9, 2, 1), 4) == pytest.approx(1)
+    assert collective_seconds(V5E, Collective("all-reduce", 200e9, 4, 3), 4) == pytest.approx(3 * 1.5)
+    assert collective_seconds(V5E, Collective("all-gather", 100e9, 4, 1), 16) == pytest.approx(
+        0.75
+    )  # one axis: 2 links
+    assert collective_seconds(V5E, Collective("collective-permute", 50e9, 2, 1), 4) == pytest.approx(1)
     assert mfu(197e12, 2.0, V5E, 1) == pytest.approx(0.5)
 
 

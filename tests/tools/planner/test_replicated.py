@@ -1,4 +1,4 @@
-"""Exchanges and work done alike are found in programs where both are known."""
+"""Collectives and replicated work are found in programs where both are known."""
 
 import jax
 import jax.numpy as jnp
@@ -8,14 +8,14 @@ from jax.sharding import PartitionSpec as P
 
 from jaxgan.parallel import BATCH, make_mesh
 from jaxgan.tools.planner import hlo, list_arguments
-from jaxgan.tools.planner.plan import collectives_table, list_exchanges
+from jaxgan.tools.planner.plan import collectives_table, list_collectives
 from jaxgan.tools.planner.replicated import redundant, replicated_share, varying_costs
 
 
-def test_a_gradient_exchanges_its_weights_bytes(data_parallel):
-    exchanges = list_exchanges(hlo.analyse(data_parallel["compiled"].as_text()), 8)
-    assert collectives_table(exchanges) == {"all-reduce/gradients": {"count": 1, "bytes": 4 * 64 * 64}}
-    assert [exchange.group for _, exchange in exchanges] == [8]
+def test_a_gradient_reduces_its_weights_bytes(data_parallel):
+    collectives = list_collectives(hlo.analyse(data_parallel["compiled"].as_text()), 8)
+    assert collectives_table(collectives) == {"all-reduce/gradients": {"count": 1, "bytes": 4 * 64 * 64}}
+    assert [collective.group for _, collective in collectives] == [8]
 
 
 def test_a_product_of_whole_weights_is_done_by_every_device():
@@ -26,7 +26,7 @@ def test_a_product_of_whole_weights_is_done_by_every_device():
         def once(c, _):
             return (c @ w) / n, None
 
-        whole = jax.lax.scan(once, w, None, length=2)[0]  # 2 products of n x n by n x n, alike everywhere
+        whole = jax.lax.scan(once, w, None, length=2)[0]  # 2 products of n x n by n x n, the same everywhere
         split = x @ w  # rows of x are split over 8
         return whole.sum() + split.sum()
 
@@ -48,7 +48,7 @@ def test_work_on_a_part_that_some_devices_share_is_redundant_among_them():
     assert redundant(frozenset({"data", "fsdp"}), sizes) == 0
 
 
-def test_what_was_summed_is_alike_again(data_parallel):
+def test_what_was_summed_is_replicated_again(data_parallel):
     program = hlo.analyse(data_parallel["compiled"].as_text())
     costs = varying_costs(program, [frozenset(), frozenset({"data"})], dict(data_parallel["mesh"].shape))
     last = [axes for cost, axes in costs if cost.op_name.endswith("/sub")]

@@ -16,15 +16,15 @@ from jaxgan.nn import BatchNorm
 from jaxgan.parallel import shard_batch
 from jaxgan.training.ema import Ema
 from jaxgan.training.errors import UserError
-from jaxgan.training.method import Evaluator, Experiment, Stage
+from jaxgan.training.method import Evaluator, Experiment, Method, Stage
 from jaxgan.training.state import create_state
-from jaxgan.training.update import apply, every, play
+from jaxgan.training.update import Aux, apply, every, player_update
 
 ROWS = 8
 
 
 class Mlp(nn.Module):
-    """No parameter's gradient is nought but for rounding, which Adam would make as large as any: so there is no bias
+    """No parameter's gradient is zero except for rounding, which Adam would make as large as any: so there is no bias
     before a norm, and no norm in D, which would take G's last bias away.
     """
 
@@ -43,7 +43,7 @@ GENERATOR, DISCRIMINATOR = Mlp(2, True), Mlp(1, False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Points:
+class Points(Method):
     """Least-squares losses; a penalty on D's outputs on every second step, where it has a weight."""
 
     optimizers: Any
@@ -52,8 +52,8 @@ class Points:
     discriminator: Any = DISCRIMINATOR
 
     players = {"g": ("g",), "d": ("d",)}  # noqa: RUF012 (a constant)
-    latent_shape = (3,)
-    num_classes = 0
+    averaged = ("g",)
+    latent_shapes = jax.ShapeDtypeStruct((3,), jnp.float32)
 
     def __post_init__(self):
         if self.weight < 0:
@@ -64,7 +64,8 @@ class Points:
         g = {**self.generator.init(g_rng, jnp.zeros((2, 3)), train=True)}
         d = {**self.discriminator.init(d_rng, batch["point"][:2], train=True)}
         g.pop("batch_moments")
-        return create_state({"g": g, "d": d}, self.players, self.optimizers, extra={"plays": jnp.zeros((), jnp.int32)})
+        extra = {"updates": jnp.zeros((), jnp.int32)}
+        return create_state({"g": g, "d": d}, self.players, self.optimizers, extra=extra)
 
     def step(self, state, batch, rng):
         z = shard_batch(jax.random.normal(rng, (batch["point"].shape[0], 3)))
@@ -73,31 +74,28 @@ class Points:
             fakes, _ = apply(self.generator, nets["g"], z, train=True)
             real, moved = apply(self.discriminator, nets["d"], batch["point"], train=True)
             fake, _ = apply(self.discriminator, nets["d"], jax.lax.stop_gradient(fakes), train=True)
-            return jnp.square(real - 1).mean() + jnp.square(fake).mean(), ({"d": moved}, {"real": real.mean()})
+            return jnp.square(real - 1).mean() + jnp.square(fake).mean(), Aux({"d": moved}, {"real": real.mean()})
 
         def penalty(nets):
             out, _ = apply(self.discriminator, nets["d"], batch["point"], train=True)
-            return self.weight * jnp.square(out).mean(), ({}, {})
+            return self.weight * jnp.square(out).mean(), Aux()
 
         def g_loss(nets):
             fakes, moved = apply(self.generator, nets["g"], z, train=True)
             fake, _ = apply(self.discriminator, nets["d"], fakes, train=True)
-            return jnp.square(fake - 1).mean(), ({"g": moved}, {})
+            return jnp.square(fake - 1).mean(), Aux({"g": moved})
 
-        state, d = play(self, state, "d", d_loss)
+        state, d, _ = player_update(self, state, "d", d_loss)
         if self.weight:
-            state = every(state.step, 2, lambda s: play(self, s, "d", penalty)[0], state)
-        state, g = play(self, state, "g", g_loss)
-        return state.replace(extra={"plays": state.extra["plays"] + 2}), d | g
+            state, _ = every(state.step, 2, lambda s: (player_update(self, s, "d", penalty).state, {}), state, {})
+        state, g, _ = player_update(self, state, "g", g_loss)
+        return state.replace(extra={"updates": state.extra["updates"] + 2}), d | g
 
     def sample(self, nets, batch, rng):
         return {"image": apply(self.generator, nets["g"], batch["z"], train=False)[0]}
 
-    def moments(self, nets, batch, rng):
-        return {}
-
     def begin_stage(self, state, batch, rng):
-        return state.replace(extra={"plays": state.extra["plays"] + batch["point"].shape[0]})
+        return state.replace(extra={"updates": state.extra["updates"] + batch["point"].shape[0]})
 
 
 def config(**changes):

@@ -12,11 +12,11 @@ CELLS = [("narrow", 0), ("wide", 0), ("narrow", 1), ("wide", 1)]
 
 
 def test_all_variants_of_a_seed_come_before_the_next_seed(study, trainer, tmp_path):
-    train, told = trainer(), []
-    assert run_study(study(), tmp_path, train=train, told=told.append) is None
+    train, seen = trainer(), []
+    assert run_study(study(), tmp_path, train=train, on_result=seen.append) is None
     assert train.calls == CELLS
     results = read_results(tmp_path)
-    assert results == told and len((tmp_path / "results.jsonl").read_text().splitlines()) == 4
+    assert results == seen and len((tmp_path / "results.jsonl").read_text().splitlines()) == 4
     assert [(r.step, r.images, r.scores["eval/tstr"]) for r in results[::3]] == [(8, 128, 0.5), (4, 128, 0.6)]
     # What has its result is not run again.
     again = trainer()

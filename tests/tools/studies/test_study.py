@@ -2,9 +2,8 @@ import pytest
 
 from jaxgan.experiment.config_file import names
 from jaxgan.tools.studies import load_study, read_words, set_average, set_batch, updates_for, variant
-from jaxgan.tools.studies.scaling import half_life_of, scaled_rate
+from jaxgan.tools.studies.scaling import scaled_rate
 from jaxgan.tools.studies.study_file import study_names
-from jaxgan.training.ema import decay_for_half_life
 from jaxgan.training.errors import UserError
 
 
@@ -79,7 +78,6 @@ def test_what_is_matched_over_batch_sizes():
     assert [scaled_rate(1e-4, 128, 32, rule) for rule in ("constant", "sqrt", "linear")] == [1e-4, 2e-4, 4e-4]
     with pytest.raises(UserError, match="lr_rule='cube'; choose from constant, sqrt, linear"):
         scaled_rate(1e-4, 128, 32, "cube")
-    assert half_life_of(decay_for_half_life(4000.0, 64), 64) == pytest.approx(4000)
     config = variant("biggan:digits16")
     set_batch(config, 8, rule="sqrt")
     set_average(config, half_life_images=4000, start_images=2000)

@@ -72,7 +72,7 @@ def test_scores_that_some_variants_have_and_runs_that_shared_a_program(study, tr
     )
     assert "| tstr | fid |" in text and "± 0.071 | 7 |" in text and "± 0.071 | - |" in text
     assert "one program" not in text
-    text = markdown(given, given.configs(), [r._replace(lanes=4) for r in results])
+    text = markdown(given, given.configs(), [r._replace(members=4) for r in results])
     assert "Up to 4 runs were trained together as one program" in text
 
 

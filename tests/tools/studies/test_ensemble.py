@@ -13,13 +13,12 @@ import pytest
 from jaxgan import recipes
 from jaxgan.experiment import run as recipe_run
 from jaxgan.parallel import REPLICATED, host_to_global, make_mesh
-from jaxgan.tools.studies import Study
-from jaxgan.tools.studies import ensemble_runs as lane_runs
-from jaxgan.tools.studies.ensembles import Lane, group_folder, group_lanes, lanes_experiment
+from jaxgan.tools.studies import Study, ensemble_runs
+from jaxgan.tools.studies.ensemble import Member, ensemble_experiment, group_folder, group_members
+from jaxgan.tools.studies.ensemble_method import member_state
 from jaxgan.tools.studies.grid import run_study, seeded
 from jaxgan.tools.studies.results import read_results
 from jaxgan.tools.studies.swept_scalar import SweptScalar
-from jaxgan.tools.studies.vectorized import lane_state
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
 from jaxgan.training.logging import read_metrics
@@ -29,7 +28,7 @@ _SPEC = importlib.util.spec_from_file_location("points", Path(__file__).with_nam
 points = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(points)
 
-together = functools.partial(lane_runs.train_lanes, progress=False)
+together = functools.partial(ensemble_runs.train_ensemble, progress=False)
 
 
 def alone(config, workdir):
@@ -41,8 +40,8 @@ def points_recipe(monkeypatch):
     monkeypatch.setattr(recipes, "build", points.build)
 
 
-def lanes_of(configs, seeds):
-    return [Lane(name, seed, seeded(config, seed)) for seed in seeds for name, config in configs.items()]
+def members_of(configs, seeds):
+    return [Member(name, seed, seeded(config, seed)) for seed in seeds for name, config in configs.items()]
 
 
 def study_of(configs, seeds):
@@ -54,8 +53,8 @@ def close(a, b, rtol=2e-4, atol=2e-5):
 
 
 def test_eight_seeds_as_one_program_are_eight_runs():
-    lanes, mesh, steps = lanes_of({"v": points.config(method__weight=0.1)}, range(8)), make_mesh(), 4
-    whole = lanes_experiment(lanes)
+    members, mesh, steps = members_of({"v": points.config(method__weight=0.1)}, range(8)), make_mesh(), 4
+    whole = ensemble_experiment(members)
 
     def trained(experiment, step, where, rng, state):
         data, found = experiment.stages[0].data(0), []
@@ -74,16 +73,16 @@ def test_eight_seeds_as_one_program_are_eight_runs():
         for seed in range(8)
         for name in ("d/loss", "d/grad_norm", "d/real", "g/loss", "g/grad_norm")
     }
-    one = points.build(lanes[0].config)
+    one = points.build(members[0].config)
     init_keys, keys = zip(*(jax.random.split(jax.random.key(seed)) for seed in range(8)))
     init = jax.jit(one.fresh_state)
     _, where = init_state(one, rng=keys[0], mesh=mesh)
     step = compile_step(make_stage_step(one.stages[0]), mesh, where, donate=False)
-    for seed, lane in enumerate(lanes):
+    for seed, member in enumerate(members):
         own = init(init_keys[seed])
-        close(lane_state(fresh, seed), own, rtol=1e-6, atol=0)
-        own, found = trained(points.build(lane.config), step, where, keys[seed], own)
-        close(lane_state(state, seed), own)
+        close(member_state(fresh, seed), own, rtol=1e-6, atol=0)
+        own, found = trained(points.build(member.config), step, where, keys[seed], own)
+        close(member_state(state, seed), own)
         for at, expected in zip(metrics, found, strict=True):
             close({k: at[f"v.seed{seed}/{k}"] for k in expected}, expected)
     kernels = np.asarray(state.nets["g"]["params"]["last"]["kernel"])
@@ -93,8 +92,8 @@ def test_eight_seeds_as_one_program_are_eight_runs():
 @pytest.fixture
 def one_device(monkeypatch):
     """Programs for one device compile sooner."""
-    for module in (recipe_run, lane_runs):
-        monkeypatch.setattr(module, "experiment_mesh", lambda config: make_mesh(devices=jax.devices()[:1]))
+    for module in (recipe_run, ensemble_runs):
+        monkeypatch.setattr(module, "experiment_mesh", lambda config, **options: make_mesh(devices=jax.devices()[:1]))
 
 
 @pytest.mark.slow
@@ -103,15 +102,15 @@ def test_a_vmapped_study_gives_the_results_of_runs_one_by_one(tmp_path, one_devi
     configs = {name: points.config(method__weight=weight) for name, (_, weight) in rates.items()}
     for name, (rate, _) in rates.items():
         configs[name].optimizer.d.learning_rate = rate
-    study, told = study_of(configs, (3,)), []
+    study, seen = study_of(configs, (3,)), []
     assert run_study(study, tmp_path / "a", train=alone) is None
-    options = dict(train=pytest.fail, train_lanes=together)
-    assert run_study(study, tmp_path / "b", told=told.append, **options) is None
+    options = dict(train=pytest.fail, train_ensemble=together)
+    assert run_study(study, tmp_path / "b", on_result=seen.append, **options) is None
     a, b = read_results(tmp_path / "a"), read_results(tmp_path / "b")
-    assert [r.variant for r in a] == [r.variant for r in b] == [*rates] and b == told
+    assert [r.variant for r in a] == [r.variant for r in b] == [*rates] and b == seen
     for one, other in zip(a, b):
-        assert (one.lanes, other.lanes) == (1, 3) and other.seconds > 0 and other.images_per_second != 0
-        same = {"lanes": 1, "seconds": 0, "images_per_second": 0, "scores": {}}
+        assert (one.members, other.members) == (1, 3) and other.seconds > 0 and other.images_per_second != 0
+        same = {"members": 1, "seconds": 0, "images_per_second": 0, "scores": {}}
         assert other._replace(**same) == one._replace(**same)
         assert one.status == ("diverged" if one.variant == "wild" else "finished")
         close(other.scores, one.scores)
@@ -132,23 +131,24 @@ def test_a_vmapped_study_gives_the_results_of_runs_one_by_one(tmp_path, one_devi
             Checkpoints(side, read_only=True).restore(target) for side in (left, right)
         )
         close(mine, theirs)
-        assert all(meta[key] == other_meta[key] for key in ("seed", "config", "rng", "data"))
-    # What is there is not trained again, and older lines say nothing of lanes.
+        assert all(meta[key] == other_meta[key] for key in ("seed", "config", "rng", "data", "stage"))
+    # What is there is not trained again; older lines say "lanes", or nothing.
     lines = (tmp_path / "a" / "results.jsonl").read_text()
-    (tmp_path / "a" / "results.jsonl").write_text(lines.replace(', "lanes": 1}', "}"))
-    assert '"lanes"' in lines and read_results(tmp_path / "a") == a
+    for older in (', "lanes": 1}', "}"):
+        (tmp_path / "a" / "results.jsonl").write_text(lines.replace(', "members": 1}', older))
+        assert '"members"' in lines and read_results(tmp_path / "a") == a
     for part in "ab":
-        assert run_study(study, tmp_path / part, train=pytest.fail, train_lanes=pytest.fail) is None
+        assert run_study(study, tmp_path / part, train=pytest.fail, train_ensemble=pytest.fail) is None
 
 
 @pytest.mark.slow
 def test_a_group_that_is_stopped_goes_on_bit_for_bit(tmp_path, monkeypatch, one_device):
     configs = {"v": points.config()}
-    study, options = study_of(configs, (0, 1)), dict(train=pytest.fail, train_lanes=together)
+    study, options = study_of(configs, (0, 1)), dict(train=pytest.fail, train_ensemble=together)
     assert run_study(study, tmp_path / "a", **options) is None
     monkeypatch.setattr(recipes, "build", functools.partial(points.build, stop_at=[4]))
     assert run_study(study, tmp_path / "b", **options) == signal.SIGTERM
-    group = group_folder(tmp_path / "b", lanes_of(configs, (0, 1)))
+    group = group_folder(tmp_path / "b", members_of(configs, (0, 1)))
     assert group.relative_to(tmp_path / "b").as_posix() == "v/vmap-seeds0-1"
     assert read_results(tmp_path / "b") == [] and 0 < Checkpoints(group, read_only=True).steps()[-1] < 6
     monkeypatch.setattr(recipes, "build", points.build)
@@ -162,10 +162,10 @@ def test_a_group_that_is_stopped_goes_on_bit_for_bit(tmp_path, monkeypatch, one_
     assert [r.scores for r in read_results(tmp_path / "a")] == [r.scores for r in read_results(tmp_path / "b")]
 
 
-def test_where_all_lanes_diverge_the_group_ends_early(tmp_path, one_device):
+def test_where_all_members_diverge_the_group_ends_early(tmp_path, one_device):
     config = points.config(training__steps=40)
     config.optimizer.d.learning_rate = 1e30
-    run_study(study_of({"wild": config}, (0, 1)), tmp_path, train=pytest.fail, train_lanes=together)
+    run_study(study_of({"wild": config}, (0, 1)), tmp_path, train=pytest.fail, train_ensemble=together)
     results = read_results(tmp_path)
     assert [(r.seed, r.status) for r in results] == [(0, "diverged"), (1, "diverged")]
     group = tmp_path / "wild" / "vmap-seeds0-1"
@@ -179,16 +179,16 @@ def test_what_shares_a_program():
         "none": points.config(),
         "long": points.config(training__steps=8),
     }
-    groups = group_lanes(lanes_of(configs, (0, 1)))
+    groups = group_members(members_of(configs, (0, 1)))
     assert [[(v, s) for v, s, _ in group] for group in groups] == [
         [("a", 0), ("b", 0), ("a", 1), ("b", 1)],
         [("none", 0), ("none", 1)],
         [("long", 0), ("long", 1)],
     ]
-    assert [len(group) for group in group_lanes(groups[0], most=3)] == [3, 1]
+    assert [len(group) for group in group_members(groups[0], most=3)] == [3, 1]
     assert group_folder("w", groups[0]).as_posix() == "w/a+b/vmap-seeds0-1"
-    with pytest.raises(UserError, match="max_lanes=0"):
-        group_lanes(groups[0], most=0)
+    with pytest.raises(UserError, match="max_members=0"):
+        group_members(groups[0], most=0)
 
 
 def test_a_number_that_does_not_trace_is_named(monkeypatch):
@@ -200,7 +200,7 @@ def test_a_number_that_does_not_trace_is_named(monkeypatch):
 
     monkeypatch.setattr(recipes, "build", fixed)
     with pytest.raises(UserError, match=r"config\.method\.weight cannot differ .*; run the study without --vmap"):
-        lanes_experiment(lanes_of(configs, (0,)))
+        ensemble_experiment(members_of(configs, (0,)))
 
     def odd(config):
         return (
@@ -209,7 +209,7 @@ def test_a_number_that_does_not_trace_is_named(monkeypatch):
 
     monkeypatch.setattr(recipes, "build", odd)
     with pytest.raises(UserError, match=r"config\.optimizer\.g\.learning_rate cannot differ"):
-        lanes_experiment(lanes_of(configs, (0,)))
+        ensemble_experiment(members_of(configs, (0,)))
 
 
 def test_a_number_may_go_into_compiled_functions(monkeypatch):
@@ -221,12 +221,12 @@ def test_a_number_may_go_into_compiled_functions(monkeypatch):
         return points.build(config)
 
     monkeypatch.setattr(recipes, "build", build)
-    method = lanes_experiment(lanes_of(configs, (0,))).stages[0].method
+    method = ensemble_experiment(members_of(configs, (0,))).stages[0].method
     assert method.plain == {"optimizer.d.learning_rate"}
     assert method.numbers == {"optimizer.d.learning_rate": (2e-2, 0.5)}
 
 
-def test_questions_are_asked_of_all_lanes():
+def test_questions_are_asked_of_all_members():
     number = SweptScalar("method.weight", (0.1, 0.4), np.float32(0.4))
     assert number and number > 0 and not number >= 1 and number != 0
     assert (2 - number, number * 3, 1 / number) == pytest.approx((1.6, 1.2, 2.5))

@@ -1,4 +1,4 @@
-"""Which runs of a study may share a program, and the experiment that they make up."""
+"""Ensembles of runs: which runs of a study can share one vmapped program, and the experiment that they make up."""
 
 import hashlib
 import json
@@ -10,19 +10,19 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from jaxgan import recipes
+from jaxgan.tools.studies.ensemble_method import stacked_experiment
 from jaxgan.tools.studies.swept_scalar import untraceable
-from jaxgan.tools.studies.vectorized import vectorized
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment
 from jaxgan.training.step import make_stage_step
 from jaxgan.training.workdir import config_text
 
-# The sections whose floats may differ between the lanes of a program.
+# The sections whose floats may differ between the members of a program.
 _SECTIONS = ("method", "optimizer", "regularizers", "augment", "heads")
 
 
-class Lane(NamedTuple):
-    """A run: of which variant, under which seed, with its config."""
+class Member(NamedTuple):
+    """A run of an ensemble: its variant, seed and config."""
 
     variant: str
     seed: int
@@ -34,9 +34,11 @@ class Lane(NamedTuple):
         return f"{self.variant}.seed{self.seed}"
 
 
-def lane_numbers(config: ConfigDict) -> dict[str, float]:
-    """'section.key' -> value, of the floats that may differ between lanes: those of method, optimisers,
-    regularizers, augmentations and heads, except zeros, which mostly mean a program without something.
+def sweepable_floats(config: ConfigDict) -> dict[str, float]:
+    """'section.key' -> value, of the floats that may differ between members of one program.
+
+    They are those of method, optimisers, regularizers, augmentations and heads, except zeros, which mostly mean a
+    program without something.
     """
     found = {}
 
@@ -67,34 +69,35 @@ def with_values(config: ConfigDict, values: Mapping[str, Any]) -> ConfigDict:
 
 
 def shape_of(config: ConfigDict) -> str:
-    """What runs must have in common to share a program: the config but for its seed and :func:`lane_numbers`."""
-    blank = with_values(config, dict.fromkeys(lane_numbers(config), "a number"))
+    """The part of a config that runs of one program share: all of it except its seed and :func:`sweepable_floats`."""
+    blank = with_values(config, dict.fromkeys(sweepable_floats(config), "a number"))
     blank.seed = 0
     return config_text(json.loads(blank.to_json()))
 
 
-def group_lanes(lanes: Sequence[Lane], *, most: int | None = None) -> list[list[Lane]]:
-    """The lanes in groups that may share a program, in the order of their first ones.
+def group_members(members: Sequence[Member], *, most: int | None = None) -> list[list[Member]]:
+    """The members in groups that may share a program, in the order of their first ones.
 
     Args:
-      lanes: of a study.
-      most: lanes of a group, at the most; None for no limit.
+      members: of a study.
+      most: members of a group, at the most; None for no limit.
 
     Raises:
       UserError: where ``most`` is less than 1.
     """
     if most is not None and most < 1:
-        raise UserError(f"max_lanes={most}: give the number of runs that share a program, at least 1")
-    shapes: dict[str, list[Lane]] = {}
-    for lane in lanes:
-        shapes.setdefault(shape_of(lane.config), []).append(lane)
-    size = most or len(lanes)
+        raise UserError(f"max_members={most}: give the number of runs that share a program, at least 1")
+    shapes: dict[str, list[Member]] = {}
+    for member in members:
+        shapes.setdefault(shape_of(member.config), []).append(member)
+    size = most or len(members)
     return [found[i : i + size] for found in shapes.values() for i in range(0, len(found), size)]
 
 
-def group_folder(workdir: epath.PathLike, lanes: Sequence[Lane]) -> epath.Path:
+def group_folder(workdir: epath.PathLike, members: Sequence[Member]) -> epath.Path:
     """Where a group trains: ``workdir/<variants, joined by '+'>/vmap-seeds<0-7>``."""
-    variants, seeds = list(dict.fromkeys(lane.variant for lane in lanes)), sorted({lane.seed for lane in lanes})
+    variants = list(dict.fromkeys(member.variant for member in members))
+    seeds = sorted({member.seed for member in members})
     whole = "+".join(variants)
     if len(whole) > 80:
         whole = f"{variants[0]}+{len(variants) - 1}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
@@ -105,9 +108,9 @@ def group_folder(workdir: epath.PathLike, lanes: Sequence[Lane]) -> epath.Path:
     return epath.Path(workdir) / whole / f"vmap-seeds{numbers}"
 
 
-def differing(lanes: Sequence[Lane]) -> dict[str, tuple[float, ...]]:
-    """Config key -> the lanes' values, of the numbers that are not the same in all."""
-    each = [lane_numbers(lane.config) for lane in lanes]
+def differing(members: Sequence[Member]) -> dict[str, tuple[float, ...]]:
+    """Config key -> the members' values, of the numbers that are not the same in all."""
+    each = [sweepable_floats(member.config) for member in members]
     found = {key: tuple(numbers[key] for numbers in each) for key in each[0]}
     return {key: values for key, values in found.items() if len(set(values)) > 1}
 
@@ -123,22 +126,22 @@ def _failure(experiment: Experiment) -> Exception | None:
     return None
 
 
-def lanes_experiment(lanes: Sequence[Lane]) -> Experiment:
-    """The lanes as one experiment, tried by tracing where their numbers differ.
+def ensemble_experiment(members: Sequence[Member]) -> Experiment:
+    """The members as one experiment, tried by tracing where their numbers differ.
 
     Raises:
-      UserError: naming the key, where the recipe cannot be traced with another number in every lane.
+      UserError: naming the key, where the recipe cannot be traced with another number in every member.
     """
-    experiments = [recipes.build(lane.config) for lane in lanes]
-    names, seeds = [lane.name for lane in lanes], [lane.config.seed for lane in lanes]
+    experiments = [recipes.build(member.config) for member in members]
+    names, seeds = [member.name for member in members], [member.config.seed for member in members]
 
-    def remake(given: Mapping[str, Any]) -> Experiment:
-        return recipes.build(with_values(lanes[0].config, given))
+    def rebuild(given: Mapping[str, Any]) -> Experiment:
+        return recipes.build(with_values(members[0].config, given))
 
     def made(numbers: Mapping[str, tuple[float, ...]], plain: frozenset[str]) -> Experiment:
-        return vectorized(experiments, names=names, seeds=seeds, numbers=numbers, remake=remake, plain=plain)
+        return stacked_experiment(experiments, names=names, seeds=seeds, numbers=numbers, rebuild=rebuild, plain=plain)
 
-    numbers = differing(lanes)
+    numbers = differing(members)
     if not numbers:
         return made({}, frozenset())
     whole = made(numbers, frozenset())

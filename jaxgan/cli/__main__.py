@@ -1,7 +1,0 @@
-"""``python -m jaxgan.cli``."""
-
-import sys
-
-from jaxgan.cli.main import main
-
-sys.exit(main())
