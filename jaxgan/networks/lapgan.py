@@ -98,7 +98,7 @@ class Generator(nn.Module):
           z: [B, z_dim] float.
           labels: 'class': [B] int, or [B, num_classes] float class weights; and 'coarse': [B, *image_shape] float,
             unless ``coarsest``.
-          train: accepted so that all networks are called alike; nothing here depends on it.
+          train: accepted so that all networks are called in the same way; nothing here depends on it.
 
         Returns:
           [B, *image_shape] float32.
