@@ -50,7 +50,9 @@ def test_sources_are_in_plain_words(path):
     tree = ast.parse(source)
     texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     found = [rule for text in [*texts, comments(source)] for rule in broken_rules(text)]
-    found += [f"a title begins with {TITLE.match(text)[1]}: {text[:60]}" for text in docstrings(tree) if TITLE.match(text)]
+    found += [
+        f"a title begins with {TITLE.match(text)[1]}: {text[:60]}" for text in docstrings(tree) if TITLE.match(text)
+    ]
     assert not found, "\n".join(found)
 
 
@@ -64,7 +66,14 @@ def test_pages_are_in_plain_words(path):
 
 @pytest.mark.parametrize(
     "text",
-    ["drawn apart from it", "images beside others", "all but for two", "told apart", "they are alike", "each in\n    turn"],
+    [
+        "drawn apart from it",
+        "images beside others",
+        "all but for two",
+        "told apart",
+        "they are alike",
+        "each in\n    turn",
+    ],
 )
 def test_the_rules_find_what_they_are_for(text):
     assert list(broken_rules(text))

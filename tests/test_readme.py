@@ -100,7 +100,9 @@ def test_scripts_and_configs_named_exist():
 def rows(text: str, *names: str) -> dict[str, dict[str, str]]:
     """The table of a page whose header has these columns, by its first column's words in backticks."""
     for block in re.findall(r"(?:^\|.*\n)+", text, re.M):
-        header, _, *lines = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in block.splitlines()]
+        header, _, *lines = [
+            [cell.strip() for cell in line.strip().strip("|").split("|")] for line in block.splitlines()
+        ]
         if set(names) <= set(header):
             cells = (dict(zip(header, line, strict=True)) for line in lines)
             return {name: row for row in cells for name in re.findall(r"`(\w+)`", row[header[0]])}

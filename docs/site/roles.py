@@ -1,4 +1,4 @@
-"""A griffe extension for the API pages: docstrings' roles as links, and each object once, in the module that defines it."""
+"""A griffe extension for the API pages: docstrings' roles as links, and each object once, in its own module."""
 
 import re
 from collections.abc import Iterator
