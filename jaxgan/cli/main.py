@@ -15,7 +15,7 @@ VERBS = {
     "sample": "draw images from a trained run",
     "evaluate": "score a trained run, or images against images",
     "features": "write the features of images",
-    "compare": "put two results side by side, if their protocols are alike",
+    "compare": "put two results side by side, if their protocols are the same",
     "bench": "measure the step, the sampler, the loader, or how work is shared over devices",
     "study": "run a grid of variants and seeds, as a table with spread and a plot",
     "list": "print the recipes, their papers and the variants of their configs",

@@ -1,4 +1,4 @@
-"""What ``jaxgan evaluate`` does once its flags are read."""
+"""Scoring for ``jaxgan evaluate``, once its flags are read."""
 
 import functools
 import logging
@@ -144,7 +144,7 @@ def _data_dir(parsed: Any, run: Run) -> Any:
 
 
 def scoring_of(parsed: Any, run: Run, own: Sequence[str] = ()) -> tuple[Scoring, list[str]]:
-    """What a run is scored by: its own protocol, except what the command line says otherwise.
+    """Protocol that a run is scored by: its own, except what the command line says otherwise.
 
     Args:
       parsed: the flags.
@@ -216,7 +216,7 @@ def score_checkpoint(
 
 
 class _Opened(NamedTuple):
-    """What serves every checkpoint of a run, its own evaluators those of a stage."""
+    """Shared by the scores of every checkpoint of a run; its own evaluators are those of a stage."""
 
     run: Run
     scoring: Scoring

@@ -99,7 +99,7 @@ class FeatureRequest(NamedTuple):
 
 
 class Collected(NamedTuple):
-    """What a pass gives; None where it was not wanted.
+    """Result of a pass; None where it was not requested.
 
     Attributes:
       count: images.

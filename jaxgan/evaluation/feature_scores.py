@@ -190,13 +190,13 @@ def check_metrics(names: Sequence[str]) -> None:
 
 
 def request_of(names: Sequence[str], settings: Settings) -> FeatureRequest:
-    """What one pass over the images must keep for all of ``names``."""
+    """Requests of one pass over the images for all of ``names``."""
     needs = {need for name in names for need in METRICS[name].needs}
     return FeatureRequest(**dict.fromkeys(needs, True), splits=settings.is_splits, split_seed=settings.seed)
 
 
 def reference_request(names: Sequence[str]) -> FeatureRequest:
-    """What the reference must have; nothing of it is wanted where no score needs one."""
+    """Requests of the reference for all of ``names``; none where no score needs a reference."""
     needs = {need for name in names if METRICS[name].reference for need in METRICS[name].needs}
     return FeatureRequest(**dict.fromkeys(needs - {"scores"}, True))
 

@@ -34,7 +34,7 @@ class Distance(Protocol):
 
     @property
     def name(self) -> str:
-        """Which distance."""
+        """Name of the distance."""
 
     @property
     def digest(self) -> str:

@@ -16,7 +16,7 @@ _READ = 512
 
 
 class SampleInputs(NamedTuple):
-    """What samples are drawn for, one sample an input.
+    """Inputs of sampling, one sample an input.
 
     Attributes:
       length: how many.

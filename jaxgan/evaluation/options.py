@@ -73,7 +73,7 @@ def split_options(method: Method, options: Mapping[str, Any]) -> tuple[Fixed, di
 
 
 def options_stamp(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What a stamp says of checked options: the truncation, 'none' where there is none, and the rest by name."""
+    """Stamp of checked options: the truncation, 'none' where there is none, and the rest by name."""
     others = {name: value for name, value in sorted(options.items()) if name not in (TRUNCATION, TRUNCATION_MODE)}
     return {
         "truncation_mode": options.get(TRUNCATION_MODE, "none"),

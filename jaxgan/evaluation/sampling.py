@@ -27,7 +27,7 @@ _METHOD_KEY = 2**20
 
 
 class Operand(NamedTuple):
-    """What sampling traces next to its rows.
+    """Traced arguments of sampling, next to its rows.
 
     Attributes:
       nets: the networks.
@@ -63,7 +63,7 @@ def latents_of(method: Method, keys: Array, *, mode: str = "none", truncation: A
 def sampling_batch(
     method: Method, rng: Array, index: Array, conditions: Rows, options: Mapping[str, Any], step: Any = None
 ) -> Batch:
-    """What ``method.sample`` and ``method.batch_moments`` are given: conditions, 'z', 'key', 'options' and 'step'.
+    """Batch for ``method.sample`` and ``method.batch_moments``: conditions, 'z', 'key', 'options' and 'step'.
 
     Args:
       method: draws.

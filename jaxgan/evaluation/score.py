@@ -1,4 +1,4 @@
-"""From two sets of images to stamped scores: the one way that training, the command line and notebooks score."""
+"""Score two sets of images, with stamps: the one way that training, the command line and notebooks share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ def statistics(
 
 
 def reference_stamp(eval_set: EvalSet, network: FeatureNetwork) -> dict[str, Any]:
-    """What identifies statistics: the set, the resizer and the network."""
+    """Stamp that identifies statistics: the set, the resizer and the network."""
     return {
         **eval_set.stamp,
         "resizer": network.resizer,

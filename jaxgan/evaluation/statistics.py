@@ -20,7 +20,7 @@ KEY_FIELDS = ("data", "version", "split", "count", "resolution", "crop", "resize
 
 
 class Statistics(NamedTuple):
-    """What scores need to know of one set.
+    """Statistics of one set that scores need.
 
     Attributes:
       count: images; None where a file does not say.
@@ -44,7 +44,7 @@ class Statistics(NamedTuple):
 
 
 def statistics_of(collected: Collected, *, labels: np.ndarray | None, stamp: Mapping[str, Any]) -> Statistics:
-    """What a pass collected, as statistics.
+    """Statistics of what a pass collected.
 
     Raises:
       ValueError: where moments of fewer than two images were collected.
@@ -57,7 +57,7 @@ def statistics_of(collected: Collected, *, labels: np.ndarray | None, stamp: Map
 
 
 def missing(statistics: Statistics, request: FeatureRequest) -> list[str]:
-    """What is requested and ``statistics`` lacks (score sums belong to one side alone, and are not asked for)."""
+    """Requests that ``statistics`` lacks (score sums belong to one side alone, and are not asked for)."""
     need = {"mu": request.pool, "spatial_mu": request.spatial, "features": request.features}
     return [name for name, wanted in need.items() if wanted and getattr(statistics, name) is None]
 

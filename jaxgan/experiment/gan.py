@@ -1,4 +1,4 @@
-"""What adversarial recipes share: sections, networks, data, players and scores.
+"""Builders of GAN experiments from a config: sections, networks, data, players and scores.
 
 A recipe is a setting of these keys; any of them can be swapped: ``networks``, the loss, conditioning, regularizers.
 """

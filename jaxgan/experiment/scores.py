@@ -125,7 +125,7 @@ def settings_of(evaluation: Any) -> Settings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Scoring:
-    """What the checkpoints of a run are scored by, opened once for all of them.
+    """Protocol of a run's scores, opened once for all of its checkpoints.
 
     Attributes:
       names: scores.
@@ -191,7 +191,7 @@ def sample_inputs(
     *,
     data_dir: str | None = None,
 ) -> tuple[SampleInputs, int | None]:
-    """What ``num_images`` samples of a run are drawn for: classes in equal shares, or, where the method draws for
+    """Inputs of ``num_images`` samples of a run: classes in equal shares, or, where the method draws for
     examples of the data, an even choice from :func:`reference_split`, of all where there are no more.
 
     Returns:
@@ -301,7 +301,7 @@ def sampling_stamp(
     options: Mapping[str, Any] | None = None,
     inputs: SampleInputs | None = None,
 ) -> dict[str, Any]:
-    """What a stamp says of how samples were drawn.
+    """Stamp of how samples were drawn.
 
     Args:
       config: of the run.
@@ -326,7 +326,7 @@ def sampling_stamp(
 
 
 def sample_stamp(config: ConfigDict, num_images: int) -> dict[str, Any]:
-    """What a stamp says of samples as a set."""
+    """Stamp of samples as a set."""
     resolution = [*config.data.image_size, config.data.channels]
     return {
         "data": f"samples of {config.recipe}",

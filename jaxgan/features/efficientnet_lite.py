@@ -32,7 +32,7 @@ SPATIAL_STAGE = 4
 
 
 class EfficientNetFeatures(NamedTuple):
-    """What the network says of images; under jit, what isn't used isn't computed.
+    """Outputs of the network; under jit, those that aren't used aren't computed.
 
     Attributes:
       pool: [B, 1280], the head's ReLU6 averaged over positions, in [0, 6].

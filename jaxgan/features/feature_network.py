@@ -1,4 +1,4 @@
-"""Feature networks that scores are measured with: images to features, with a name, weights and their hash."""
+"""FeatureNetwork: a network from images to features that scores look through, with its weights and their hash."""
 
 import dataclasses
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Published weights: where they are looked for, how they are fetched, and how a file of them is read."""
+"""Find, download and read published weights."""
 
 import fcntl
 import hashlib
@@ -50,7 +50,7 @@ FID_INCEPTION = PublishedWeights(
 
 
 def read_weights(path: str | PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads a file of weights, PyTorch's (.pt, .pth) or safetensors, told apart by what is in it.
+    """Reads a file of weights, PyTorch's (.pt, .pth) or safetensors, distinguished by their content.
 
     Args:
       path: file; its suffix does not matter.
@@ -80,7 +80,7 @@ def cache_dir() -> Path:
 
 
 def torch_hub_dir() -> Path:
-    """Where PyTorch keeps its own: ``hub/checkpoints`` within $TORCH_HOME, or within torch/ beside our cache."""
+    """PyTorch's folder: ``hub/checkpoints`` within $TORCH_HOME, or within torch/ next to our cache."""
     return Path(os.environ.get("TORCH_HOME") or cache_dir().parents[1] / "torch") / "hub" / "checkpoints"
 
 

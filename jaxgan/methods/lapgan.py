@@ -1,4 +1,4 @@
-"""A pyramid of games, one for each level, and drawing from coarse to fine (Denton et al. 2015, arXiv:1506.05751)."""
+"""LAPGAN: a GAN for each level of a Laplacian pyramid, coarse to fine (Denton et al. 2015, arXiv:1506.05751)."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from jaxgan.training.update import apply
 
 
 def _at(level: int, tree: Mapping[str, Any]) -> dict[str, Any]:
-    """What belongs to a level, under its own names."""
+    """Entries of one level, under its own names."""
     end = f"_{level}"
     return {name.removesuffix(end): value for name, value in tree.items() if name.endswith(end)}
 

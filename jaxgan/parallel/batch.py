@@ -1,4 +1,4 @@
-"""Batch layouts that move no data between devices.
+"""Split and join batches without moving data between devices: interleaved rows, sharding constraints.
 
 Latents drawn inside a jitted step have no sharding of their own, and a batch that is cut in blocks or concatenated has
 to be moved. Constraining what is born inside the step, and splitting and joining interleaved, costs no communication.
@@ -74,6 +74,6 @@ def split_interleaved(x: Array, parts: int) -> Array:
 
 
 def join_interleaved(*parts: Array) -> Array:
-    """Joins k arrays [B, ...] into [k * B, ...], row by row in turn: the inverse of :func:`split_interleaved`."""
+    """Joins k arrays [B, ...] into [k * B, ...], a row of each after another: undoes :func:`split_interleaved`."""
     joined = jnp.stack(parts, axis=1)
     return shard_batch(joined.reshape(-1, *joined.shape[2:]))

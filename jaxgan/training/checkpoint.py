@@ -73,7 +73,7 @@ def _hash(value: Any) -> str:
 
 
 class _Preserved:
-    """Which checkpoints stay: the newest ``keep``, the best one, and those of ``always``."""
+    """Preservation policy: the newest ``keep`` checkpoints stay, the best one, and those of ``always``."""
 
     def __init__(self, keep: int, always: Iterable[int]):
         self.keep = keep
