@@ -20,9 +20,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 
-def start(arguments: list[str], cache: Path, workdir: Path) -> dict[str, float | str]:
+def start(arguments: list[str], cache: Path, workdir: Path) -> dict[str, Any]:
     """One training in a process of its own."""
     command = [sys.executable, "-m", "jaxgan", "train", *arguments, "--no_progress"]
     command += [f"--workdir={workdir}", f"--compilation_cache={cache}"]
@@ -46,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parsed, arguments = parser.parse_known_args()
-    rows: dict[str, list[dict[str, float | str]]] = {"first": [], "second": []}
+    rows: dict[str, list[dict[str, Any]]] = {"first": [], "second": []}
     for _ in range(parsed.rounds):
         with tempfile.TemporaryDirectory() as folder:
             for name, found in rows.items():
@@ -57,7 +58,9 @@ def main() -> None:
             same = rows["first"][-1]["last"] == rows["second"][-1]["last"]
             print(f"cache {size / 2**20:.1f} MiB; last records {'equal' if same else 'DIFFER'}", flush=True)
     for key in ("wall", "cpu", "first_dispatch"):
-        print(key, {name: round(statistics.median(row[key] for row in found), 1) for name, found in rows.items()})
+        print(
+            key, {name: round(statistics.median(float(row[key]) for row in found), 1) for name, found in rows.items()}
+        )
 
 
 if __name__ == "__main__":

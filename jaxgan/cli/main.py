@@ -3,6 +3,7 @@
 import importlib
 import importlib.metadata
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -63,6 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.getLogger("jaxgan").info("XLA: %s", note)
     try:
         return importlib.import_module(f"jaxgan.cli.{verb}").run(rest)
+    except BrokenPipeError:
+        # The reader has left, as `| head` does: nothing is wrong, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, OSError) as error:
         if traceback:
             raise
