@@ -94,17 +94,17 @@ class Generator(nn.Module):
     def __call__(self, z: Array, labels: Labels, *, train: bool) -> Array:
         """Draws residuals, or the coarsest images: [B, *image_shape] float32.
 
-                Args:
-                  z: [B, z_dim] float.
-                  labels: 'class': [B] int, or [B, num_classes] float class weights; and 'coarse': [B, *image_shape] float,
-                    unless ``coarsest``.
-                          train: accepted so that all networks are called in the same way; nothing here depends on it.
+        Args:
+          z: [B, z_dim] float.
+          labels: 'class': [B] int, or [B, num_classes] float class weights; and 'coarse': [B, *image_shape] float,
+            unless ``coarsest``.
+          train: accepted so that all networks are called in the same way; nothing here depends on it.
 
-                Returns:
-                  [B, *image_shape] float32.
-        
-                Raises:
-                  ValueError: where sizes disagree, or 'coarse' is missing, or there at the coarsest level.
+        Returns:
+          [B, *image_shape] float32.
+
+        Raises:
+          ValueError: where sizes disagree, or 'coarse' is missing, or there at the coarsest level.
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "concat"))
         check_latents(self, z)
