@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN ?= runs/digits
 
-.PHONY: help demo test test-slow check format install clean
+.PHONY: help demo test test-slow check docs format install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,6 +25,9 @@ test: $(BIN)/.made ## run the tests
 
 test-slow: $(BIN)/.made ## run the tests that take minutes each
 	@$(BIN)/python -m pytest -m slow
+
+docs: $(BIN)/.made ## build the documentation's site in build/site (half a minute); a broken link or reference fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
 
 format: $(BIN)/.made ## put the code in order
 	@$(BIN)/ruff format .

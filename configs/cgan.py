@@ -8,7 +8,7 @@ paper's SGD.
            modes, 1.00 of samples near one.
   ring8    Eight Gaussians, with the same networks and rates. Not measured.
   mnist    The paper's networks; Adam 1e-3, 2,000 steps of 64. fd 118, tstr 0.16 after 1,333 steps: too few for D to
-           tell digits apart.
+           distinguish digits.
   cifar10  The conditional DCGAN of ch 32 that later papers compare with, as the paper has no images of this kind; Adam
            2e-4, 2,000 steps of 64. fd 257, tstr 0.27 after 462 steps.
 

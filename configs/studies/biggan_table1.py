@@ -73,7 +73,7 @@ def label(row: int) -> str:
 
 
 def base(scale: str) -> ConfigDict:
-    """What the rows of a scale have in common."""
+    """Settings that the rows of a scale have in common."""
     if scale == "cifar":
         config = variant("biggan:cifar10,narrow")
         config.evaluation.update(

@@ -9,7 +9,7 @@
   data_dir        where TFDS sets lie.
   smoke           for a few steps.
 
-Networks, losses, optimisers and penalties are each recipe's own; averages and scores are alike.
+Networks, losses, optimisers and penalties are each recipe's own; averages and scores are the same.
 
 Launch: jaxgan study configs/studies/equal_budget.py --workdir=runs/equal_budget --data=ring8 --vmap
         jaxgan study configs/studies/equal_budget.py --workdir=runs/equal_mnist --data=mnist --images=128000
@@ -38,7 +38,7 @@ RECIPES = (
     "r3gan",
 )
 POINT_SCORES = ("eval/modes", "eval/high_quality", "eval/emd")
-# What a step of 64 images was reckoned to take on one core of an Intel Xeon, from a few steps beside other work. Whole
+# What a step of 64 images was reckoned to take on one core of an Intel Xeon, from a few steps next to other work. Whole
 # runs took 0.4 to 1.5 of it: docs/families.md has each one's seconds.
 MILLISECONDS = {
     "mnist": {

@@ -20,9 +20,10 @@ from PIL import Image
 
 from jaxgan.data.image_set import open_images
 from jaxgan.data.source import in_memory
-from jaxgan.evaluation.collect import Wants, collect, images_of_source
-from jaxgan.evaluation.measure import reference_statistics, subject_of_set
-from jaxgan.evaluation.scores import Settings, reference_wants, scores_of
+from jaxgan.evaluation.collect import FeatureRequest, collect, images_of_source
+from jaxgan.evaluation.eval_set import eval_set_of
+from jaxgan.evaluation.feature_scores import Settings, reference_request, scores_of
+from jaxgan.evaluation.score import reference_statistics
 from jaxgan.evaluation.statistics import Statistics
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
@@ -138,9 +139,11 @@ class Scorer(NamedTuple):
     def features(self, images: np.ndarray) -> np.ndarray:
         """uint8 [N, H, W, C] -> float32 [N, D]."""
         source = images_of_source(in_memory(images, np.zeros(len(images), np.int32)))
-        found = collect(self.network, source, Wants(bank=True), mesh=make_mesh(), batch_size=self.batch_size)
-        assert found.bank is not None
-        return found.bank
+        found = collect(
+            self.network, source, FeatureRequest(features=True), mesh=make_mesh(), batch_size=self.batch_size
+        )
+        assert found.features is not None
+        return found.features
 
     def scores(self, features: np.ndarray) -> dict[str, float]:
         """Features [N, D] -> {'fd_...': ..., 'kid_...': ...}."""
@@ -234,31 +237,31 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parsed = parser.parse_args(arguments)
     began = time.perf_counter()
-    subject = subject_of_set(open_images(parsed.images, data_dir=parsed.data_dir))
-    against = subject_of_set(open_images(parsed.against, data_dir=parsed.data_dir), parsed.num_reference)
-    if subject.images.labels is None:
+    eval_set = eval_set_of(open_images(parsed.images, data_dir=parsed.data_dir))
+    against = eval_set_of(open_images(parsed.against, data_dir=parsed.data_dir), parsed.num_reference)
+    if eval_set.images.labels is None:
         parser.error(f"--images={parsed.images} has no labels, by which classes are dropped")
-    choices = class_choices(subject.images.labels, parsed.num_images)
+    choices = class_choices(eval_set.images.labels, parsed.num_images)
     # Only what some choice needs is read, and each image once.
     wanted, places = np.unique(np.stack(list(choices.values())), return_inverse=True)
-    pool = subject.images.rows(wanted)["image"]
+    pool = eval_set.images.rows(wanted)["image"]
     choices = dict(zip(choices, places.reshape(len(choices), -1)))
     spoilt = spoilt_sets(pool[choices[KEPT_CLASSES[0]]])
 
     network = open_features("efficientnet_lite0")
     settings = Settings(kid_blocks=10, kid_block_size=min(1000, parsed.num_images, parsed.num_reference))
     reference = reference_statistics(
-        against, network, reference_wants(METRICS), mesh=make_mesh(), batch_size=parsed.batch_size
+        against, network, reference_request(METRICS), mesh=make_mesh(), batch_size=parsed.batch_size
     )
     scorer = Scorer(network, reference, settings, parsed.batch_size)
     progress = sys.stderr if parsed.json else sys.stdout
     points = measure(scorer, pool, choices, spoilt, lambda line: print(line, file=progress, flush=True))
     record = {
-        "images": f"{subject.stamp['data']}:{subject.stamp['split']}",
+        "images": f"{eval_set.stamp['data']}:{eval_set.stamp['split']}",
         "num_images": parsed.num_images,
         "reference": f"{against.stamp['data']}:{against.stamp['split']}",
         "num_reference": parsed.num_reference,
-        "version": subject.stamp["version"],
+        "version": eval_set.stamp["version"],
         "network_sha256": network.digest,
         "resizer": network.resizer,
         "kid": f"{settings.kid_blocks} blocks of {settings.kid_block_size}",

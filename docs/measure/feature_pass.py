@@ -30,7 +30,7 @@ from reference_implementations import Tensors
 from torch_fidelity.utils import create_feature_extractor, get_featuresdict_from_dataset
 
 from jaxgan.data.source import Source, image_fields
-from jaxgan.evaluation.collect import Wants, collect, images_of_source
+from jaxgan.evaluation.collect import FeatureRequest, collect, images_of_source
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
 from jaxgan.parallel import make_mesh
@@ -58,7 +58,7 @@ def drawn_source(length: int) -> Source:
 
 
 def _ours(network: FeatureNetwork, source: Source, batch_size: int) -> None:
-    collect(network, images_of_source(source), Wants(pool=True), mesh=make_mesh(), batch_size=batch_size)
+    collect(network, images_of_source(source), FeatureRequest(pool=True), mesh=make_mesh(), batch_size=batch_size)
 
 
 def _theirs(extractor: torch.nn.Module, images: np.ndarray, batch_size: int) -> None:

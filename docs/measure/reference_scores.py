@@ -32,8 +32,9 @@ from reference_implementations import (
 )
 
 from jaxgan.data.image_set import open_images
-from jaxgan.evaluation.measure import Subject, statistics, subject_of_set
-from jaxgan.evaluation.scores import Settings, scores_of, wants_of
+from jaxgan.evaluation.eval_set import EvalSet, eval_set_of
+from jaxgan.evaluation.feature_scores import Settings, request_of, scores_of
+from jaxgan.evaluation.score import statistics
 from jaxgan.evaluation.statistics import Statistics
 from jaxgan.interop.open_features import open_features
 from jaxgan.interop.weights import FID_INCEPTION, find_weights
@@ -91,26 +92,26 @@ HEADER = (
 
 
 def our_scores(
-    subjects: Sequence[Subject], weights: Path, resizer: str, names: Sequence[str], settings: Settings, parsed: Any
+    sets: Sequence[EvalSet], weights: Path, resizer: str, names: Sequence[str], settings: Settings, parsed: Any
 ) -> tuple[dict[str, float], tuple[Statistics, Statistics]]:
     """Scores of the first set against the second, as ``jaxgan evaluate`` has them, and what they were made from."""
     network = open_features("inception", weights=weights, resizer=resizer)
     mesh: Mesh = make_mesh()
-    wants = wants_of(names, settings)
-    first, second = (statistics(s, network, wants, mesh=mesh, batch_size=parsed.batch_size) for s in subjects)
+    request = request_of(names, settings)
+    first, second = (statistics(s, network, request, mesh=mesh, batch_size=parsed.batch_size) for s in sets)
     found = scores_of(names, first, second, network=network, settings=settings, stamp={})
     return {name: score.value for name, score in zip(names, found.values())}, (first, second)
 
 
 def compare(
-    subjects: Sequence[Subject], pair: ImagePair, label: str, weights: Path, resizer: str, parsed: Any
+    sets: Sequence[EvalSet], pair: ImagePair, label: str, weights: Path, resizer: str, parsed: Any
 ) -> list[Row]:
     """Every score that ``resizer``'s reference has."""
     settings = Settings(kid_block_size=min(Settings.kid_block_size, parsed.num_images))
     names = list(TOLERANCES) if resizer == "tf1" else ["fd"]
     reference = REFERENCES[resizer]
     ours, (first, second) = _timed(
-        f"jaxgan, {resizer}", lambda: our_scores(subjects, weights, resizer, names, settings, parsed)
+        f"jaxgan, {resizer}", lambda: our_scores(sets, weights, resizer, names, settings, parsed)
     )
     batch_size = parsed.batch_size
     run: dict[str, Callable[[], dict[str, float]]] = {
@@ -168,22 +169,22 @@ def main(arguments: Sequence[str]) -> int:
     if unknown:
         parser.error(f"--resizers={parsed.resizers}: choose from {', '.join(REFERENCES)}")
     size = (parsed.image_size, parsed.image_size) if parsed.image_size else None
-    subjects = [
-        subject_of_set(open_images(name, image_size=size, data_dir=parsed.data_dir), parsed.num_images)
+    sets = [
+        eval_set_of(open_images(name, image_size=size, data_dir=parsed.data_dir), parsed.num_images)
         for name in (parsed.first, parsed.second)
     ]
     print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
     print(f"XLA_FLAGS={os.environ.get('XLA_FLAGS', '')}")
-    for subject in subjects:
-        print(" ".join(f"{field}={value}" for field, value in subject.stamp.items()))
+    for eval_set in sets:
+        print(" ".join(f"{field}={value}" for field, value in eval_set.stamp.items()))
     print(f"\n{HEADER}", flush=True)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        arrays = [s.images.rows(np.arange(s.images.length))["image"] for s in subjects]
+        arrays = [s.images.rows(np.arange(s.images.length))["image"] for s in sets]
         pair = image_pair(arrays, Path(folder))
         for label, weights in weights_to_compare(parsed.weights, Path(folder)).items():
             for resizer in parsed.resizers.split(","):
-                found = compare(subjects, pair, label, weights, resizer, parsed)
+                found = compare(sets, pair, label, weights, resizer, parsed)
                 print("\n".join(map(str, found)), flush=True)
                 rows += found
     return 0 if all(row.ok for row in rows) else 1

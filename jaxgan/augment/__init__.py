@@ -1,4 +1,4 @@
-"""Augmentations of what a discriminator sees: DiffAugment, ADA, APA."""
+"""Augmentations of a discriminator's input: DiffAugment, ADA, APA."""
 
 from jaxgan.augment.ada import ada_augment, ada_update
 from jaxgan.augment.apa import apa_mix

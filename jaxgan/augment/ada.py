@@ -2,8 +2,8 @@
 
 Every image, real or generated, goes through a pipeline in which each transform comes with probability p, small enough
 that the generator does not learn the transforms (section 2.2); p follows how far the discriminator overfits. The
-pipeline is differentiable in the images, and linear but for what is added to them. What is drawn is drawn apart from
-what is done with it.
+pipeline is differentiable in the images, and linear except for what is added to them. Random numbers are drawn in one
+function and used in another.
 """
 
 import math
@@ -40,7 +40,7 @@ _Sides = Array
 
 
 class _Draw(NamedTuple):
-    """What a transform's numbers are made of: random numbers, normal or uniform in [0, 1), [B, numbers] or [B] of one.
+    """Random numbers of a transform, normal or uniform in [0, 1): [B, numbers], or [B] of one.
 
     ``neutral`` is their value where the transform does not come, which ``decisions`` uniform numbers say.
     """
@@ -77,7 +77,7 @@ _DRAWS: Mapping[str, _Draw] = {
     "hue": _Draw(_angle),
     "saturation": _factor(1.0),
     "imgfilter": _factor(1.0, numbers=BANDS),
-    # The deviation; its field of normal numbers is drawn beside.
+    # The deviation; its field of normal numbers is drawn separately.
     "noise": _Draw(lambda normal, sides: 0.1 * jnp.abs(normal), normal=True),
     "cutout": _Draw(lambda uniform, sides: uniform, numbers=2, neutral=jnp.inf),
 }
@@ -97,7 +97,7 @@ class _Columns:
 def draw(rng: Array, shape: tuple[int, ...], p: Array | float, *, pipeline: str = "bgc") -> dict[str, Array]:
     """The numbers of a pipeline for images of ``shape`` [B, H, W, C], by transform.
 
-    A transform comes to an image with probability p, but for the two rotations, one of which comes with it:
+    A transform comes to an image with probability p, except the two rotations, one of which comes with it:
     1 - sqrt(1 - p) each. Where it does not, its numbers are those that change nothing. A flip or a turn that comes is
     drawn from all of them, so half of the flips change nothing either.
 

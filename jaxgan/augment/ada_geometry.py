@@ -147,7 +147,7 @@ def resample(images: Array, inverse: Array) -> Array:
       [B, H, W, C] float32.
     """
     _, height, width, _ = images.shape
-    # Channels first: samples that are neighbours then lie beside each other, in a fifth of the time on a CPU.
+    # Channels first: neighbouring samples are then next to each other in memory, a fifth of the time on a CPU.
     padded = _along_both(_upsampling(height), _upsampling(width), jnp.moveaxis(images, 3, 1))
     tall, wide = 2 * (height + 2 * _BORDER), 2 * (width + 2 * _BORDER)
     # The filter leans to one side, by about half an upsampled pixel, which is taken off around the transform.

@@ -1,6 +1,6 @@
 """Adaptive pseudo augmentation (Jiang et al. 2021, arXiv:2111.06849): a discriminator that overfits is deceived by
 generated images among the real ones. Its probability follows the mean sign of D on real images as ADA's does: see
-:func:`jaxgan.nn.ada_update`.
+:func:`jaxgan.augment.ada_update`.
 """
 
 import jax
@@ -11,7 +11,7 @@ from jaxgan.parallel import shard_batch
 
 
 def apa_mix(reals: Array, fakes: Array, rng: Array, p: Array | float) -> Array:
-    """What D is told is real: every real example, or with probability ``p`` the generated one in its place.
+    """Real examples, each replaced by a generated one with probability ``p``.
 
     Args:
       reals, fakes: [B, ...] float, of one shape.

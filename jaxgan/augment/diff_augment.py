@@ -1,8 +1,9 @@
-"""DiffAugment: random augmentations of what a discriminator sees, through which gradients flow (Zhao et al. 2020,
+"""DiffAugment: random augmentations of a discriminator's input, through which gradients flow (Zhao et al. 2020,
 arXiv:2006.10738; code mit-han-lab/data-efficient-gans, ``DiffAugment-biggan-cifar``).
 
-What is drawn is drawn apart from what is done with it, so that a batch may be augmented twice alike. Every image of a
-batch has numbers of its own, and images are moved by products with matrices of zeros and ones: no gather, no loop.
+Random numbers are drawn in one function and used in another, so that a batch can be augmented twice in the same way.
+Every image of a batch has numbers of its own, and images are moved by products with matrices of zeros and ones: no
+gather, no loop.
 """
 
 from collections.abc import Callable, Mapping

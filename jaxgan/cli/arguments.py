@@ -52,6 +52,41 @@ def add_restore(made: argparse.ArgumentParser) -> None:
     made.add_argument("--seed", type=int, default=0, help="of the latents (default 0)")
 
 
+def add_options(made: Any) -> None:
+    """Adds the settings of sampling."""
+    made.add_argument("--truncation", type=float, default=None, help="how much; with --truncation_mode")
+    made.add_argument(
+        "--truncation_mode",
+        default=None,
+        help="scale, truncated_normal, scaled_truncated_normal (the released BigGANs', and the default where "
+        "--truncation is given) or clamp",
+    )
+    made.add_argument(
+        "--set",
+        action="append",
+        metavar="NAME=VALUE",
+        dest="options",
+        help="a sampling option that the run's method declares, such as psi=0.7; as often as there are options",
+    )
+
+
+def sampling_options(method: Any, parsed: argparse.Namespace) -> dict[str, Any]:
+    """The sampling options that flags give, checked against what ``method`` declares.
+
+    Raises:
+      UserError: on an option that is not declared, or out of its bounds.
+    """
+    from jaxgan.evaluation.options import checked_options, parse_options
+
+    found = parse_options(method, parsed.options or [])
+    # The mode 'none' is what there is where nothing is given.
+    for name, value in (("truncation", parsed.truncation), ("truncation_mode", parsed.truncation_mode)):
+        if value is not None and (name, value) != ("truncation_mode", "none"):
+            found[name] = value
+    checked_options(method, found)
+    return found
+
+
 def add_images(made: argparse.ArgumentParser) -> None:
     """Adds how images are read."""
     made.add_argument("--data_dir", help="where TFDS sets lie (default: a run's own, or ~/tensorflow_datasets)")

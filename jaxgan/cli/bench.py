@@ -12,7 +12,7 @@ SUBJECTS = ("train", "sample", "data", "scaling")
 
 _DESCRIPTION = """Measures an experiment on the devices at hand, without training it: `train` its step (speed, compile
 time, peak memory, model FLOP utilisation against measured ceilings), `sample` its sampler over batch sizes and dtypes,
-`data` its loader beside what the step consumes. `scaling` compiles the step for 1, 2, 4 and 8 simulated devices, runs
+`data` its loader against what the step consumes. `scaling` compiles the step for 1, 2, 4 and 8 simulated devices, runs
 nothing, and fails where work is not shared or activations move between devices."""
 
 _EXAMPLES = """  jaxgan bench train --config=biggan:digits16 --json
@@ -34,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
     made.add_argument("--json", action="store_true", help="print JSON and nothing else")
     made.add_argument("--profile", metavar="DIR", help="write a trace there, which xprof and ui.perfetto.dev open")
     made.add_argument("--steps", type=int, default=10, help="timed steps, or draws of a batch (default 10)")
-    made.add_argument("--donation", action="store_true", help="train: with donated state beside without, in turn")
+    made.add_argument("--donation", action="store_true", help="train: with and without donated state, alternately")
     made.add_argument("--batch_sizes", default="1,8,32", help="sample: comma-separated (default 1,8,32)")
     made.add_argument("--dtypes", default="float32,bfloat16", help="sample: comma-separated (default both)")
     made.add_argument("--batches", type=int, default=50, help="data: batches that the loader reads alone (default 50)")

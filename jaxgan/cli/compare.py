@@ -29,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
     if overrides:
         raise UserError(f"--config.{overrides[0][0]}: results are compared as they are, and know no config")
 
-    from jaxgan.evaluation.protocol import require_alike
+    from jaxgan.evaluation.protocol import require_same_protocol
 
     first, second = (read_results(name) for name in (parsed.first, parsed.second))
     common = [metric for metric in first if metric in second]
@@ -42,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
     for metric in common:
         a, b = first[metric], second[metric]
         names = (parsed.first, parsed.second)
-        require_alike(a["stamp"], b["stamp"], what=metric, names=names, allow=allow)
+        require_same_protocol(a["stamp"], b["stamp"], what=metric, names=names, allow=allow)
         rows.append((metric, a, b))
     for metric, a, b in rows:
         if parsed.json:

@@ -18,7 +18,8 @@ _EXAMPLES = """  jaxgan evaluate --workdir=runs/digits
   jaxgan evaluate --workdir=runs/digits --watch
   jaxgan evaluate --workdir=runs/cifar --sweep=truncation --metrics=fd,is --out=curve.png
   jaxgan evaluate --images=samples.npz --against=tfds:cifar10:test --metrics=fd,kid,is,precision,recall --json
-  jaxgan evaluate --images=restored/ --against=originals/ --metrics=psnr,ssim"""
+  jaxgan evaluate --images=restored/ --against=originals/ --metrics=psnr,ssim,lpips
+  jaxgan evaluate --workdir=runs/faces --metrics=fd,ppl --set psi=0.7"""
 
 
 def _parser() -> Any:
@@ -37,7 +38,9 @@ def _parser() -> Any:
     how = made.add_argument_group("how")
     how.add_argument(
         "--metrics",
-        help="fd,sfd,intra_fd,kid,is,precision,recall,density,coverage (features), psnr,ssim,ms_ssim,swd (pixels)",
+        help="fd,sfd,intra_fd,kid,is,precision,recall,density,coverage (features), psnr,ssim,ms_ssim,swd,lpips,"
+        "pd_efficientnet_lite0 (pixels); of a run also ppl,separability (latents), bits_per_dim,elbo,perplexity "
+        "(likelihoods) and what its own evaluators give, such as tstr or modes",
     )
     flags.add_features(how, required=False)
     how.add_argument("--num_images", type=int, help="images to draw, or to take from --images")
@@ -47,15 +50,11 @@ def _parser() -> Any:
     )
     how.add_argument("--is_splits", type=int, help="splits of is (default 10)")
     how.add_argument("--seed", type=int, help="of the latents (default: the config's own for evaluation)")
-    how.add_argument("--truncation", type=float, help="of the latents (default: none)")
-    how.add_argument(
-        "--truncation_mode",
-        help="scale, truncated_normal, scaled_truncated_normal (the default of a truncation) or clamp",
-    )
-    how.add_argument("--sweep", choices=("truncation",), help="score at several truncations")
-    how.add_argument("--values", help="truncations of a sweep (default 0.04,0.1,0.2,0.4,0.6,0.8,1.0,1.5,2.0)")
+    flags.add_options(how)
+    how.add_argument("--sweep", metavar="OPTION", help="score at several values of a sampling option, truncation, say")
+    how.add_argument("--values", help="of a sweep (default, of truncation: 0.04,0.1,0.2,0.4,0.6,0.8,1.0,1.5,2.0)")
     how.add_argument("--out", help="the sweep's plot, X.png")
-    how.add_argument("--neighbours", metavar="X.png", help="also draw samples beside their nearest reference images")
+    how.add_argument("--neighbours", metavar="X.png", help="also draw samples next to their nearest reference images")
     flags.add_processes(made)
     flags.add_compilation_cache(made)
     made.add_argument("--json", action="store_true", help="a JSON object a score, a line each, and nothing else")
@@ -101,6 +100,8 @@ def _check(parsed: Any) -> None:
     if "images" in given:
         of_run = ("step", "watch", "raw", "sweep", "truncation", "truncation_mode", "seed")
         refuse(of_run, "is for a run: give --workdir")
+        if "options" in given:
+            raise UserError("--set is for a run: give --workdir")
     elif "against" not in given:
         refuse(("image_size",), "is for --images and --against: a run has its own size")
     if "against" not in given and "images" in given:
@@ -108,14 +109,14 @@ def _check(parsed: Any) -> None:
     if "sweep" in given:
         refuse(("watch", "truncation", "neighbours"), "does not go with --sweep")
     else:
-        refuse(("out", "values"), "is of a sweep: give --sweep=truncation")
+        refuse(("out", "values"), "is of a sweep: give --sweep=truncation, or another option's name")
     if "watch" in given:
         refuse(("step",), "does not go with --watch, which scores every checkpoint")
     if "watch" in given or parsed.step == "all":
         refuse(("neighbours",), "draws one picture: give --step=N, or none for the newest checkpoint")
     if parsed.truncation_mode == "none":
         refuse(("truncation", "sweep"), "needs a --truncation_mode other than none")
-    elif "truncation_mode" in given and not given & {"truncation", "sweep"}:
+    elif "truncation_mode" in given and "truncation" not in given and parsed.sweep != "truncation":
         raise UserError(f"--truncation_mode={parsed.truncation_mode} needs --truncation=VALUE")
 
 

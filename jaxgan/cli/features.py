@@ -35,8 +35,9 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError(f"--out={parsed.out}: give a name ending in .npz")
 
     from jaxgan.data.image_set import open_images
-    from jaxgan.evaluation.collect import Wants
-    from jaxgan.evaluation.measure import statistics, subject_of_set
+    from jaxgan.evaluation.collect import FeatureRequest
+    from jaxgan.evaluation.eval_set import eval_set_of
+    from jaxgan.evaluation.score import statistics
     from jaxgan.evaluation.statistics import save_statistics
     from jaxgan.interop.open_features import open_features
     from jaxgan.parallel import initialize, is_main, make_mesh
@@ -47,14 +48,14 @@ def run(arguments: Sequence[str]) -> int:
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     network = open_features(parsed.features, weights=parsed.weights, resizer=parsed.resizer)
     image_set = open_images(parsed.images, image_size=flags.image_size(parsed.image_size), data_dir=parsed.data_dir)
-    subject = subject_of_set(image_set, parsed.num_images)
+    eval_set = eval_set_of(image_set, parsed.num_images)
     found = statistics(
-        subject,
+        eval_set,
         network,
-        Wants(pool=subject.images.length > 1, spatial=parsed.spatial, bank=True),
+        FeatureRequest(pool=eval_set.images.length > 1, spatial=parsed.spatial, features=True),
         mesh=make_mesh(),
         batch_size=64 if parsed.batch_size is None else parsed.batch_size,
-        advance=images_bar(image_set.name, subject.images.length, enabled=is_main() and not parsed.no_progress),
+        advance=images_bar(image_set.name, eval_set.images.length, enabled=is_main() and not parsed.no_progress),
     )
     if is_main():
         save_statistics(out, found)

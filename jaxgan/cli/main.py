@@ -3,6 +3,7 @@
 import importlib
 import importlib.metadata
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ VERBS = {
     "sample": "draw images from a trained run",
     "evaluate": "score a trained run, or images against images",
     "features": "write the features of images",
-    "compare": "put two results side by side, if their protocols are alike",
+    "compare": "put two results side by side, if their protocols are the same",
     "bench": "measure the step, the sampler, the loader, or how work is shared over devices",
     "study": "run a grid of variants and seeds, as a table with spread and a plot",
     "list": "print the recipes, their papers and the variants of their configs",
@@ -63,6 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.getLogger("jaxgan").info("XLA: %s", note)
     try:
         return importlib.import_module(f"jaxgan.cli.{verb}").run(rest)
+    except BrokenPipeError:
+        # The reader has left, as `| head` does: nothing is wrong, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, OSError) as error:
         if traceback:
             raise

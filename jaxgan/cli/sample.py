@@ -17,30 +17,88 @@ log = logging.getLogger("jaxgan")
 
 _DESCRIPTION = """Draws images from a trained run, over all devices present. --out says what is written: X.npz (images
 uint8 [N, H, W, C], labels int32 [N]), X.png (one grid, a row a class), or a folder of PNGs, a sub-folder a class (which
-`--config.data.name=folder:DIR` and, put in DIR/train, tfds.ImageFolder read)."""
+`--config.data.name=folder:DIR` and, put in DIR/train, tfds.ImageFolder read).
+
+With --inputs a sample is drawn for each input, and called as it: for the pictures of a folder, of any size that the
+network takes, or for the examples of a data set's split, whose labels, images or maps the run draws for."""
 
 _EXAMPLES = """  jaxgan sample --workdir=runs/digits --num_images=50000 --out=samples.npz
   jaxgan sample --workdir=runs/digits --num_images=100 --out=grid.png \\
       --truncation=0.5 --truncation_mode=scaled_truncated_normal
-  jaxgan sample --workdir=runs/digits --num_images=80 --out=ways.png --interpolate=class"""
+  jaxgan sample --workdir=runs/digits --num_images=80 --out=ways.png --interpolate=class
+  jaxgan sample --workdir=runs/faces --set psi=0.7 --num_images=100 --out=grid.png
+  jaxgan sample --workdir=runs/maps --inputs=photos/ --out=maps/
+  jaxgan sample --workdir=runs/maps --inputs=pairs:maps:test --out=rows.png --panels=label_map,image,target"""
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the verb; returns the exit code."""
+    parsed = _parse(arguments)
+
+    import jax
+
+    from jaxgan.cli.run import open_run
+    from jaxgan.experiment.scores import STANDING_SEED, draws_for_labels, prepared_nets
+    from jaxgan.training.compilation_cache import use_compilation_cache
+
+    use_compilation_cache(parsed.compilation_cache)
+    out = Path(os.path.expanduser(parsed.out))
+    if out.suffix not in (".npz", ".png") and out.suffix:
+        raise UserError(f"--out={parsed.out}: give a name ending in .npz or .png, or a folder")
+    opened = open_run(parsed.workdir, step=parsed.step, raw=parsed.raw)
+    method, mesh, evaluation = opened.method, opened.mesh, opened.config.evaluation
+    options = flags.sampling_options(method, parsed)
+    labeled = draws_for_labels(method)
+    if not labeled and not parsed.inputs:
+        wanted = " and ".join(method.conditions)
+        raise UserError(f"this run draws for {wanted}: give --inputs=DIR, a folder of pictures, or --inputs=SET:SPLIT")
+    if parsed.inputs and not method.conditions:
+        raise UserError("this run draws for nothing: it takes no --inputs; --num_images says how many")
+    drawing: dict[str, Any] = dict(
+        rng=jax.random.key(parsed.seed),
+        mesh=mesh,
+        batch_size=parsed.batch_size or evaluation.batch_size,
+        options=options,
+        step=opened.step,
+    )
+
+    def ready(inputs: Any = None) -> Any:
+        if inputs is None and not labeled:
+            return opened.nets
+        return prepared_nets(
+            method,
+            opened.nets,
+            evaluation,
+            seed=opened.config.seed + STANDING_SEED,
+            mesh=mesh,
+            options=options,
+            step=opened.step,
+            inputs=inputs,
+        )
+
+    if parsed.inputs and not labeled:
+        from jaxgan.cli import sample_inputs
+
+        return sample_inputs.draw(opened, parsed, out, drawing, ready)
+    return _draw_for_labels(opened, parsed, out, drawing, ready())
+
+
+def _parse(arguments: Sequence[str]) -> Any:
     made = flags.parser("sample", _DESCRIPTION, _EXAMPLES)
     flags.add_restore(made)
     made.add_argument(
-        "--num_images", type=int, default=100, help="images in all (default 100), spread evenly over the classes"
+        "--num_images",
+        type=int,
+        help="images in all (default 100, or one for each of --inputs), spread evenly over the classes",
     )
     made.add_argument("--out", required=True, help="X.npz, X.png or a folder")
     made.add_argument("--classes", help="only these, by number: 3 or 0,1,7 or 2-5")
-    made.add_argument("--truncation", type=float, default=None, help="how much; needs --truncation_mode")
+    made.add_argument("--inputs", metavar="X", help="a folder of pictures, or SET:SPLIT, to draw a sample for each")
+    made.add_argument("--data_dir", help="where TFDS sets lie (default: the run's own, or ~/tensorflow_datasets)")
     made.add_argument(
-        "--truncation_mode",
-        default=None,
-        help="scale, truncated_normal, scaled_truncated_normal (the released BigGANs', and the default where "
-        "--truncation is given) or clamp",
+        "--panels", metavar="KEYS", help="lay inputs, outputs and target side by side: label_map,image,target"
     )
+    flags.add_options(made)
     made.add_argument(
         "--batch_size", type=int, default=None, help="images a dispatch (default: the config's evaluation.batch_size)"
     )
@@ -55,101 +113,121 @@ def run(arguments: Sequence[str]) -> int:
     parsed, overrides = flags.parse(made, arguments)
     if overrides:
         raise UserError(f"--config.{overrides[0][0]}: sampling follows the run's own config, which cannot change")
-    if parsed.num_images < 1:
+    if parsed.num_images is not None and parsed.num_images < 1:
         raise UserError(f"--num_images={parsed.num_images}: give at least 1")
-    if parsed.truncation_mode not in (None, "none") and parsed.truncation is None:
-        raise UserError(f"--truncation_mode={parsed.truncation_mode} needs --truncation=VALUE")
+    for flag in ("classes", "interpolate"):
+        if parsed.inputs and getattr(parsed, flag):
+            raise UserError(f"--{flag} does not go with --inputs, which say what is drawn for")
+    if parsed.panels and not parsed.inputs:
+        raise UserError("--panels lays inputs next to outputs: give --inputs")
+    if parsed.inputs is None and parsed.num_images is None:
+        parsed.num_images = 100
+    return parsed
 
-    import jax
 
-    from jaxgan.cli.run import open_run
-    from jaxgan.evaluation import Truncation, balanced_labels, interpolation_grid, sample_batches, tile
-    from jaxgan.evaluation.sampling import check_truncation
-    from jaxgan.experiment.scores import prepared_nets
-    from jaxgan.training.compilation_cache import use_compilation_cache
+def _draw_for_labels(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], nets: Any) -> int:
+    """Draws for classes, or for nothing."""
+    from jaxgan.cli import sample_inputs
+    from jaxgan.cli.pictures import save_folder, save_png
+    from jaxgan.evaluation import inputs_of_labels, label_inputs, sample_batches, tile
 
-    use_compilation_cache(parsed.compilation_cache)
-
-    truncation = Truncation()
-    if parsed.truncation is not None:
-        truncation = Truncation(parsed.truncation_mode or "scaled_truncated_normal", parsed.truncation)
-        check_truncation(truncation)
-    out = Path(os.path.expanduser(parsed.out))
-    opened = open_run(parsed.workdir, step=parsed.step, raw=parsed.raw)
-    classes = _classes(parsed.classes, opened.method.num_classes)
-    if out.suffix not in (".npz", ".png") and out.suffix:
-        raise UserError(f"--out={parsed.out}: give a name ending in .npz or .png, or a folder")
-    evaluation, mesh = opened.config.evaluation, opened.mesh
-    nets = prepared_nets(
-        opened.method, opened.nets, evaluation, seed=opened.config.seed + 1, mesh=mesh, truncation=truncation
-    )
-    rng = jax.random.key(parsed.seed)
-    if out.suffix == ".png" and parsed.num_images % parsed.columns:
-        raise UserError(f"--num_images={parsed.num_images} must be a multiple of --columns={parsed.columns} for a grid")
-    if parsed.interpolate:
-        if opened.config.data.name.startswith("toy:"):
-            raise UserError(f"--interpolate draws images; the run in {parsed.workdir} draws points: leave it out")
-        if out.suffix != ".png":
-            raise UserError(f"--interpolate writes a grid: --out={parsed.out} must end in .png")
-        rows = parsed.num_images // parsed.columns
-        grid = interpolation_grid(
-            opened.method,
-            nets,
-            over=parsed.interpolate,
-            rows=rows,
-            columns=parsed.columns,
-            classes=classes,
-            rng=rng,
-            mesh=mesh,
-            kind=parsed.interpolation,
-        )
-        _save_png(out, grid)
-        print(out)
-        return 0
-    if out.suffix == ".png":
-        rows = parsed.num_images // parsed.columns
+    if parsed.panels:
+        raise UserError("--panels shows inputs that are pictures, and this run draws for labels: leave it out")
+    method, classes = opened.method, _classes(parsed.classes, opened.method.num_classes)
+    if parsed.inputs:
+        inputs = sample_inputs.labels_of(opened, parsed)
+    elif out.suffix == ".png":
+        rows = _whole_rows(parsed.num_images, parsed.columns)
         labels = np.repeat(np.resize(np.asarray(classes, np.int32), rows), parsed.columns)
+        inputs = inputs_of_labels(labels) if method.num_classes else label_inputs(len(labels), 0)
     else:
-        labels = balanced_labels(parsed.num_images, classes)
-    if opened.config.data.name.startswith("toy:"):
-        return _points(opened, nets, labels, out, rng=rng, truncation=truncation)
-    size = parsed.batch_size or evaluation.batch_size
-    options: dict[str, Any] = dict(rng=rng, mesh=mesh, batch_size=size, truncation=truncation)
-    next(sample_batches(opened.method, nets, labels[:1], **options))
+        inputs = label_inputs(parsed.num_images, classes if method.num_classes else 0)
+    labels = np.zeros(inputs.length, np.int32) if inputs.labels is None else inputs.labels
+    toy = opened.config.data.name.startswith("toy:")
+    if parsed.interpolate:
+        if toy:
+            raise UserError(f"--interpolate draws images; the run in {parsed.workdir} draws points: leave it out")
+        return _interpolate(opened, parsed, out, drawing, nets, classes)
+    if toy:
+        return _points(opened, nets, inputs, labels, out, drawing)
+    if out.suffix == ".png":
+        _whole_rows(inputs.length, parsed.columns)
+    # Compiled before the time is taken.
+    next(sample_batches(method, nets, inputs, indices=np.arange(1), **drawing))
     began = time.monotonic()
-    batches = _timed(sample_batches(opened.method, nets, labels, **options))
+    batches = _timed(sample_batches(method, nets, inputs, **drawing))
     if out.suffix == ".npz":
         out.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(out, images=np.concatenate(list(batches)), labels=labels)
+        arrays: dict[str, Any] = {"images": np.concatenate(list(batches)), "labels": labels}
+        arrays |= {} if inputs.names is None else {"names": np.array(inputs.names)}
+        np.savez_compressed(out, **arrays)
     elif out.suffix == ".png":
-        _save_png(out, tile(np.concatenate(list(batches)), parsed.columns))
+        save_png(out, tile(np.concatenate(list(batches)), parsed.columns))
     else:
-        _save_folder(out, batches, labels)
+        save_folder(out, (image for batch in batches for image in batch), names=_names(inputs, labels))
     seconds = time.monotonic() - began
     log.info(
-        "%d images in %.2f s, written: %.1f images/s (first compilation apart)",
-        len(labels),
+        "%d images in %.2f s, written: %.1f images/s (without the first compilation)",
+        inputs.length,
         seconds,
-        len(labels) / seconds,
+        inputs.length / seconds,
     )
     print(out)
     return 0
 
 
-def _points(opened: Any, nets: Any, labels: np.ndarray, out: Path, **options: Any) -> int:
+def _names(inputs: Any, labels: np.ndarray) -> list[str]:
+    """Where each sample lies in a folder: as its input is called, or by class and number."""
+    if inputs.names is not None:
+        return list(inputs.names)
+    width = max(3, len(str(int(labels.max()))))
+    return [f"{label:0{width}d}/{number:06d}" for number, label in enumerate(labels)]
+
+
+def _whole_rows(num_images: int, columns: int) -> int:
+    if num_images % columns:
+        raise UserError(f"--num_images={num_images} must be a multiple of --columns={columns} for a grid")
+    return num_images // columns
+
+
+def _interpolate(
+    opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], nets: Any, classes: Sequence[int]
+) -> int:
+    from jaxgan.cli.pictures import save_png
+    from jaxgan.evaluation import interpolation_grid
+
+    if out.suffix != ".png":
+        raise UserError(f"--interpolate writes a grid: --out={parsed.out} must end in .png")
+    grid = interpolation_grid(
+        opened.method,
+        nets,
+        over=parsed.interpolate,
+        rows=_whole_rows(parsed.num_images, parsed.columns),
+        columns=parsed.columns,
+        classes=list(classes),
+        kind=parsed.interpolation,
+        **{name: value for name, value in drawing.items() if name != "batch_size"},
+    )
+    save_png(out, grid)
+    print(out)
+    return 0
+
+
+def _points(opened: Any, nets: Any, inputs: Any, labels: np.ndarray, out: Path, drawing: dict[str, Any]) -> int:
     """Writes points [N, 2], or a picture of them over the density that they should have."""
+    from jaxgan.cli.pictures import save_png
     from jaxgan.data import toy_mixture
     from jaxgan.evaluation.point_plot import density_plot
     from jaxgan.evaluation.points import sample_points
 
     if out.suffix not in (".npz", ".png"):
         raise UserError(f"--out={out}: this run draws points; give a name ending in .npz or .png")
-    points = sample_points(opened.method, nets, labels, mesh=opened.mesh, **options)
+    points = sample_points(opened.method, nets, inputs, **drawing)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".npz":
         np.savez_compressed(out, points=points, labels=labels)
     else:
-        _save_png(out, density_plot(points, toy_mixture(opened.config.data.name.removeprefix("toy:"))))
+        save_png(out, density_plot(points, toy_mixture(opened.config.data.name.removeprefix("toy:"))))
     print(out)
     return 0
 
@@ -184,19 +262,3 @@ def _classes(text: str | None, num_classes: int) -> list[int]:
     if wrong or not chosen:
         raise UserError(f"--classes={text}: the classes are 0 to {everything[-1]}")
     return chosen
-
-
-def _save_png(path: Path, image: np.ndarray) -> None:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
-
-
-def _save_folder(out: Path, batches: Iterator[np.ndarray], labels: np.ndarray) -> None:
-    number = 0
-    width = max(3, len(str(int(labels.max()))))
-    for batch in batches:
-        for image in batch:
-            _save_png(out / f"{labels[number]:0{width}d}" / f"{number:06d}.png", image)
-            number += 1

@@ -1,8 +1,9 @@
-"""What ``jaxgan evaluate`` does once its flags are read."""
+"""Scoring for ``jaxgan evaluate``, once its flags are read."""
 
+import functools
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,25 +12,35 @@ from jax.sharding import Mesh
 from PIL import Image
 
 from jaxgan import recipes
-from jaxgan.cli.arguments import image_size
+from jaxgan.cli.arguments import image_size, sampling_options
 from jaxgan.cli.run import Run, checkpoint_steps, last_step, open_run
-from jaxgan.data import open_dataset
 from jaxgan.data.image_set import open_images
-from jaxgan.evaluation import Truncation, balanced_labels
-from jaxgan.evaluation.collect import Wants, images_of_samples
-from jaxgan.evaluation.measure import Advance, Subject, measure, reference_statistics, subject_of_set
+from jaxgan.evaluation.collect import FeatureRequest, images_of_samples
+from jaxgan.evaluation.eval_set import EvalSet, eval_set_of
+from jaxgan.evaluation.feature_scores import METRICS, Settings
+from jaxgan.evaluation.image_scores import IMAGE_METRICS
 from jaxgan.evaluation.neighbours import neighbour_grid
-from jaxgan.evaluation.sampling import check_truncation
-from jaxgan.evaluation.scores import METRICS, Settings
+from jaxgan.evaluation.protocol import code_version
+from jaxgan.evaluation.score import Advance, reference_statistics, score
 from jaxgan.evaluation.statistics import Statistics, is_statistics, load_statistics
+from jaxgan.experiment.open_split import open_split
 from jaxgan.experiment.scores import (
     LATENT_SEED,
+    RUN_METRICS,
     STANDING_SEED,
-    data_subject,
+    Scoring,
+    as_scores,
+    config_version,
+    data_eval_set,
+    draws_for_labels,
     metric_names,
+    open_distances,
     prepared_nets,
+    reference_split,
+    sample_inputs,
     sample_stamp,
     score_samples,
+    target_of,
 )
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
@@ -43,14 +54,6 @@ log = logging.getLogger("jaxgan")
 Scores = dict[str, Score]
 DEFAULT_METRICS = "fd,kid,precision,recall"
 NEIGHBOUR_ROWS = 10
-
-
-class Protocol(NamedTuple):
-    """What is measured, and by what."""
-
-    names: list[str]
-    network: FeatureNetwork | None
-    settings: Settings
 
 
 def _network(parsed: Any, names: list[str], *, features: str, weights: Any, resizer: Any) -> FeatureNetwork | None:
@@ -85,7 +88,7 @@ def _bars(parsed: Any, totals: dict[str, int]) -> Callable[[str], Advance]:
     return advance
 
 
-def _against(parsed: Any, size: tuple[int, int] | None, data_dir: Any) -> Subject | Statistics:
+def _against(parsed: Any, size: tuple[int, int] | None, data_dir: Any) -> EvalSet | Statistics:
     if is_statistics(parsed.against):
         if parsed.reference_images is not None or parsed.image_size is not None:
             raise UserError(
@@ -93,81 +96,95 @@ def _against(parsed: Any, size: tuple[int, int] | None, data_dir: Any) -> Subjec
                 "statistics: make them again with `jaxgan features`"
             )
         return load_statistics(parsed.against)
-    return subject_of_set(open_images(parsed.against, image_size=size, data_dir=data_dir), parsed.reference_images)
+    return eval_set_of(open_images(parsed.against, image_size=size, data_dir=data_dir), parsed.reference_images)
 
 
-def _totals(*subjects: Subject | Statistics | None) -> dict[str, int]:
+def _totals(*sets: EvalSet | Statistics | None) -> dict[str, int]:
     totals: dict[str, int] = {}
-    for subject in subjects:
-        if isinstance(subject, Subject):
-            count = subject.stamp["count"]
-            totals |= {subject.stamp["data"]: count, f"{subject.stamp['data']} {subject.stamp['split']}": count}
+    for eval_set in sets:
+        if isinstance(eval_set, EvalSet):
+            count = eval_set.stamp["count"]
+            totals |= {eval_set.stamp["data"]: count, f"{eval_set.stamp['data']} {eval_set.stamp['split']}": count}
     return totals
 
 
 def score_sets(parsed: Any) -> Scores:
     """``--images`` against ``--against``."""
-    names = metric_names(parsed.metrics or DEFAULT_METRICS)
+    names = metric_names(parsed.metrics or DEFAULT_METRICS, run=False)
     needs = [n for n in names if n not in METRICS or METRICS[n].reference]
     if needs and not parsed.against:
         raise UserError(f"{needs[0]} needs a reference: --against=Y")
     size = image_size(parsed.image_size)
-    subject = subject_of_set(open_images(parsed.images, image_size=size, data_dir=parsed.data_dir), parsed.num_images)
+    eval_set = eval_set_of(open_images(parsed.images, image_size=size, data_dir=parsed.data_dir), parsed.num_images)
     reference = _against(parsed, size, parsed.data_dir) if parsed.against else None
     network = _network(parsed, names, features="inception", weights=None, resizer=None)
     mesh = make_mesh()
-    found = measure(
+    found = score(
         names,
-        subject,
+        eval_set,
         reference,
         network=network,
         mesh=mesh,
         settings=_settings(parsed, Settings.kid_block_size, Settings.is_splits),
         batch_size=_batch_size(parsed),
-        advance=_bars(parsed, _totals(subject, reference)),
+        advance=_bars(parsed, _totals(eval_set, reference)),
+        distances=open_distances(names),
     )
     if parsed.neighbours:
-        few = subject_of_set(
+        few = eval_set_of(
             open_images(parsed.images, image_size=size, data_dir=parsed.data_dir),
-            min(NEIGHBOUR_ROWS, subject.images.length),
+            min(NEIGHBOUR_ROWS, eval_set.images.length),
         )
         _neighbours(parsed, few, reference, network, mesh)
     return found
 
 
-def protocol_of(parsed: Any, run: Run) -> Protocol:
-    """The run's own protocol, but for what the command line says otherwise."""
+def _data_dir(parsed: Any, run: Run) -> Any:
+    return parsed.data_dir or run.config.data.data_dir
+
+
+def scoring_of(parsed: Any, run: Run, own: Sequence[str] = ()) -> tuple[Scoring, list[str]]:
+    """Protocol that a run is scored by: its own, except what the command line says otherwise.
+
+    Args:
+      parsed: the flags.
+      run: what is scored.
+      own: scores of the run's own evaluators, which ``--metrics`` may name too.
+
+    Returns:
+      ``(scoring, asked)``: without the run's own scores, and those of them that ``--metrics`` names.
+    """
     evaluation = run.config.evaluation
     text = parsed.metrics if parsed.metrics is not None else evaluation.metrics
-    names = metric_names(text)
-    if (parsed.sweep or parsed.features) and not names:
+    wanted = metric_names(text, own)
+    names = [name for name in wanted if name in METRICS or name in IMAGE_METRICS or name in RUN_METRICS]
+    asked = [name for name in wanted if name not in names]
+    if (parsed.sweep or parsed.features) and not wanted:
         names = metric_names(DEFAULT_METRICS)
     network = _network(
         parsed, names, features=evaluation.features, weights=evaluation.weights, resizer=evaluation.resizer
     )
-    return Protocol(names, network, _settings(parsed, evaluation.kid_block_size, evaluation.is_splits))
-
-
-def reference_of_run(parsed: Any, run: Run) -> Subject | Statistics:
-    """``--against``, or the run's own data."""
-    data, evaluation = run.config.data, run.config.evaluation
-    data_dir = parsed.data_dir or data.data_dir
-    if parsed.against:
-        return _against(parsed, image_size(parsed.image_size), data_dir)
-    split = evaluation.reference_split or data.split
-    source = open_dataset(
-        data.name, split=split, data_dir=data_dir, image_size=tuple(data.image_size), channels=data.channels
+    settings = _settings(parsed, evaluation.kid_block_size, evaluation.is_splits)
+    scoring = Scoring(
+        names=names,
+        network=network,
+        settings=settings,
+        distances=open_distances(names),
+        source=functools.cache(functools.partial(open_split, run.config, data_dir=parsed.data_dir)),
+        data_dir=_data_dir(parsed, run),
     )
-    count = evaluation.reference_images if parsed.reference_images is None else parsed.reference_images
-    return data_subject(run.config, source, split, count, data_dir=data_dir)
+    return scoring, asked
 
 
-def _truncation(parsed: Any) -> Truncation:
-    if parsed.truncation is None:
-        return Truncation()
-    truncation = Truncation(parsed.truncation_mode or "scaled_truncated_normal", parsed.truncation)
-    check_truncation(truncation)
-    return truncation
+def reference_of_run(parsed: Any, run: Run, scoring: Scoring) -> EvalSet | Statistics:
+    """``--against``, or the run's own data."""
+    if parsed.against:
+        return _against(parsed, image_size(parsed.image_size), _data_dir(parsed, run))
+    split = reference_split(run.config, run.method)
+    count = run.config.evaluation.reference_images if parsed.reference_images is None else parsed.reference_images
+    return data_eval_set(
+        run.config, scoring.source(split), split, count, field=target_of(run.method), data_dir=_data_dir(parsed, run)
+    )
 
 
 def _latent_seed(parsed: Any, run: Run) -> int:
@@ -175,81 +192,107 @@ def _latent_seed(parsed: Any, run: Run) -> int:
 
 
 def score_checkpoint(
-    parsed: Any, run: Run, protocol: Protocol, reference: Subject | Statistics, truncation: Truncation
+    parsed: Any, run: Run, scoring: Scoring, reference: EvalSet | Statistics | None, options: Mapping[str, Any]
 ) -> Scores:
     """Scores of one checkpoint's samples."""
     count = run.config.evaluation.num_images if parsed.num_images is None else parsed.num_images
     if count < 1:
         raise UserError(f"--num_images={count}: draw one image at least")
     return score_samples(
-        protocol.names,
+        scoring,
         run.config,
         run.method,
         run.nets,
         reference,
-        network=protocol.network,
         mesh=run.mesh,
         step=run.step,
         ema=run.ema,
         num_images=count,
         seed=_latent_seed(parsed, run),
-        truncation=truncation,
-        settings=protocol.settings,
+        options=options,
         batch_size=parsed.batch_size,
         advance=_bars(parsed, {f"samples of {run.config.recipe}": count, **_totals(reference)}),
     )
 
 
 class _Opened(NamedTuple):
-    """What serves every checkpoint of a run, its own evaluators those of a stage."""
+    """Shared by the scores of every checkpoint of a run; its own evaluators are those of a stage."""
 
     run: Run
-    protocol: Protocol
-    reference: Subject | Statistics | None
+    scoring: Scoring
+    reference: EvalSet | Statistics | None
     own: Sequence[Evaluator]
+    asked: Sequence[str] | None
+
+
+def _open(parsed: Any, run: Run) -> _Opened:
+    own = _own(run)
+    scoring, asked = scoring_of(parsed, run, [name for evaluator in own for name in evaluator.scores])
+    options = sampling_options(run.method, parsed)
+    if options and asked:
+        raise UserError(f"{asked[0]} is the run's own, which samples without options: leave {next(iter(options))} out")
+    if parsed.metrics is not None:
+        own = [evaluator for evaluator in own if set(evaluator.scores) & set(asked)]
+    elif options:
+        own = []
+    images = scoring.of([*METRICS, *IMAGE_METRICS])
+    reference = reference_of_run(parsed, run, scoring) if images or parsed.neighbours else None
+    return _Opened(run, scoring, reference, own, None if parsed.metrics is None else asked)
 
 
 def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores, _Opened]:
     """The scores of one checkpoint; the protocol and the reference are opened once."""
     # The same experiment throughout, so that what is compiled for one checkpoint serves the next.
     run = open_run(parsed.workdir, step=step, raw=parsed.raw, like=None if opened is None else opened.run)
-    truncation = _truncation(parsed)
+    if opened is None or opened.run.stage.name != run.stage.name:
+        opened = _open(parsed, run)
+    options = sampling_options(run.method, parsed)
     found: Scores = {}
-    if opened is None:
-        protocol = protocol_of(parsed, run)
-        needed = protocol.names or parsed.neighbours
-        own = _own(run) if parsed.metrics is None and parsed.truncation is None else ()
-        opened = _Opened(run, protocol, reference_of_run(parsed, run) if needed else None, own)
-    elif opened.own and opened.run.stage.name != run.stage.name:
-        opened = opened._replace(run=run, own=_own(run))
-    protocol, reference = opened.protocol, opened.reference
-    if protocol.names and reference is not None:
-        found |= score_checkpoint(parsed, run, protocol, reference, truncation)
+    if opened.scoring.names:
+        found |= score_checkpoint(parsed, run, opened.scoring, opened.reference, options)
     for evaluator in opened.own:
-        for name, value in evaluator.run(run.nets, run.step).items():
-            if isinstance(value, Score):
-                found[name.removeprefix("eval/")] = value._replace(stamp={**value.stamp, "ema": run.ema})
+        given = as_scores(evaluator.run(run.nets, run.step), _float_stamp(run, evaluator))
+        found |= {name: value for name, value in given.items() if opened.asked is None or name in opened.asked}
     if parsed.neighbours:
-        nets = prepared_nets(
-            run.method,
-            run.nets,
-            run.config.evaluation,
-            seed=run.config.seed + STANDING_SEED,
-            mesh=run.mesh,
-            truncation=truncation,
-        )
-        labels = balanced_labels(NEIGHBOUR_ROWS, run.method.num_classes)
-        images = images_of_samples(
-            run.method, nets, labels, rng=jax.random.key(_latent_seed(parsed, run)), truncation=truncation
-        )
-        few = Subject(images, sample_stamp(run.config, NEIGHBOUR_ROWS))
-        _neighbours(parsed, few, reference, protocol.network, run.mesh)
+        _neighbours_of_run(parsed, run, opened, options)
     if not found and not parsed.neighbours:
         raise UserError(
             "the run's config asks for no score (evaluation.metrics, evaluation.tstr): pass --metrics=fd,kid "
             "--features=efficientnet_lite0"
         )
     return found, opened
+
+
+def _float_stamp(run: Run, evaluator: Evaluator) -> dict[str, Any]:
+    """The protocol of the numbers that an evaluator gives without one."""
+    return {
+        "images": f"samples of {run.config.recipe}",
+        "images_version": config_version(run.config),
+        "evaluator": evaluator.name,
+        "ema": run.ema,
+        "step": run.step,
+        "code": code_version(),
+    }
+
+
+def _neighbours_of_run(parsed: Any, run: Run, opened: _Opened, options: Mapping[str, Any]) -> None:
+    inputs, _ = sample_inputs(
+        run.config, run.method, NEIGHBOUR_ROWS, opened.scoring.source, data_dir=opened.scoring.data_dir
+    )
+    nets = prepared_nets(
+        run.method,
+        run.nets,
+        run.config.evaluation,
+        seed=run.config.seed + STANDING_SEED,
+        mesh=run.mesh,
+        options=options,
+        step=run.step,
+        inputs=None if draws_for_labels(run.method) else inputs,
+    )
+    rng = jax.random.key(_latent_seed(parsed, run))
+    images = images_of_samples(run.method, nets, inputs, rng=rng, options=options, step=run.step)
+    few = EvalSet(images, sample_stamp(run.config, inputs.length))
+    _neighbours(parsed, few, opened.reference, opened.scoring.network, run.mesh)
 
 
 def _own(run: Run) -> Sequence[Evaluator]:
@@ -303,19 +346,19 @@ def _watch(parsed: Any) -> Iterator[Scores]:
             time.sleep(parsed.watch_every_seconds)
 
 
-def _neighbours(parsed: Any, subject: Subject, reference: Any, network: FeatureNetwork | None, mesh: Mesh) -> None:
-    """Each image of ``subject``, followed by its nearest of the reference."""
-    if not isinstance(reference, Subject) or network is None:
+def _neighbours(parsed: Any, eval_set: EvalSet, reference: Any, network: FeatureNetwork | None, mesh: Mesh) -> None:
+    """Each image of ``eval_set``, followed by its nearest of the reference."""
+    if not isinstance(reference, EvalSet) or network is None:
         raise UserError("--neighbours needs reference images: --against=Y with a folder, an .npz or a data set")
-    bank = reference_statistics(
+    held = reference_statistics(
         reference,
         network,
-        Wants(bank=True),
+        FeatureRequest(features=True),
         mesh=mesh,
         batch_size=_batch_size(parsed),
         advance=_bars(parsed, _totals(reference)),
     )
-    grid = neighbour_grid(subject, reference, bank, network=network, mesh=mesh)
+    grid = neighbour_grid(eval_set, reference, held, network=network, mesh=mesh)
     if is_main():
         Path(parsed.neighbours).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(parsed.neighbours)

@@ -1,4 +1,4 @@
-"""``jaxgan evaluate --sweep=truncation``: scores over a range of truncations, and the curve of one over another."""
+"""``jaxgan evaluate --sweep=OPTION``: scores over a range of a sampling option, and the curve of one over another."""
 
 import importlib.util
 import logging
@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jaxgan.cli.arguments import sampling_options
 from jaxgan.cli.run import open_run
-from jaxgan.cli.scoring import Scores, protocol_of, reference_of_run, score_checkpoint
-from jaxgan.evaluation import Truncation
-from jaxgan.evaluation.sampling import check_truncation
+from jaxgan.cli.scoring import Scores, reference_of_run, score_checkpoint, scoring_of
+from jaxgan.evaluation.options import (
+    DEFAULT_TRUNCATION_MODE,
+    TRUNCATION,
+    TRUNCATION_MODE,
+    checked_options,
+    parse_options,
+)
 from jaxgan.parallel import is_main
 from jaxgan.training.errors import UserError
 
@@ -19,34 +25,36 @@ TRUNCATIONS = (0.04, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0)
 
 
 def sweep(parsed: Any) -> Iterator[Scores]:
-    """Scores at each of ``--values``, then the curve as a plot."""
-    try:
-        values = [float(v) for v in parsed.values.split(",")] if parsed.values is not None else list(TRUNCATIONS)
-    except ValueError:
-        raise UserError(f"--values={parsed.values}: give numbers, such as 0.2,0.5,1.0") from None
+    """Scores at each of ``--values`` of the option ``--sweep``, then the curve as a plot."""
+    if parsed.values is None and parsed.sweep != TRUNCATION:
+        raise UserError(f"--sweep={parsed.sweep} needs --values=V,V,...")
+    texts = [f"{value:g}" for value in TRUNCATIONS] if parsed.values is None else parsed.values.split(",")
     if parsed.step is not None and not parsed.step.isdigit():
         raise UserError(f"--step={parsed.step}: a sweep is of one checkpoint; give its step")
-    mode = parsed.truncation_mode or "scaled_truncated_normal"
-    truncations = [Truncation(mode, value) for value in values]
-    for truncation in truncations:
-        check_truncation(truncation)
     if parsed.out and importlib.util.find_spec("matplotlib") is None:
         raise UserError("--out needs matplotlib: pip install jaxgan[plots]")
     run = open_run(parsed.workdir, step=None if parsed.step is None else int(parsed.step), raw=parsed.raw)
-    protocol = protocol_of(parsed, run)
-    if parsed.out and len(protocol.names) < 2:
+    mode = parsed.truncation_mode or DEFAULT_TRUNCATION_MODE
+    parsed.truncation_mode = None
+    shared = sampling_options(run.method, parsed) | ({TRUNCATION_MODE: mode} if parsed.sweep == TRUNCATION else {})
+    points = [shared | parse_options(run.method, [f"{parsed.sweep}={text}"]) for text in texts]
+    for options in points:
+        checked_options(run.method, options)
+    scoring, _ = scoring_of(parsed, run)
+    if parsed.out and len(scoring.names) < 2:
         raise UserError("--out draws one score against another: name two or more --metrics")
-    reference = reference_of_run(parsed, run)
+    reference = reference_of_run(parsed, run, scoring)
     curve: list[Scores] = []
-    for truncation in truncations:
-        curve.append(score_checkpoint(parsed, run, protocol, reference, truncation))
+    for options in points:
+        curve.append(score_checkpoint(parsed, run, scoring, reference, options))
         yield curve[-1]
     if parsed.out and is_main():
-        _plot(parsed.out, mode, values, curve)
+        title = f"{parsed.sweep} ({mode})" if parsed.sweep == TRUNCATION else parsed.sweep
+        _plot(parsed.out, title, [str(options[parsed.sweep]) for options in points], curve)
         log.info("curve %s", parsed.out)
 
 
-def _plot(out: str, mode: str, values: list[float], curve: list[Scores]) -> None:
+def _plot(out: str, title: str, values: list[str], curve: list[Scores]) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -64,10 +72,10 @@ def _plot(out: str, mode: str, values: list[float], curve: list[Scores]) -> None
             marker="o",
         )
         for value, (a, b) in zip(values, points):
-            axis.annotate(f"{value:g}", (a.value, b.value), textcoords="offset points", xytext=(4, 4))
+            axis.annotate(value, (a.value, b.value), textcoords="offset points", xytext=(4, 4))
         axis.set_xlabel(x)
         axis.set_ylabel(y)
-        axis.set_title(f"truncation ({mode})")
+        axis.set_title(title)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
     figure.savefig(out, dpi=120)

@@ -25,7 +25,7 @@ _ORIENTATION = 0x0112
 
 
 class Header(NamedTuple):
-    """What a file says of its picture before it is decoded.
+    """Header of an image file: size and mode, read before it is decoded.
 
     Attributes:
       size: (height, width) as a viewer shows it.
@@ -122,7 +122,7 @@ def _header(file: Path) -> Header:
 
 
 def read_pixels(file: str | Path, decoder: Callable[[str | Path], np.ndarray] = decode) -> np.ndarray:
-    """What ``decoder`` makes of a file.
+    """Pixels of a file by ``decoder``.
 
     Raises:
       ValueError: naming a file that cannot be read.

@@ -80,7 +80,7 @@ def open_images(
 
 
 def _crop(image_size: tuple[int, int] | None, own: tuple[int, ...] | None) -> str:
-    """What is done to images of size ``own`` (None where they differ): nothing where they have the size."""
+    """Crop of images of size ``own`` (None where they differ): none where they have the size."""
     unchanged = image_size is None or (own is not None and tuple(own) == tuple(image_size))
     return "none" if unchanged else f"center {image_size[0]}x{image_size[1]}"  # type: ignore[index]
 

@@ -8,7 +8,7 @@ from jaxgan.data.transforms import flip_mask
 
 
 class Key(NamedTuple):
-    """What an operation's draw depends on.
+    """Key of an operation's random draw.
 
     Attributes:
       seed: of the stream, in [0, 2**64).

@@ -134,7 +134,7 @@ def batch_fields(
 
 
 def domain_field(field: str, domain: str) -> str:
-    """What a domain's field is called in a batch: 'image_A'."""
+    """Name of a domain's field in a batch: 'image_A'."""
     return f"{field}_{domain}"
 
 

@@ -1,4 +1,4 @@
-"""Arrays from an .npz that somebody gave, with one kind of error for all that can be wrong with it."""
+"""Read arrays from an .npz file, with one kind of error for all that can be wrong with it."""
 
 import os
 import zipfile

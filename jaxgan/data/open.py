@@ -1,4 +1,4 @@
-"""From a config's ``data.name`` to a source, or to one for each domain."""
+"""Open a data set by name ('digits', 'folder:PATH', 'pairs:DIR', 'tfds:NAME'), or a source for each domain."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A thread that keeps the next batches ready, on the device if asked to, while the current step runs."""
+"""Prefetch: a thread that keeps the next batches ready, on the device if asked to, while the current step runs."""
 
 import queue
 import threading

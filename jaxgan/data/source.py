@@ -60,7 +60,7 @@ class Source:
 
     @property
     def version(self) -> str:
-        """What tells this content from another's; '' where nothing is known. Each access may read every file."""
+        """Identifies the content; '' where nothing is known. Each access may read every file."""
         return "" if self.read_version is None else self.read_version()
 
     @property

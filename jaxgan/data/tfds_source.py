@@ -132,7 +132,7 @@ def _check_image_and_label(name: str, features: Mapping[str, Any], image_key: st
 
 
 class TfdsDescription(NamedTuple):
-    """What a prepared TFDS set says of itself.
+    """Description of a prepared TFDS set, from its own files.
 
     Attributes:
       version: its version, and 16 digits of the SHA-256 of its description and files' sizes: sets of one name and

@@ -1,4 +1,4 @@
-"""What happens to an image on its way in, with numpy and Pillow alone: crop, resize, channels, flips."""
+"""Image transforms with numpy and Pillow: centre crop, resize, channels, flips."""
 
 from typing import Literal
 
@@ -147,7 +147,7 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
 
 
 def flip_mask(seed: int, indices: np.ndarray) -> np.ndarray:
-    """Which examples to mirror: fair coin tosses that depend on the seed and the example's global position alone.
+    """Mask of examples to mirror: fair coin tosses that depend on the seed and the example's global position alone.
 
     A counter-based generator (splitmix64: Steele et al. 2014, doi:10.1145/2660193.2660195) has no state to save, so
     that any process, worker or restart tosses the same coin.

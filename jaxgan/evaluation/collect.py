@@ -3,7 +3,7 @@ mesh.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +14,9 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxgan.data import Source, prefetch
-from jaxgan.evaluation.sampling import SampleImages, Truncation, check_truncation, fold_networks
+from jaxgan.evaluation.inputs import SampleInputs
+from jaxgan.evaluation.options import checked_options, split_options
+from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, fold_networks
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.feature_moments import FeatureMoments, add_rows, zero_moments
 from jaxgan.metrics.inception_score import ScoreSums, add_logits, split_of, zero_score_sums
@@ -30,7 +32,7 @@ class Images(NamedTuple):
       length: how many.
       image_shape: (H, W, C).
       labels: int [length], or None where they mean nothing.
-      rows: indices [B] -> what the host hands over for them, a dict of arrays [B, ...].
+      rows: indices [B] -> what the host hands over for them, a tree of arrays [B, ...].
       draw: traced: (operand, rows) -> uint8 images [B, H, W, C]; hashable.
       operand: arrays that ``draw`` closes over: networks and a key, say.
     """
@@ -38,12 +40,12 @@ class Images(NamedTuple):
     length: int
     image_shape: tuple[int, int, int]
     labels: np.ndarray | None
-    rows: Callable[[np.ndarray], dict[str, np.ndarray]]
-    draw: Callable[[Any, dict[str, Array]], Array]
+    rows: Callable[[np.ndarray], dict[str, Any]]
+    draw: Callable[[Any, dict[str, Any]], Array]
     operand: Any = None
 
 
-def _as_read(operand: Any, rows: dict[str, Array]) -> Array:
+def _as_read(operand: Any, rows: dict[str, Any]) -> Array:
     del operand
     return rows["image"]
 
@@ -61,63 +63,67 @@ def images_of_source(source: Source, indices: np.ndarray | None = None, *, label
 def images_of_samples(
     method: Method,
     nets: dict[str, Variables],
-    labels: np.ndarray,
+    inputs: SampleInputs,
     *,
     rng: Array,
-    truncation: Truncation = Truncation(),  # noqa: B008 (immutable)
+    options: Mapping[str, Any] | None = None,
+    step: int | None = None,
 ) -> Images:
-    """An image drawn for each label [N] int, the i-th from ``fold_in(rng, i)``, as ``sample_images`` draws them."""
-    check_truncation(truncation)
-    draw = SampleImages(method, truncation.mode)
+    """An image drawn for each input, the i-th from ``fold_in(rng, i)``, as ``sample_images`` draws them.
 
-    def rows(wanted: np.ndarray) -> dict[str, np.ndarray]:
-        return {"label": labels[wanted], "index": wanted.astype(np.uint32)}
+    Raises:
+      UserError: on options that the method does not declare, or out of their bounds.
+    """
+    fixed, numbers = split_options(method, checked_options(method, options or {}))
+    draw = SampleImages(method, fixed)
 
-    operand = (fold_networks(nets), rng, np.float32(truncation.value))
-    probe = {"label": jax.ShapeDtypeStruct((1,), np.int32), "index": jax.ShapeDtypeStruct((1,), np.uint32)}
-    _, height, width, channels = jax.eval_shape(draw, operand, probe).shape
-    return Images(len(labels), (height, width, channels), labels if method.num_classes else None, rows, draw, operand)
+    def rows(wanted: np.ndarray) -> dict[str, Any]:
+        return {"index": wanted.astype(np.uint32), "conditions": inputs.rows(wanted)}
+
+    operand = Operand(fold_networks(nets), rng, numbers, as_step(step))
+    _, height, width, channels = jax.eval_shape(draw, operand, rows(np.zeros(1, np.int64))).shape
+    return Images(inputs.length, (height, width, channels), inputs.labels, rows, draw, operand)
 
 
-class Wants(NamedTuple):
-    """What a pass keeps: moments of pooled and of spatial features, score sums over ``splits`` that ``split_seed``
-    shuffles the images into, the features.
+class FeatureRequest(NamedTuple):
+    """Request of a pass over images: moments of pooled and of spatial features, score sums over ``splits`` that
+    ``split_seed`` shuffles the images into, the pooled features themselves.
     """
 
     pool: bool = False
     spatial: bool = False
     scores: bool = False
-    bank: bool = False
+    features: bool = False
     splits: int = 10
     split_seed: int = 2020
 
 
 class Collected(NamedTuple):
-    """What a pass gives; None where it was not wanted.
+    """Result of a pass; None where it was not requested.
 
     Attributes:
       count: images.
       pool, spatial: moments of features, numpy float64.
       scores: sums of the Inception Score, numpy float64.
-      bank: pooled features [count, D] float32, in the order of the images.
+      features: pooled features [count, D] float32, in the order of the images.
     """
 
     count: int  # type: ignore[assignment]  # tuple has a method of that name
     pool: FeatureMoments | None = None
     spatial: FeatureMoments | None = None
     scores: ScoreSums | None = None
-    bank: np.ndarray | None = None
+    features: np.ndarray | None = None
 
 
-@functools.partial(jax.jit, static_argnames=("draw", "apply", "wants"), donate_argnames=("sums",))
+@functools.partial(jax.jit, static_argnames=("draw", "apply", "request"), donate_argnames=("sums",))
 def _pass(
     draw: Callable[..., Array],
     apply: Callable[..., dict[str, Array]],
-    wants: Wants,
+    request: FeatureRequest,
     sums: dict[str, Any],
     operand: Any,
     variables: Any,
-    rows: dict[str, Array],
+    rows: dict[str, Any],
     split: Array,
     weight: Array,
 ) -> tuple[dict[str, Any], Array | None, Array]:
@@ -130,19 +136,19 @@ def _pass(
     if "scores" in sums:
         added["scores"] = add_logits(sums["scores"], features["logits"], split, weight)
     bad = jnp.zeros(weight.shape, bool)
-    for name, wanted in (("pool", wants.pool or wants.bank), ("spatial", wants.spatial)):
+    for name, wanted in (("pool", request.pool or request.features), ("spatial", request.spatial)):
         if wanted:
             bad |= ~jnp.isfinite(features[name]).all(1)
-    if wants.scores:
+    if request.scores:
         # A class may be impossible (-inf), and the score's sums allow for it.
         bad |= jnp.isnan(features["logits"]).any(1)
-    return added, features["pool"] if wants.bank else None, gather(bad & (weight > 0))
+    return added, features["pool"] if request.features else None, gather(bad & (weight > 0))
 
 
 def collect(
     network: FeatureNetwork,
     images: Images,
-    wants: Wants,
+    request: FeatureRequest,
     *,
     mesh: Mesh,
     batch_size: int = 64,
@@ -150,13 +156,13 @@ def collect(
 ) -> Collected:
     """Passes over ``images`` once.
 
-    Sums are float64, so what comes out does not depend on the batch size or the devices but for the last bits of the
-    features themselves; only they, and the bank where wanted, stay in memory. Every process holds the whole result.
+    Sums are float64, so what comes out does not depend on the batch size or the devices, except in the last bits of the
+    features themselves; only they, and the features where wanted, stay in memory. Every process holds the whole result.
 
     Args:
       network: the features.
       images: what to pass over.
-      wants: what to keep.
+      request: what to keep.
       mesh: the devices; every batch is split over them.
       batch_size: rounded up to a multiple of the devices; the last batch is padded, so that one program serves all.
       advance: told the number of images of each batch that is done.
@@ -165,26 +171,26 @@ def collect(
       ValueError: where the network lacks an output that is wanted, or an image's features are not finite.
     """
     dims = network.dims(images.image_shape)
-    for output, wanted in (("spatial", wants.spatial), ("logits", wants.scores)):
+    for output, wanted in (("spatial", request.spatial), ("logits", request.scores)):
         if wanted and output not in dims:
             raise ValueError(f"the feature network {network.name} gives {sorted(dims)}, and no {output!r}")
     batch_size = _whole_batch(batch_size, images.length, mesh)
     whole = NamedSharding(mesh, P())
     sums: dict[str, Any] = {}
-    if wants.pool:
+    if request.pool:
         sums["pool"] = zero_moments(dims["pool"])
-    if wants.spatial:
+    if request.spatial:
         sums["spatial"] = zero_moments(dims["spatial"])
-    if wants.scores:
-        sums["scores"] = zero_score_sums(wants.splits, dims["logits"])
+    if request.scores:
+        sums["scores"] = zero_score_sums(request.splits, dims["logits"])
     with jax.enable_x64(True):
         sums = jax.device_put(sums, whole)
     operand, variables = _on_mesh(images.operand, whole), _on_mesh(network.variables, whole)
     split_of_image = np.zeros(images.length, np.int32)
-    if wants.scores:
-        split_of_image = split_of(images.length, wants.splits, seed=wants.split_seed)
+    if request.scores:
+        split_of_image = split_of(images.length, request.splits, seed=request.split_seed)
 
-    bank: list[np.ndarray] = []
+    kept: list[np.ndarray] = []
     waiting: tuple[Array | None, Array, int, int] | None = None
 
     def finish(features: Array | None, bad: Array, first: int, rows: int) -> None:
@@ -196,13 +202,13 @@ def collect(
                 "weights are damaged, or the image is none"
             )
         if features is not None:
-            bank.append(to_host(features)[:rows])
+            kept.append(to_host(features)[:rows])
         advance(rows)
 
     first = 0
     with jax.set_mesh(mesh), prefetch(_rows(images, split_of_image, batch_size), lambda b: _place(b, mesh)) as batches:
         for rows, split, weight, count in batches:
-            sums, *result = _pass(images.draw, network.apply, wants, sums, operand, variables, rows, split, weight)
+            sums, *result = _pass(images.draw, network.apply, request, sums, operand, variables, rows, split, weight)
             # The next batch is dispatched before this one is waited for, and no more than that.
             if waiting is not None:
                 finish(*waiting)
@@ -210,7 +216,7 @@ def collect(
             first += count
         if waiting is not None:
             finish(*waiting)
-    return Collected(images.length, bank=np.concatenate(bank) if wants.bank else None, **to_host(sums))
+    return Collected(images.length, features=np.concatenate(kept) if request.features else None, **to_host(sums))
 
 
 def _whole_batch(batch_size: int, length: int, mesh: Mesh) -> int:

@@ -1,5 +1,6 @@
-"""Pictures of many images."""
+"""Image grids: a row a class, and interpolations between latents or classes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -7,9 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxgan.evaluation.sampling import sample_images
+from jaxgan.evaluation.inputs import inputs_of_labels, label_inputs
+from jaxgan.evaluation.options import checked_options, split_options
+from jaxgan.evaluation.sampling import Operand, as_step, sample_images, sampling_batch
 from jaxgan.latent import path
 from jaxgan.nn import to_uint8
+from jaxgan.parallel import to_host
 from jaxgan.training.method import Method
 from jaxgan.training.state import Variables
 
@@ -32,8 +36,13 @@ def tile(images: np.ndarray, columns: int) -> np.ndarray:
 def class_grid(
     method: Method, nets: dict[str, Variables], *, classes: list[int], columns: int, **options: Any
 ) -> np.ndarray:
-    """A row for each class, ``columns`` draws each: uint8 [h, w, C]; options as for sampling."""
-    return tile(sample_images(method, nets, np.repeat(np.asarray(classes, np.int32), columns), **options), columns)
+    """A row for each class, ``columns`` draws each: uint8 [h, w, C]; options as for sampling.
+
+    Of a method without classes, ``classes`` only counts rows.
+    """
+    labels = np.repeat(np.asarray(classes, np.int32), columns)
+    inputs = inputs_of_labels(labels) if method.num_classes else label_inputs(len(labels), 0)
+    return tile(sample_images(method, nets, inputs, **options), columns)
 
 
 def interpolation_grid(
@@ -47,6 +56,8 @@ def interpolation_grid(
     rng: jax.Array,
     mesh: Mesh,
     kind: str = "slerp",
+    options: Mapping[str, Any] | None = None,
+    step: int | None = None,
 ) -> np.ndarray:
     """A row for each way from one draw to another: uint8 [h, w, C].
 
@@ -55,10 +66,12 @@ def interpolation_grid(
       over: 'z' goes between two latents within a class; 'class' goes (linearly, in class weights) between two classes
         with one latent.
       rows, columns: ways, and steps of each.
-      classes: row r is of the r-th, in turn; over 'class' it goes from there to the next.
+      classes: row r is of the r-th, and round again; over 'class' it goes from there to the next.
       rng: of the latents.
       mesh: the devices.
       kind: 'slerp' or 'lerp', over 'z'.
+      options: sampling options; latents are not truncated.
+      step: that the networks were trained to.
 
     Raises:
       ValueError: on another ``over``, or a method that has no latents or classes to go over.
@@ -67,22 +80,45 @@ def interpolation_grid(
         raise ValueError(f"interpolate over 'z' or 'class', got {over!r}")
     if method.latent_shapes is None or (over == "class" and not method.num_classes):
         raise ValueError(f"interpolation over {over!r} needs a method with latents, and over 'class' one with classes")
-    start_rng, end_rng = jax.random.split(rng)
-    start = jax.random.normal(start_rng, (rows, *method.latent_shapes.shape))
-    end = jax.random.normal(end_rng, start.shape)
+    if not set(method.conditions) <= {"label"}:
+        given = " and ".join(method.conditions)
+        raise ValueError(f"interpolation goes between latents or classes, and this method draws for {given}")
+    start, end = (_normal(method.latent_shapes, key, rows) for key in jax.random.split(rng))
     first = jnp.asarray(np.resize(classes, rows))
     second = jnp.asarray(np.resize(np.roll(classes, -1), rows))
     if over == "z":
-        z = path(start, end, columns, kind=kind)
+        z = jax.tree.map(lambda a, b: _path(a, b, columns, kind), start, end)
         labels = jnp.repeat(first, columns)
     else:
-        z = jnp.repeat(start[:, None], columns, 1)
+        z = jax.tree.map(lambda a: jnp.repeat(a, columns, 0), start)
         one, other = (jax.nn.one_hot(c, method.num_classes) for c in (first, second))
         labels = path(one, other, columns, kind="lerp").reshape(rows * columns, -1)
-    batch = {"z": z.reshape(rows * columns, -1), "label": labels}
     size = -(-rows * columns // mesh.size) * mesh.size
-    batch = jax.tree.map(lambda x: jnp.resize(x, (size, *x.shape[1:])), batch)
+    own: dict[str, Any] = {"z": z} | ({"label": labels} if method.num_classes else {})
+    own = jax.tree.map(lambda x: jnp.resize(x, (size, *x.shape[1:])), own)
+    fixed, numbers = split_options(method, checked_options(method, options or {}))
+
+    @jax.jit
+    def draw(operand: Operand, own: Any) -> jax.Array:
+        every = dict(fixed) | dict(operand.numbers)
+        batch = sampling_batch(method, operand.rng, jnp.arange(size), {}, every, operand.step) | own
+        return to_uint8(method.sample(operand.nets, batch, operand.rng)["image"])
+
     with jax.set_mesh(mesh):
-        draw = jax.jit(lambda nets, batch, rng: to_uint8(method.sample(nets, batch, rng)["image"]))
-        images = np.asarray(draw(nets, batch, rng))
+        images = to_host(draw(Operand(nets, rng, numbers, as_step(step)), own))
     return tile(images[: rows * columns], columns)
+
+
+def _normal(shapes: Any, rng: jax.Array, rows: int) -> Any:
+    """N(0, I) latents [rows, ...], of a single array from ``rng`` itself."""
+    leaves, structure = jax.tree.flatten(shapes)
+    keys = [rng] if len(leaves) == 1 else [jax.random.fold_in(rng, number) for number in range(len(leaves))]
+    drawn = [jax.random.normal(key, (rows, *leaf.shape)) for key, leaf in zip(keys, leaves)]
+    return jax.tree.unflatten(structure, drawn)
+
+
+def _path(start: jax.Array, end: jax.Array, columns: int, kind: str) -> jax.Array:
+    """[rows, ...] twice -> [rows * columns, ...], each latent gone along as one vector."""
+    rows = start.shape[0]
+    ways = path(start.reshape(rows, -1), end.reshape(rows, -1), columns, kind=kind)
+    return ways.reshape(rows * columns, *start.shape[1:])

@@ -1,10 +1,12 @@
-"""Scores of pixels rather than features: pairs of images, and sliced Wasserstein distances of patches."""
+"""Scores of pixels: pairs of images by PSNR, SSIM or a perceptual distance, sliced Wasserstein distances of patches."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from jaxgan.metrics.psnr import psnr
 from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein_pyramid
@@ -12,14 +14,39 @@ from jaxgan.metrics.ssim import ms_ssim, ssim
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Score
 
-PAIRED = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
+_PIXELS = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
+PERCEPTUAL = ("lpips_alex", "lpips_vgg", "pd_efficientnet_lite0")
+PAIRED = (*_PIXELS, *PERCEPTUAL)
 IMAGE_METRICS = {
     "psnr": "peak signal-to-noise ratio in dB of the i-th image to the i-th of the reference",
     "ssim": "structural similarity of such pairs",
     "ms_ssim": "multi-scale structural similarity of such pairs (176 pixels or more)",
+    "lpips_alex": "LPIPS of such pairs, by AlexNet (sides of 31 or more)",
+    "lpips_vgg": "LPIPS of such pairs, by VGG16 (sides of 16 or more)",
+    "pd_efficientnet_lite0": "an offline perceptual distance of such pairs, which is not LPIPS (sides of 32 or more)",
     "swd": "sliced Wasserstein distance of Laplacian pyramids' patches, a score a resolution",
 }
 SWD_SEED = 2020
+
+
+class Distance(Protocol):
+    """A perceptual distance with its weights, as :func:`jaxgan.interop.perceptual.open_perceptual` gives it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the distance."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its weights."""
+
+    def __call__(self, a: Array, b: Array) -> Array:
+        """[B, H, W, 3] in [-1, 1] twice -> [B]."""
+
+
+def to_rgb(images: Array) -> Array:
+    """Grey images [B, H, W, 1] with their channel repeated thrice; RGB ones as they are."""
+    return jnp.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
 
 
 def image_scores(
@@ -29,6 +56,7 @@ def image_scores(
     *,
     stamp: Mapping[str, Any],
     batch_size: int = 64,
+    distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, Score]:
     """Scores two sets of images held in memory.
 
@@ -37,9 +65,10 @@ def image_scores(
       images, reference: uint8 [N, H, W, C] and [M, H, W, C]; of pairs, N = M and in the same order.
       stamp: the protocol; each score adds its settings.
       batch_size: pairs at a time.
+      distances: the perceptual ones among ``names``.
 
     Raises:
-      UserError: where shapes or numbers of images do not fit, or images are too small.
+      UserError: where a distance is not given, shapes or numbers of images do not fit, or images are too small.
     """
     if images.shape[1:] != reference.shape[1:]:
         raise UserError(
@@ -58,7 +87,7 @@ def image_scores(
             continue
         if len(images) != len(reference):
             raise UserError(f"{name} compares pairs in order: got {len(images)} images and {len(reference)}")
-        pairs = jax.jit(lambda x, y, name=name: PAIRED[name](x, y, data_range=255.0))
+        pairs, own = _pairwise(name, distances or {})
         values = []
         for start in range(0, len(images), batch_size):
             rows = slice(start, start + batch_size)
@@ -68,8 +97,22 @@ def image_scores(
                 raise UserError(f"{name}: {error}") from error
             values.append(np.asarray(pair))
         each = np.concatenate(values).astype(np.float64)
-        # Equal images are infinitely alike, and infinity has no error.
+        # The PSNR of equal images is infinite, and infinity has no error.
         known = len(each) > 1 and np.isfinite(each).all()
         stderr = float(each.std(ddof=1) / np.sqrt(len(each))) if known else None
-        found[name] = Score(float(each.mean()), stderr, dict(stamp))
+        found[name] = Score(float(each.mean()), stderr, {**stamp, **own})
     return found
+
+
+def _pairwise(name: str, distances: Mapping[str, Distance]) -> tuple[Any, dict[str, Any]]:
+    """A score of each pair of images in [0, 255], compiled, and what its stamp says of its own."""
+    if name in _PIXELS:
+        return jax.jit(lambda x, y: _PIXELS[name](x, y, data_range=255.0)), {}
+    if name not in distances:
+        raise UserError(f"{name} needs its weights: pass distances={{{name!r}: open_perceptual({name!r})}}")
+    distance = distances[name]
+
+    def compare(x: Array, y: Array) -> Array:
+        return distance(to_rgb(x / 127.5 - 1), to_rgb(y / 127.5 - 1))
+
+    return jax.jit(compare), {"distance": distance.name, "distance_sha256": distance.digest}

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from jaxgan.data import Mixture
-from jaxgan.evaluation.sampling import sample_batches
+from jaxgan.evaluation.inputs import SampleInputs
+from jaxgan.evaluation.sampling import sample_images
 from jaxgan.metrics import earth_movers_distance, js_divergence, mode_kl, mode_scores
 from jaxgan.training.method import Method
 from jaxgan.training.state import Variables
@@ -15,15 +16,14 @@ EMD_POINTS = 1000
 
 
 def sample_points(
-    method: Method, nets: dict[str, Variables], labels: np.ndarray, *, batch_size: int = 1024, **options: Any
+    method: Method, nets: dict[str, Variables], inputs: SampleInputs, *, batch_size: int = 1024, **options: Any
 ) -> np.ndarray:
-    """A point for each label: float32 [N, 2].
+    """A point for each input: float32 [N, 2].
 
     As :func:`jaxgan.evaluation.sample_images`, with its options, for a method whose samples are {'point': [B, 2]}:
     point i comes from ``fold_in(rng, i)``, whatever the batch size and the mesh.
     """
-    batches = sample_batches(method, nets, labels, batch_size=batch_size, key="point", **options)
-    return np.concatenate(list(batches)).astype(np.float32)
+    return sample_images(method, nets, inputs, batch_size=batch_size, key="point", **options).astype(np.float32)
 
 
 def point_scores(

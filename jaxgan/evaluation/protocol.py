@@ -10,7 +10,7 @@ from typing import Any
 from jaxgan.training.errors import UserError
 
 # What was scored, and fields that change no comparison: they may differ between numbers that are put side by side.
-SUBJECT = ("images", "images_version", "images_split", "step", "seed", "code")
+MAY_DIFFER = ("images", "images_version", "images_split", "step", "seed", "code")
 
 
 @functools.cache
@@ -25,11 +25,11 @@ def code_version() -> str:
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The fields in which two stamps are unlike, with both values (None where absent); what was scored may differ."""
-    names = [name for name in {**a, **b} if name not in SUBJECT]
+    names = [name for name in {**a, **b} if name not in MAY_DIFFER]
     return {name: (a.get(name), b.get(name)) for name in names if a.get(name) != b.get(name)}
 
 
-def require_alike(
+def require_same_protocol(
     a: Mapping[str, Any], b: Mapping[str, Any], *, what: str, names: tuple[str, str], allow: tuple[str, ...] = ()
 ) -> None:
     """Refuses unlike stamps.
@@ -66,12 +66,14 @@ def short(stamp: Mapping[str, Any]) -> str:
     if stamp.get("network"):
         parts.append(f"{stamp['network']} {stamp['network_sha256'][:8]}, resizer {stamp['resizer']}")
     parts += [f"{k} {v}" for k, v in (stamp.get("settings") or {}).items()]
+    if stamp.get("inputs"):
+        parts.append(f"inputs {stamp['inputs']}")
     if "ema" in stamp:
-        truncation = stamp["truncation_mode"] + (
-            "" if stamp["truncation_mode"] == "none" else f" {stamp['truncation']:g}"
-        )
         parts.append(f"{'averaged' if stamp['ema'] else 'raw'} weights, {stamp['batch_norm']} statistics")
-        parts.append(f"truncation {truncation}, seed {stamp['seed']}")
+        mode = stamp["truncation_mode"]
+        parts.append(f"truncation {mode}" + ("" if mode == "none" else f" {stamp['truncation']:g}"))
+        parts += [f"{name} {value}" for name, value in (stamp.get("options") or {}).items()]
+        parts[-1] += f", seed {stamp['seed']}"
     if stamp.get("step") is not None:
         parts.append(f"step {stamp['step']:,}")
     return "; ".join(parts)

@@ -1,7 +1,11 @@
-"""Drawing images from trained networks: jitted, sharded, and the same whatever the batch size and the devices."""
+"""Sample from trained networks: jitted, sharded, and the same whatever the batch size and the devices.
+
+Sample i is drawn for the i-th input from ``fold_in(rng, i)``: its latents from that key, and whatever the method draws
+itself from a key of the row's own, so that it depends on i alone.
+"""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -10,55 +14,107 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
+from jaxgan.evaluation.inputs import Rows, SampleInputs
+from jaxgan.evaluation.options import TRUNCATION, TRUNCATION_MODE, Fixed, checked_options, split_options
 from jaxgan.latent import draw_latents
 from jaxgan.nn import fold_spectral_norms, to_uint8
 from jaxgan.parallel import shard_batch, to_host
-from jaxgan.training.method import Method
+from jaxgan.training.method import Batch, Method
 from jaxgan.training.state import Variables
 
-
-class Truncation(NamedTuple):
-    """Which truncation, and how much: see :func:`jaxgan.latent.draw_latents`."""
-
-    mode: str = "none"
-    value: float = 1.0
+# What is folded into a row's key for the method's own draws, past the numbers that latents of several leaves take.
+_METHOD_KEY = 2**20
 
 
-def check_truncation(truncation: Truncation) -> None:
-    """Raises ValueError on an unknown mode or a value that is not positive; a traced value cannot be checked."""
-    draw_latents(jax.random.key(0), (), mode=truncation.mode, truncation=float(truncation.value))
+class Operand(NamedTuple):
+    """Traced arguments of sampling, next to its rows.
+
+    Attributes:
+      nets: the networks.
+      rng: the key that rows' keys are folded from.
+      numbers: options without choices, as scalars.
+      step: of the networks, for those that take keywords of the step; None for no step.
+    """
+
+    nets: Any
+    rng: Array
+    numbers: Mapping[str, Any] = {}
+    step: Any = None
+
+
+def latents_of(method: Method, keys: Array, *, mode: str = "none", truncation: Any = 1.0) -> Any:
+    """The latents of each row, a tree [B, ...] as ``method.latent_shapes`` says, from its key [B].
+
+    A single array is drawn from the key itself, the leaves of a larger tree from the key with the leaf's number folded
+    in.
+    """
+    leaves, structure = jax.tree.flatten(method.latent_shapes)
+
+    def one(number: int, leaf: jax.ShapeDtypeStruct) -> Array:
+        def draw(key: Array) -> Array:
+            own = key if len(leaves) == 1 else jax.random.fold_in(key, number)
+            return draw_latents(own, leaf.shape, mode=mode, truncation=truncation).astype(leaf.dtype)
+
+        return shard_batch(jax.vmap(draw)(keys))
+
+    return jax.tree.unflatten(structure, [one(number, leaf) for number, leaf in enumerate(leaves)])
+
+
+def sampling_batch(
+    method: Method, rng: Array, index: Array, conditions: Rows, options: Mapping[str, Any], step: Any = None
+) -> Batch:
+    """Batch for ``method.sample`` and ``method.batch_moments``: conditions, 'z', 'key', 'options' and 'step'.
+
+    Args:
+      method: draws.
+      rng: the key that rows' keys are folded from.
+      index: int [B], the rows' numbers.
+      conditions: trees of arrays [B, ...].
+      options: all that the method declares.
+      step: [] int, of the networks; None for no 'step'.
+    """
+    keys = jax.vmap(lambda i: jax.random.fold_in(rng, i))(index)
+    own = {name: value for name, value in options.items() if name not in (TRUNCATION, TRUNCATION_MODE)}
+    batch: dict[str, Any] = {name: jax.tree.map(shard_batch, value) for name, value in conditions.items()}
+    batch |= {"key": jax.vmap(lambda key: jax.random.fold_in(key, _METHOD_KEY))(keys), "options": own}
+    if method.latent_shapes is not None:
+        mode, truncation = options.get(TRUNCATION_MODE, "none"), options.get(TRUNCATION, 1.0)
+        batch["z"] = latents_of(method, keys, mode=mode, truncation=truncation)
+    return batch if step is None else batch | {"step": jnp.asarray(step, jnp.int32)}
+
+
+def _picture(drawn: Array) -> Array:
+    """Float images [B, H, W, C] and clips [B, T, H, W, C] in [-1, 1] become uint8; other arrays stay."""
+    return to_uint8(drawn) if drawn.ndim >= 4 and jnp.issubdtype(drawn.dtype, jnp.floating) else drawn
 
 
 @dataclasses.dataclass(frozen=True)
 class SampleImages:
-    """Draws images from networks: a value, so that a program compiled with it serves again, at any truncation.
+    """Draws from networks: a value, so that a program compiled with it serves again, whatever the numeric options.
 
     Attributes:
       method: draws.
-      mode: of truncation.
-      key: what of the method's samples: 'image', which becomes uint8, or another ('point'), which comes as it is.
+      fixed: options with choices, as :func:`jaxgan.evaluation.options.split_options` gives them.
+      key: what of the method's samples: 'image', 'point', ...; None for all of them, in a dict.
     """
 
     method: Method
-    mode: str
-    key: str = "image"
+    fixed: Fixed = ()
+    key: str | None = "image"
 
-    def __call__(self, operand: tuple[Any, Array, Array], rows: dict[str, Array]) -> Array:
-        """Images uint8 [B, H, W, C] of (networks, key, truncation) for 'label' [B] or [B, classes] and 'index' [B]: the
-        i-th from the key folded with its own index.
+    def __call__(self, operand: Operand, rows: Rows) -> Any:
+        """Samples of rows {'index': int [B], 'conditions': trees of [B, ...]}: images and clips as uint8, other arrays
+        as they come.
         """
-        nets, rng, truncation = operand
-        batch = {"label": shard_batch(rows["label"])}
-        if self.method.latent_shapes is not None:
-            shape = self.method.latent_shapes.shape
+        options = dict(self.fixed) | dict(operand.numbers)
+        batch = sampling_batch(self.method, operand.rng, rows["index"], rows["conditions"], options, operand.step)
+        drawn = self.method.sample(operand.nets, batch, operand.rng)
+        return {name: _picture(x) for name, x in drawn.items()} if self.key is None else _picture(drawn[self.key])
 
-            def latent(index: Array) -> Array:
-                key = jax.random.fold_in(rng, index)
-                return draw_latents(key, shape, mode=self.mode, truncation=truncation)
 
-            batch["z"] = shard_batch(jax.vmap(latent)(rows["index"]))
-        drawn = self.method.sample(nets, batch, rng)
-        return to_uint8(drawn["image"]) if self.key == "image" else drawn[self.key]
+def as_step(step: int | None) -> np.ndarray | None:
+    """A step as a traced scalar, so that another one compiles nothing anew."""
+    return None if step is None else np.asarray(step, np.int32)
 
 
 _draw = jax.jit(SampleImages.__call__, static_argnums=0)
@@ -73,54 +129,61 @@ def fold_networks(nets: dict[str, Variables]) -> dict[str, Variables]:
 def sample_batches(
     method: Method,
     nets: dict[str, Variables],
-    labels: np.ndarray,
+    inputs: SampleInputs,
     *,
     rng: Array,
     mesh: Mesh,
     batch_size: int = 64,
-    truncation: Truncation = Truncation(),  # noqa: B008 (immutable)
-    key: str = "image",
-) -> Iterator[np.ndarray]:
-    """Draws an image for each label, batch by batch.
+    options: Mapping[str, Any] | None = None,
+    step: int | None = None,
+    key: str | None = "image",
+    indices: np.ndarray | None = None,
+) -> Iterator[Any]:
+    """Draws a sample for each input, batch by batch.
 
     Args:
       method: draws.
       nets: its networks, averages in place.
-      labels: [N] int, or [N, num_classes] float weights.
-      rng: image i comes from ``fold_in(rng, i)``, so it does not depend on the batch size or the mesh.
+      inputs: what is drawn for.
+      rng: sample i comes from ``fold_in(rng, i)``, so it does not depend on the batch size or the mesh.
       mesh: the devices; every batch is split over them.
       batch_size: rounded up to a multiple of the devices. The last batch is padded, so that one program serves all.
-      truncation: of the latents.
+      options: sampling options; those that are not given have their defaults.
+      step: that the networks were trained to, where they take keywords of it.
       key: what is drawn, as in :class:`SampleImages`.
+      indices: int [N], which inputs; all of them where None.
 
     Yields:
-      uint8 [<= batch_size, H, W, C], N images in all; for another key, arrays [<= batch_size, ...] of its dtype.
+      uint8 [<= batch_size, H, W, C], N images in all; of another key, arrays [<= batch_size, ...] of its dtype; of
+      None, dicts of such.
+
+    Raises:
+      UserError: on options that the method does not declare, or out of their bounds.
     """
+    chosen = np.arange(inputs.length) if indices is None else np.asarray(indices)
     batch_size = -(-batch_size // mesh.size) * mesh.size
-    check_truncation(truncation)
-    draw = SampleImages(method, truncation.mode, key)
+    fixed, numbers = split_options(method, checked_options(method, options or {}))
+    draw = SampleImages(method, fixed, key)
     with jax.set_mesh(mesh):
-        nets = fold_networks(nets)
-        pending: tuple[Array, int] | None = None
-        for start in range(0, len(labels), batch_size):
-            rows = labels[start : start + batch_size]
-            padded = np.resize(rows, (batch_size, *rows.shape[1:]))
-            rows_of = {"label": padded, "index": jnp.arange(start, start + batch_size)}
-            drawn = _draw(draw, (nets, rng, jnp.float32(truncation.value)), rows_of)
+        operand = Operand(fold_networks(nets), rng, numbers, as_step(step))
+        pending: tuple[Any, int] | None = None
+        for start in range(0, len(chosen), batch_size):
+            rows = chosen[start : start + batch_size]
+            padded = np.resize(rows, batch_size)
+            drawn = _draw(draw, operand, {"index": padded.astype(np.uint32), "conditions": inputs.rows(padded)})
             # The next batch is dispatched before this one is fetched.
             if pending is not None:
-                yield to_host(pending[0])[: pending[1]]
+                yield _fetched(*pending)
             pending = (drawn, len(rows))
         if pending is not None:
-            yield to_host(pending[0])[: pending[1]]
+            yield _fetched(*pending)
 
 
-def sample_images(method: Method, nets: dict[str, Variables], labels: np.ndarray, **options: Any) -> np.ndarray:
-    """All of :func:`sample_batches` as one array: uint8 [N, H, W, C]."""
-    return np.concatenate(list(sample_batches(method, nets, labels, **options)))
+def _fetched(drawn: Any, count: int) -> Any:
+    return jax.tree.map(lambda x: x[:count], to_host(drawn))
 
 
-def balanced_labels(num_images: int, classes: int | list[int] | np.ndarray) -> np.ndarray:
-    """[num_images] int32 that go round the classes (a number of them, or a list) in turn."""
-    choices = np.arange(max(classes, 1)) if isinstance(classes, int) else np.asarray(classes)
-    return np.resize(choices, num_images).astype(np.int32)
+def sample_images(method: Method, nets: dict[str, Variables], inputs: SampleInputs, **options: Any) -> Any:
+    """All of :func:`sample_batches` as one array: uint8 [N, H, W, C]; of ``key=None``, a dict of arrays [N, ...]."""
+    batches = list(sample_batches(method, nets, inputs, **options))
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *batches)

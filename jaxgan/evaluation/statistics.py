@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jaxgan.data.npz import npz_names, read_npz
-from jaxgan.evaluation.collect import Collected, Wants
+from jaxgan.evaluation.collect import Collected, FeatureRequest
 from jaxgan.metrics.feature_moments import mean_covariance
 from jaxgan.metrics.inception_score import ScoreSums
 from jaxgan.training.errors import UserError
@@ -20,7 +20,7 @@ KEY_FIELDS = ("data", "version", "split", "count", "resolution", "crop", "resize
 
 
 class Statistics(NamedTuple):
-    """What scores need to know of one set.
+    """Statistics of one set that scores need.
 
     Attributes:
       count: images; None where a file does not say.
@@ -44,7 +44,7 @@ class Statistics(NamedTuple):
 
 
 def statistics_of(collected: Collected, *, labels: np.ndarray | None, stamp: Mapping[str, Any]) -> Statistics:
-    """What a pass collected, as statistics.
+    """Statistics of what a pass collected.
 
     Raises:
       ValueError: where moments of fewer than two images were collected.
@@ -52,13 +52,13 @@ def statistics_of(collected: Collected, *, labels: np.ndarray | None, stamp: Map
     pool = (None, None) if collected.pool is None else mean_covariance(collected.pool)
     spatial = (None, None) if collected.spatial is None else mean_covariance(collected.spatial)
     return Statistics(
-        collected.count, pool[0], pool[1], spatial[0], spatial[1], collected.scores, collected.bank, labels, stamp
+        collected.count, pool[0], pool[1], spatial[0], spatial[1], collected.scores, collected.features, labels, stamp
     )
 
 
-def missing(statistics: Statistics, wants: Wants) -> list[str]:
-    """What ``wants`` asks for and ``statistics`` lacks (score sums belong to one side alone, and are not asked for)."""
-    need = {"mu": wants.pool, "spatial_mu": wants.spatial, "features": wants.bank}
+def missing(statistics: Statistics, request: FeatureRequest) -> list[str]:
+    """Requests that ``statistics`` lacks (score sums belong to one side alone, and are not asked for)."""
+    need = {"mu": request.pool, "spatial_mu": request.spatial, "features": request.features}
     return [name for name, wanted in need.items() if wanted and getattr(statistics, name) is None]
 
 
@@ -129,7 +129,7 @@ def statistics_key(stamp: Mapping[str, Any]) -> str:
 
 
 def content_key(statistics: Statistics) -> str:
-    """Sixteen digits of the SHA-256 of the arrays: what tells apart statistics that do not say how they were made."""
+    """Sixteen digits of the SHA-256 of the arrays: what distinguishes statistics that do not say how they were made."""
     digest = hashlib.sha256()
     for name in ("mu", "sigma", "spatial_mu", "spatial_sigma", "features"):
         array = getattr(statistics, name)
@@ -154,8 +154,8 @@ def _over_processes(flags: np.ndarray) -> np.ndarray:
 
 def cached_statistics(
     stamp: Mapping[str, Any],
-    wants: Wants,
-    compute: Callable[[Wants], Statistics],
+    request: FeatureRequest,
+    compute: Callable[[FeatureRequest], Statistics],
     *,
     folder: Path | None = None,
 ) -> Statistics:
@@ -165,7 +165,7 @@ def cached_statistics(
 
     Args:
       stamp: ``KEY_FIELDS`` of what is wanted.
-      wants: which parts.
+      request: which parts.
       compute: makes them; asked for all that the cache had as well.
       folder: the cache; ``statistics_dir()`` where None.
     """
@@ -178,11 +178,12 @@ def cached_statistics(
         except UserError as error:
             raise UserError(f"{error}; the file is a cache: delete it, and it is made again") from error
     parts = np.array([kept.mu is not None, kept.spatial_mu is not None, kept.features is not None])
-    everywhere = _over_processes(np.array([there and not missing(kept, wants), *parts]))
+    everywhere = _over_processes(np.array([there and not missing(kept, request), *parts]))
     if everywhere[:, 0].all():
         return kept
-    pool, spatial, bank = (bool(everywhere[:, 1 + part].any()) for part in range(3))
-    made = compute(wants._replace(pool=wants.pool or pool, spatial=wants.spatial or spatial, bank=wants.bank or bank))
+    # What any process holds is made again, so that the cache loses nothing.
+    held = dict(zip(("pool", "spatial", "features"), np.any(everywhere[:, 1:], axis=0).tolist()))
+    made = compute(request._replace(**{name: bool(getattr(request, name) or there) for name, there in held.items()}))
     if jax.process_index() == 0:
         save_statistics(path, made)
     return made

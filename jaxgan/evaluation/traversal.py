@@ -1,4 +1,4 @@
-"""What each code of a latent does: InfoGAN's grids."""
+"""Latent code traversals: InfoGAN's grids, a column for each value of a code."""
 
 import dataclasses
 import functools
@@ -12,6 +12,7 @@ from jax import Array
 from jax.sharding import Mesh
 
 from jaxgan.evaluation.grids import tile
+from jaxgan.evaluation.sampling import as_step, sampling_batch
 from jaxgan.latent import Prior
 from jaxgan.nn import to_uint8
 from jaxgan.parallel import shard_batch, to_host
@@ -31,11 +32,13 @@ def code_traversal(
     columns: int = 10,
     extent: float = 2.0,
     label: int = 0,
+    step: int | None = None,
 ) -> np.ndarray:
     """A row for each draw of everything else, a column for each value of one code (InfoGAN, arXiv:1606.03657, fig. 2).
 
     Args:
-      method: a dataclass with a field ``prior``, which maps the latents that ``sample`` is given.
+      method: a dataclass with a field ``latents``, as :class:`jaxgan.methods.gan.GAN` has, whose ``prior`` maps the
+        latents that ``sample`` is given.
       nets: its networks, averages in place.
       prior: that prior.
       code: which, from 0: the categorical ones, then the continuous ones.
@@ -46,6 +49,7 @@ def code_traversal(
       extent: continuous codes go evenly from -extent to extent. Networks are trained on [-1, 1]; the paper's figure
         goes from -2 to 2.
       label: class of all images, where the method has classes.
+      step: that the networks were trained to, where they take keywords of it.
 
     Returns:
       uint8 [h, w, C].
@@ -67,7 +71,7 @@ def code_traversal(
     mapped = jnp.resize(mapped, (-(-count // mesh.size) * mesh.size, prior.size))
     with jax.set_mesh(mesh):
         taking: Any = _taking_mapped(cast(Hashable, method))
-        images = to_host(_draw(taking, nets, mapped, jnp.full(len(mapped), label, jnp.int32), rng))
+        images = to_host(_draw(taking, nets, mapped, jnp.full(len(mapped), label, jnp.int32), rng, as_step(step)))
     return tile(images[:count], len(values))
 
 
@@ -85,6 +89,8 @@ def _taking_mapped(method: Any) -> Any:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _draw(method: Any, nets: dict[str, Variables], z: Array, labels: Array, rng: Array) -> Array:
-    batch = {"z": shard_batch(z), "label": shard_batch(labels)}
+def _draw(method: Any, nets: dict[str, Variables], z: Array, labels: Array, rng: Array, step: Any) -> Array:
+    options = {name: option.default for name, option in method.options.items()}
+    conditions = {"label": labels} if method.num_classes else {}
+    batch = sampling_batch(method, rng, jnp.arange(len(z)), conditions, options, step) | {"z": shard_batch(z)}
     return to_uint8(method.sample(nets, batch, rng)["image"])

@@ -16,7 +16,7 @@ from jaxgan.nn import from_uint8
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
-def train_classifier(
+def fit_classifier(
     images: np.ndarray,
     labels: np.ndarray,
     *,
@@ -25,7 +25,7 @@ def train_classifier(
     batch_size: int = 64,
     learning_rate: float = 2e-3,
     seed: int = 0,
-) -> Predict:
+) -> Callable[[jax.Array], jax.Array]:
     """Trains a small classifier, by Adam with a cosine schedule.
 
     Args:
@@ -36,7 +36,7 @@ def train_classifier(
       seed: of its weights and batches.
 
     Returns:
-      A function of uint8 images [N, H, W, C] that gives labels int [N].
+      A function of float images [B, H, W, C] in [-1, 1] that gives logits [B, num_classes], which can be traced.
     """
     module = Classifier(num_classes)
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
@@ -57,10 +57,17 @@ def train_classifier(
         rows = draw.integers(0, len(labels), batch_size)
         params, opt = step(params, opt, images[rows], labels[rows])
 
-    @jax.jit
-    def classify(x: jax.Array) -> jax.Array:
-        logits: Any = module.apply(params, from_uint8(x))
-        return logits.argmax(-1)
+    def logits_of(x: jax.Array) -> jax.Array:
+        logits: Any = module.apply(params, x)
+        return logits
+
+    return logits_of
+
+
+def train_classifier(images: np.ndarray, labels: np.ndarray, **options: Any) -> Predict:
+    """:func:`fit_classifier`, as a function of uint8 images [N, H, W, C] that gives labels int [N]."""
+    logits_of = fit_classifier(images, labels, **options)
+    classify = jax.jit(lambda x: logits_of(from_uint8(x)).argmax(-1))
 
     def predict(images: np.ndarray) -> np.ndarray:
         out = []

@@ -1,4 +1,4 @@
-"""The scores and pictures of recipes that draw images, with classes or without."""
+"""Evaluators of recipes that draw images: sample grids, panels, scores, and what a classifier learns from samples."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -10,35 +10,49 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from jaxgan.data import Source, open_dataset
-from jaxgan.evaluation import accuracy, balanced_labels, class_grid, sample_images, train_classifier
+from jaxgan.evaluation import accuracy, class_grid, label_inputs, sample_images, train_classifier
+from jaxgan.evaluation.options import checked_options
+from jaxgan.evaluation.panels import label_maps, panel_grid, sample_panels
 from jaxgan.evaluation.stacked_modes import stacked_mode_coverage
 from jaxgan.evaluation.traversal import code_traversal
 from jaxgan.experiment.scores import (
     GRID_SEED,
     LATENT_SEED,
     STANDING_SEED,
-    data_subject,
+    Scoring,
+    data_eval_set,
+    draws_for_labels,
     feature_network,
     metric_names,
+    open_distances,
     prepared_nets,
+    reference_split,
+    sample_inputs,
     sample_stamp,
+    sample_targets,
     sampling_stamp,
     score_samples,
     settings_of,
     stamped,
+    target_of,
 )
 from jaxgan.latent import Prior
 from jaxgan.metrics import class_spread, classes_hit, mode_coverage
+from jaxgan.training.errors import UserError
 from jaxgan.training.method import Evaluator, Method, Result
 from jaxgan.training.state import Variables
 
+# What ``evaluation.tstr`` gives, without classes and with them.
+MODE_SCORES = ("modes", "modes_kl")
+TSTR_SCORES = ("tstr", "tstr_real", "trts", "classes_hit", *MODE_SCORES, "spread_min", "spread_mean")
+
 
 def image_evaluators(
-    method: Method, config: ConfigDict, source: Callable[[str], Source], *, mesh: Mesh
+    method: Method, config: ConfigDict, source: Callable[[str], Source], *, mesh: Mesh, ema: bool
 ) -> Sequence[Evaluator]:
-    """A grid with a row a class (without classes, of as many rows); a grid a code, where the latent has codes; the
-    scores that ``evaluation.metrics`` names; and, where ``evaluation.tstr``, what samples teach and whether they
-    collapse.
+    """A grid with a row a class (without classes, of as many rows); a grid a code, where the latent has codes; of a
+    method that draws for examples of the data, panels of input, output and target instead; the scores that
+    ``evaluation.metrics`` names; and, where ``evaluation.tstr``, what samples teach and whether they collapse.
 
     Without classes, the latter are ``eval/modes`` and ``eval/modes_kl`` alone, by a classifier of real images; on
     Stacked MNIST they count its 1000 modes. With classes, they are ``eval/tstr``, accuracy on real held-out images of a
@@ -48,26 +62,51 @@ def image_evaluators(
     far from uniform; ``eval/spread_min`` and ``eval/spread_mean``, the spread within a class over that of real images,
     of the worst class and on average.
 
+    Args:
+      method, config: of the experiment.
+      source: split -> its data.
+      mesh: the devices.
+      ema: whether averages are among the networks that are scored, for stamps.
+
     Raises:
-      UserError: on an unknown score, or a feature network that is not there: at the start rather than hours later.
+      UserError: on an unknown score, or weights that are not there: at the start rather than hours later.
     """
     evaluation, data, seed = config.evaluation, config.data, config.seed
     classes = max(method.num_classes, 1)
-    options: dict[str, Any] = dict(mesh=mesh, batch_size=evaluation.batch_size)
+    drawing: dict[str, Any] = dict(mesh=mesh, batch_size=evaluation.batch_size)
     names = metric_names(evaluation.metrics)
     network = feature_network(evaluation, names)
+    settings = settings_of(evaluation)
+    distances = open_distances(names)
+    scoring = Scoring(names=names, network=network, settings=settings, distances=distances, source=source)
+    if evaluation.tstr and not draws_for_labels(method):
+        given = ", ".join(method.conditions)
+        raise UserError(
+            f"evaluation.tstr is of samples of classes or of nothing, and {config.recipe} draws for {given}"
+        )
 
-    def ready(nets: dict[str, Variables]) -> dict[str, Variables]:
-        return prepared_nets(method, nets, evaluation, seed=seed + STANDING_SEED, mesh=mesh)
+    def ready(nets: dict[str, Variables], step: int, **more: Any) -> dict[str, Variables]:
+        return prepared_nets(method, nets, evaluation, seed=seed + STANDING_SEED, mesh=mesh, step=step, **more)
 
     def samples(nets: dict[str, Variables], step: int) -> dict[str, Result]:
-        del step
+        rng = jax.random.key(seed + GRID_SEED)
+        if not draws_for_labels(method):
+            inputs, _ = sample_inputs(config, method, evaluation.grid_classes, source)
+            target = sample_targets(config, method, inputs.length, source)
+            more = dict(target=target, maps=label_maps(source(data.split)), rng=rng, step=step, **drawing)
+            return {"samples": panel_grid(sample_panels(method, ready(nets, step, inputs=inputs), inputs, **more))}
         shown = min(classes, evaluation.grid_classes) if method.num_classes else evaluation.grid_classes
         rows = np.linspace(0, classes - 1, shown).astype(int).tolist()
-        rng = jax.random.key(seed + GRID_SEED)
-        prepared = ready(nets)
-        grid = class_grid(method, prepared, classes=rows, columns=evaluation.grid_columns, rng=rng, **options)
-        return {"samples": grid} | code_grids(method, prepared, rng=rng, rows=min(5, shown), mesh=mesh)
+        prepared, columns = ready(nets, step), evaluation.grid_columns
+        grid = class_grid(method, prepared, classes=rows, columns=columns, rng=rng, step=step, **drawing)
+        return {"samples": grid} | code_grids(method, prepared, rng=rng, rows=min(5, shown), mesh=mesh, step=step)
+
+    def draw(nets: dict[str, Variables], step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images, and the classes that they were drawn for."""
+        inputs = label_inputs(evaluation.tstr_images, method.num_classes)
+        rng = jax.random.key(seed + LATENT_SEED)
+        images = sample_images(method, ready(nets, step), inputs, rng=rng, step=step, **drawing)
+        return images, np.zeros(len(images), np.int32) if inputs.labels is None else inputs.labels
 
     @functools.cache
     def real(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -91,15 +130,13 @@ def image_evaluators(
         return lambda images: mode_coverage(judge(images), source(data.split).num_classes)
 
     def modes(nets: dict[str, Variables], step: int) -> dict[str, Result]:
-        labels = balanced_labels(evaluation.tstr_images, classes)
-        rng = jax.random.key(seed + LATENT_SEED)
-        images = sample_images(method, ready(nets), labels, rng=rng, **options)
+        images, _ = draw(nets, step)
         hit, kl = mode_counter()(images)
         return dict(stamped({"eval/modes": float(hit), "eval/modes_kl": kl}, classifier_stamp(step), classifier))
 
     @functools.cache
     def reference_version() -> str:
-        return data_subject(config, source(data.split), data.split, 1).stamp["version"]
+        return data_eval_set(config, source(data.split), data.split, 1).stamp["version"]
 
     def classifier_stamp(step: int) -> dict[str, Any]:
         drawn = sample_stamp(config, evaluation.tstr_images)
@@ -109,7 +146,7 @@ def image_evaluators(
             "images_split": drawn["split"],
             "num_images": evaluation.tstr_images,
             "resolution": drawn["resolution"],
-            **sampling_stamp(config, step=step, ema=True, seed=seed + LATENT_SEED),
+            **sampling_stamp(config, step=step, ema=ema, seed=seed + LATENT_SEED, options=checked_options(method, {})),
             "reference": data.name,
             "reference_version": reference_version(),
             "reference_split": f"trained on {data.split}, tested on {data.test_split}",
@@ -118,8 +155,7 @@ def image_evaluators(
     classifier = {"classifier_steps": evaluation.tstr_steps}
 
     def tstr(nets: dict[str, Variables], step: int) -> dict[str, Result]:
-        labels = balanced_labels(evaluation.tstr_images, classes)
-        images = sample_images(method, ready(nets), labels, rng=jax.random.key(seed + LATENT_SEED), **options)
+        images, labels = draw(nets, step)
         judge = real_classifier()
         predicted = judge(images)
         hit, agreement = classes_hit(predicted, labels, classes)
@@ -139,20 +175,18 @@ def image_evaluators(
         return dict(stamped(values, stamp, classifier))
 
     def scores(nets: dict[str, Variables], step: int) -> dict[str, Result]:
-        split = evaluation.reference_split or data.split
+        split = reference_split(config, method)
         found = score_samples(
-            names,
+            scoring,
             config,
             method,
             nets,
-            data_subject(config, source(split), split, evaluation.reference_images),
-            network=network,
+            data_eval_set(config, source(split), split, evaluation.reference_images, field=target_of(method)),
             mesh=mesh,
             step=step,
-            ema=True,
+            ema=ema,
             num_images=evaluation.num_images,
             seed=seed + LATENT_SEED,
-            settings=settings_of(evaluation),
         )
         return {f"eval/{name}": score for name, score in found.items()}
 
@@ -160,12 +194,13 @@ def image_evaluators(
     if names:
         made.append(Evaluator("scores", scores, evaluation.every_steps))
     if evaluation.tstr:
-        made.append(Evaluator("tstr", tstr if method.num_classes else modes, evaluation.every_steps))
+        run, gives = (tstr, TSTR_SCORES) if method.num_classes else (modes, MODE_SCORES)
+        made.append(Evaluator("tstr", run, evaluation.every_steps, gives))
     return made
 
 
 def code_grids(
-    method: Method, nets: dict[str, Variables], *, rng: jax.Array, rows: int, mesh: Mesh
+    method: Method, nets: dict[str, Variables], *, rng: jax.Array, rows: int, mesh: Mesh, step: int | None = None
 ) -> dict[str, Result]:
     """'code_0', ...: a picture for each code of the method's prior, the columns going through its values."""
     prior = getattr(getattr(method, "latents", None), "prior", None)
@@ -173,7 +208,7 @@ def code_grids(
         return {}
     codes = len(prior.categorical) + prior.continuous
     return {
-        f"code_{code}": code_traversal(method, nets, prior, code=code, rows=rows, rng=rng, mesh=mesh)
+        f"code_{code}": code_traversal(method, nets, prior, code=code, rows=rows, rng=rng, mesh=mesh, step=step)
         for code in range(codes)
     }
 

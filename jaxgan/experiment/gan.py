@@ -1,4 +1,4 @@
-"""What adversarial recipes share: sections, networks, data, players and scores.
+"""Builders of GAN experiments from a config: sections, networks, data, players and scores.
 
 A recipe is a setting of these keys; any of them can be swapped: ``networks``, the loss, conditioning, regularizers.
 """
@@ -25,7 +25,7 @@ from jaxgan.experiment.toy_evaluators import toy_evaluators
 from jaxgan.latent import Prior
 from jaxgan.methods.gan import GAN
 from jaxgan.methods.inputs import dequantized, unchanged
-from jaxgan.methods.latents import Latents
+from jaxgan.methods.latents import Latents, truncation_options
 from jaxgan.methods.regularizer import is_zero
 from jaxgan.methods.terms.orthogonal import orthogonal
 from jaxgan.methods.terms.top_k import top_k
@@ -265,6 +265,7 @@ def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior
             prior=prior,
         ),
         regularizers=build_regularizers(config, prior, makers),
+        options=truncation_options(prior),
         preprocess=dequantized if config.preprocess.dequantize else unchanged,
         project_d=None if is_zero(bound) else functools.partial(optax.projections.projection_linf_ball, scale=bound),
         fake_weights=call(top_k, "top_k", config.top_k),
@@ -307,8 +308,8 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
 
     def evaluators(mesh: Mesh) -> Any:
         if toy:
-            return toy_evaluators(played, config, mesh=mesh)
-        return image_evaluators(played, config, source, mesh=mesh)
+            return toy_evaluators(played, config, mesh=mesh, ema=bool(played.averaged))
+        return image_evaluators(played, config, source, mesh=mesh, ema=bool(played.averaged))
 
     shape = (*config.data.image_size, config.data.channels)
     example = (

@@ -1,4 +1,4 @@
-"""The mesh that a config asks for."""
+"""Device mesh of a config, checked against the devices and its data."""
 
 from collections.abc import Sequence
 

@@ -57,7 +57,7 @@ def regularizer_sections(makers: Makers = MAKERS) -> dict[str, dict[str, dict[st
 
 
 def latent_prior(config: ConfigDict) -> Prior:
-    """What the generator's latents are, as ``config.prior`` says; codes take their part of ``generator.z_dim``.
+    """Prior of the generator's latents, as ``config.prior`` says; codes take their part of ``generator.z_dim``.
 
     Raises:
       UserError: where the codes leave no room, or the kind is unknown.

@@ -1,4 +1,4 @@
-"""Between a config's sections and constructors: the keys of one are the fields of the other."""
+"""Config sections as keyword arguments: a section's keys are the fields of its constructor."""
 
 import dataclasses
 import inspect

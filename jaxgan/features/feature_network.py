@@ -1,4 +1,4 @@
-"""What a score is measured by: a network from images to features, with its name, its weights and their hash."""
+"""FeatureNetwork: a network from images to features that scores look through, with its weights and their hash."""
 
 import dataclasses
 from collections.abc import Callable

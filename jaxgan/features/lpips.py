@@ -77,7 +77,7 @@ def tap_distance(a: Array, b: Array, weights: Array | None = None) -> Array:
 
 
 class Fire(nn.Module):
-    """SqueezeNet's module (Iandola et al. 2016, arXiv:1602.07360, section 3.2): 1x1 down, then 1x1 beside 3x3.
+    """SqueezeNet's module (Iandola et al. 2016, arXiv:1602.07360, section 3.2): 1x1 down, then 1x1 next to 3x3.
 
     Attributes:
       squeezed: channels between.

@@ -1,7 +1,7 @@
-"""The three resizers that published scores were computed with; they differ, and so do the scores.
+"""Resizers of published scores: TensorFlow 1's, PyTorch's and Pillow's bicubic; they differ, and so do the scores.
 
-Which to use: ``tf1`` for numbers that go beside those of torch-fidelity, StudioGAN's "legacy" mode or the original
-TensorFlow code (FID, Inception Score: most of the literature); ``torch`` for numbers beside pytorch-fid's; ``clean``
+Use ``tf1`` for numbers that are compared with those of torch-fidelity, StudioGAN's "legacy" mode or the original
+TensorFlow code (FID, Inception Score: most of the literature); ``torch`` to compare with pytorch-fid's; ``clean``
 for images that are not of the network's size already and for whoever starts afresh: the other two alias, and a small
 change of the images (a JPEG quality, a resampling filter) moves their score more than it should (Parmar et al. 2022,
 arXiv:2104.11222).

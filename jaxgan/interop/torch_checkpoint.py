@@ -24,7 +24,7 @@ _WRAPPERS = ("state_dict", "model")
 
 
 class _Unreadable(ValueError):
-    """What is wrong with a file, not yet naming it."""
+    """A defect of a file, not yet naming it."""
 
 
 class _Storage(NamedTuple):
@@ -53,7 +53,7 @@ class _Dict(dict):
 
 
 class _Name:
-    """What the pickle gets for a name: it can be passed on and, where ``call`` is given, called."""
+    """Stands for a name in the pickle: it can be passed on and, where ``call`` is given, called."""
 
     __slots__ = ("call", "name", "value")
 

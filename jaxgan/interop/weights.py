@@ -1,4 +1,4 @@
-"""Published weights: where they are looked for, how they are fetched, and how a file of them is read."""
+"""Find, download and read published weights."""
 
 import fcntl
 import hashlib
@@ -21,7 +21,7 @@ from jaxgan.training.errors import UserError
 
 VARIABLE = "JAXGAN_WEIGHTS"
 ATTEMPTS = 5
-_CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 _TIMEOUT = 30.0
 
 
@@ -50,7 +50,7 @@ FID_INCEPTION = PublishedWeights(
 
 
 def read_weights(path: str | PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads a file of weights, PyTorch's (.pt, .pth) or safetensors, told apart by what is in it.
+    """Reads a file of weights, PyTorch's (.pt, .pth) or safetensors, distinguished by their content.
 
     Args:
       path: file; its suffix does not matter.
@@ -80,7 +80,7 @@ def cache_dir() -> Path:
 
 
 def torch_hub_dir() -> Path:
-    """Where PyTorch keeps its own: ``hub/checkpoints`` within $TORCH_HOME, or within torch/ beside our cache."""
+    """PyTorch's folder: ``hub/checkpoints`` within $TORCH_HOME, or within torch/ next to our cache."""
     return Path(os.environ.get("TORCH_HOME") or cache_dir().parents[1] / "torch") / "hub" / "checkpoints"
 
 
@@ -155,7 +155,7 @@ def _fetch(published: PublishedWeights, part: Path, report: Callable[[int], None
             )
         with open(part, "r+b" if done else "wb") as file:
             file.seek(done)
-            while chunk := response.read(min(_CHUNK, published.size - done + 1)):
+            while chunk := response.read(min(CHUNK_BYTES, published.size - done + 1)):
                 done += len(chunk)
                 if done > published.size:
                     raise UserError(_by_hand(published, f"the server sent more than the {published.size} bytes due"))

@@ -1,4 +1,4 @@
-"""Working with latents."""
+"""Latents: priors, truncation, interpolation, arithmetic."""
 
 from jaxgan.latent.arithmetic import arithmetic, around, mean_latent
 from jaxgan.latent.interpolation import INTERPOLATIONS, lerp, path, slerp

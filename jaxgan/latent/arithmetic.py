@@ -1,4 +1,6 @@
-"""Sums and differences of latents (DCGAN, Radford et al. 2016, arXiv:1511.06434, section 6.3.2 and figure 7)."""
+"""Latent arithmetic: sums and differences of latents (DCGAN, Radford et al. 2016, arXiv:1511.06434, section 6.3.2 and
+figure 7).
+"""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Ways from one latent, or one class, to another."""
+"""Interpolation between latents, or between classes: linear and spherical."""
 
 import jax.numpy as jnp
 from jax import Array

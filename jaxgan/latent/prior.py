@@ -1,4 +1,4 @@
-"""What a generator's input is distributed as: normal or uniform noise, and InfoGAN's codes."""
+"""Prior of a generator's latents: normal or uniform noise, and InfoGAN's categorical and continuous codes."""
 
 import dataclasses
 
@@ -66,7 +66,7 @@ class Prior:
         return jnp.concatenate([noise, *codes, _uniform(continuous)], axis=-1)
 
     def codes(self, mapped: Array) -> tuple[tuple[Array, ...], Array]:
-        """What mapped latents [B, size] say: one-hot codes, each [B, k], and continuous ones [B, continuous]."""
+        """Codes in mapped latents [B, size]: one-hot ones, each [B, k], and continuous ones [B, continuous]."""
         self._check(mapped)
         _, *categorical, continuous = self._parts(mapped)
         return tuple(categorical), continuous

@@ -1,4 +1,4 @@
-"""The four things that papers and releases call truncation (BigGAN, arXiv:1809.11096, section 3.1).
+"""Truncation of latents, four kinds of it by name (BigGAN, arXiv:1809.11096, section 3.1).
 
 Curves of quality against truncation are comparable only within one of them, and statistics of batch normalisation must
 be computed again at each value.

@@ -1,1 +1,1 @@
-"""How players move; a file is named for its game."""
+"""Methods: how the players of a game are updated; a file is named for its game."""

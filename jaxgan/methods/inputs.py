@@ -1,4 +1,4 @@
-"""Between a batch and the networks: images are bytes outside and [-1, 1] inside, points are as they are."""
+"""Network inputs and outputs of a batch: images are bytes outside and [-1, 1] inside, points are as they are."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jaxgan.training.method import Batch
 
 
 def input_of(batch: Batch, field: str | None = None) -> Array:
-    """What D sees of a batch as real: ``batch['image']`` [B, H, W, C], bytes as floats in [-1, 1] and floats as they
+    """Real examples of a batch for D: ``batch['image']`` [B, H, W, C], bytes as floats in [-1, 1] and floats as they
     are (a pyramid's residuals), or ``batch['point']`` float [B, D].
 
     Args:
@@ -29,7 +29,7 @@ def input_of(batch: Batch, field: str | None = None) -> Array:
 
 
 def output_of(drawn: Array) -> dict[str, Array]:
-    """What G drew, by its name: 'image' [B, H, W, C] (or of clips [B, T, H, W, C]) or 'point' [B, D]."""
+    """Generated examples by name: 'image' [B, H, W, C] (or of clips [B, T, H, W, C]) or 'point' [B, D]."""
     return {"image" if drawn.ndim >= 4 else "point": drawn}
 
 

@@ -1,4 +1,4 @@
-"""A pyramid of games, one for each level, and drawing from coarse to fine (Denton et al. 2015, arXiv:1506.05751)."""
+"""LAPGAN: a GAN for each level of a Laplacian pyramid, coarse to fine (Denton et al. 2015, arXiv:1506.05751)."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from jaxgan.methods.inputs import input_of, output_of
 from jaxgan.methods.latents import label_of, rows_of
 from jaxgan.nn.pyramid import laplacian_pyramid, upsample
 from jaxgan.parallel import shard_batch
-from jaxgan.training.method import Batch, Method
+from jaxgan.training.method import Batch, Method, Option
 from jaxgan.training.state import Metrics, TrainState, Variables
 from jaxgan.training.update import apply
 
 
 def _at(level: int, tree: Mapping[str, Any]) -> dict[str, Any]:
-    """What belongs to a level, under its own names."""
+    """Entries of one level, under its own names."""
     end = f"_{level}"
     return {name.removesuffix(end): value for name, value in tree.items() if name.endswith(end)}
 
@@ -80,6 +80,12 @@ class LaplacianPyramid(Method):
     def latent_shapes(self) -> jax.ShapeDtypeStruct:
         """[all levels' latents] float32."""
         return jax.ShapeDtypeStruct((sum(level.latents.z_dim for level in self.levels),), jnp.float32)
+
+    @property
+    def options(self) -> Mapping[str, Option]:  # type: ignore[override]
+        """Those that every level declares."""
+        first, *others = (level.options for level in self.levels)
+        return {name: option for name, option in first.items() if all(name in other for other in others)}
 
     @property
     def conditions(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -8,7 +8,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgan.latent import TRUNCATION_MODES, Prior
 from jaxgan.parallel import shard_batch
+from jaxgan.training.method import Option
+
+# What a method declares whose networks take N(0, I) as it is drawn: jaxgan.latent.draw_latents.
+TRUNCATION_OPTIONS = {"truncation": Option(1.0, low=0.0), "truncation_mode": Option("none", choices=TRUNCATION_MODES)}
 
 
 def rows_of(batch: dict[str, Any]) -> int:
@@ -24,6 +29,12 @@ def label_of(batch: dict[str, Any]) -> Array:
 def unmapped(z: Array) -> Array:
     """N(0, I) as it is."""
     return z
+
+
+def truncation_options(prior: Callable[[Array], Array]) -> dict[str, Option]:
+    """Truncation, of latents that a prior leaves N(0, I); none where their noise becomes something else."""
+    normal = prior.kind == "normal" if isinstance(prior, Prior) else prior is unmapped
+    return dict(TRUNCATION_OPTIONS) if normal else {}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

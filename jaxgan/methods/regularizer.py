@@ -99,7 +99,7 @@ class Context(NamedTuple):
 
 
 class TermOutput(NamedTuple):
-    """What a term adds to an update.
+    """Result of a term: its loss, metrics, moved collections and next state.
 
     Attributes:
       loss: [], weighted.

@@ -80,7 +80,7 @@ def _distance(mu1: np.ndarray, a: np.ndarray, mu2: np.ndarray, b: np.ndarray) ->
     """The distance from means [D] and factors [R, D] with sigma = factor^T factor."""
     root = scipy.linalg.svdvals(a @ b.T).sum() if min(len(a), len(b)) else 0.0
     distance = np.sum((mu1 - mu2) ** 2) + np.sum(a**2) + np.sum(b**2) - 2 * root
-    # Never negative but for rounding.
+    # Never negative except by rounding.
     return max(float(distance), 0.0)
 
 

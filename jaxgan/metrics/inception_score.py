@@ -85,7 +85,7 @@ def inception_score(sums: ScoreSums) -> tuple[float, float]:
 
 
 def split_of(num_images: int, splits: int = 10, *, seed: int = 2020, shuffle: bool = True) -> np.ndarray:
-    """[num_images] int: the split that each image belongs to, equal in size but for rounding.
+    """[num_images] int: the split that each image belongs to, equal in size except for rounding.
 
     With the default seed image i falls where torch-fidelity's shuffled order puts it, so that scores agree. Without
     ``shuffle`` splits are runs of images in order, which is wrong where they come sorted by class.

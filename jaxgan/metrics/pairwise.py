@@ -2,7 +2,7 @@
 
 Query rows are split over the mesh that is set (``jax.set_mesh``); without one everything runs on one device. Squared
 distances are |x|^2 + |y|^2 - 2 x.y, whose rounding is proportional to |x|^2 + |y|^2: comparisons treat what differs by
-less than that as equal, so that ties and exact copies count alike on any device and in any blocking.
+less than that as equal, so that ties and exact copies count the same on any device and in any blocking.
 """
 
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def nearest_rows(
 def ball_counts(
     queries: np.ndarray, centres: np.ndarray, squared_radii: np.ndarray, *, closed: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which queries lie in which balls, counted both ways.
+    """Counts of queries in balls: balls per query, and queries per ball.
 
     Args:
       queries: [N, D] float, checked.

@@ -1,6 +1,6 @@
 """The sliced Wasserstein distance between patches of images, level by level of a Laplacian pyramid.
 
-ProGAN's measure (Karras et al. 2018, arXiv:1710.10196, section 5): each level shows how alike two sets are at one
+ProGAN's measure (Karras et al. 2018, arXiv:1710.10196, section 5): each level shows how similar two sets are at one
 scale, from texture to layout. Details follow the released metrics/sliced_wasserstein.py; its tables print values times
 1000, of 16,384 images in each set.
 """
@@ -30,7 +30,7 @@ def _up(x: np.ndarray) -> np.ndarray:
 
 
 def laplacian_pyramid(images: np.ndarray, levels: int) -> list[np.ndarray]:
-    """What each halving of the resolution loses, finest first, and what remains at the end.
+    """Laplacian pyramid: the residual of each halving of the resolution, finest first, and the coarsest image.
 
     Args:
       images: [N, H, W, C] uint8 or float.

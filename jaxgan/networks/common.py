@@ -20,7 +20,7 @@ The functions read a network's fields by these names, which mean the same in all
   dtype, param_dtype            of the computation and of the parameters
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from jax import Array
@@ -85,15 +85,23 @@ def concat_classes(network: Any, x: Array, labels: Array) -> Array:
     return join_classes(x, labels, network.num_classes) if network.conditioning == "concat" else x
 
 
-def first_map(z: Array, base: tuple[int, int], channels: int, **fields: Any) -> Array:
+def first_map(
+    z: Array,
+    base: tuple[int, int],
+    channels: int,
+    *,
+    of_units: Callable[[Array], Array] = lambda units: units,
+    **fields: Any,
+) -> Array:
     """The layer ``project``: z [B, Z] to the map [B, *base, channels] that a convolutional generator starts from.
 
     Args:
       z: [B, Z] float.
       base: height and width.
       channels: of the map.
+      of_units: applied to the layer's units [B, height * width * channels] before they become a map.
       **fields: of :class:`jaxgan.nn.Dense`.
     """
     height, width = base
-    h = layers.Dense(height * width * channels, name="project", **fields)(z)
-    return h.reshape(-1, height, width, channels)
+    units = layers.Dense(height * width * channels, name="project", **fields)(z)
+    return of_units(units).reshape(-1, height, width, channels)

@@ -98,11 +98,11 @@ class Generator(nn.Module):
             return shard_batch(nn.relu(h))
 
         z = concat_classes(self, z.astype(self.dtype), labels)
-        h = first_map(z, self.base, self.widths[0] * self.ch, use_bias=hidden_bias, **weights)
+        project = functools.partial(first_map, z, self.base, self.widths[0] * self.ch, use_bias=hidden_bias, **weights)
         if self.project_norm == "unit" and self.conditioning != "cbn":
-            h = finish(h.reshape(h.shape[0], -1), "norm_project").reshape(h.shape)
+            h = project(of_units=lambda units: finish(units, "norm_project"))
         else:
-            h = finish(h, "norm_project")
+            h = finish(project(), "norm_project")
         for index, multiple in enumerate(self.widths[1:]):
             conv = up(multiple * self.ch, use_bias=hidden_bias, name=f"conv_{index}")
             h = finish(conv(h), f"norm_{index}")

@@ -71,9 +71,8 @@ class Generator(nn.Module):
         h = concat_classes(self, z.astype(self.dtype), labels)
         first, second = self.widths
         h = finish(layers.Dense(self.hidden, name="hidden", **weights)(h), "norm_hidden")
-        h = first_map(h, self.base, first, **weights)
-        # Each unit is normalised by itself, as in the code.
-        h = finish(h.reshape(h.shape[0], -1), "norm_project").reshape(h.shape)
+        # Each unit of the projection is normalised by itself, as in the code.
+        h = first_map(h, self.base, first, of_units=lambda units: finish(units, "norm_project"), **weights)
         up = functools.partial(up_conv, kernel=4, resample=self.resample, **weights)
         h = finish(up(second, name="conv_0")(h), "norm_0")
         return jnp.tanh(up(self.image_channels, name="to_image")(h).astype(jnp.float32))

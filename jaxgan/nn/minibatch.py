@@ -1,8 +1,8 @@
-"""What lets a discriminator compare the rows of a batch, so that a collapsed generator gives itself away.
+"""Minibatch discrimination and standard deviation: a discriminator compares the rows of a batch to see mode collapse.
 
 Both look across the batch axis, which under ``jax.jit`` over a mesh is the global one. A row's score then depends on
-the other rows: apply the discriminator to real and to generated images apart, or to a batch whose groups do not mix
-them, and know that the gradient of the summed scores, which penalties take, is no longer each image's own.
+the other rows: apply the discriminator to real and to generated images separately, or to a batch whose groups do not
+mix them, and know that the gradient of the summed scores, which penalties take, is no longer each image's own.
 """
 
 from typing import Any

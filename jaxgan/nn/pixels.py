@@ -1,4 +1,4 @@
-"""Between uint8 images, at the edges, and [-1, 1] floats, inside the models."""
+"""Convert uint8 images, outside the models, to and from [-1, 1] floats, inside them."""
 
 import jax.numpy as jnp
 from jax import Array

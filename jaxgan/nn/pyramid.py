@@ -23,7 +23,7 @@ METHODS = ("linear", "nearest")
 
 
 class Pyramid(NamedTuple):
-    """What :func:`laplacian_pyramid` makes of images."""
+    """The result of :func:`laplacian_pyramid`."""
 
     coarse: Array
     """The smallest image, sides divided by 2 ** levels."""
@@ -80,7 +80,7 @@ def upsample(x: Array, *, method: str = "linear") -> Array:
 
 
 def laplacian_pyramid(images: Array, levels: int, *, method: str = "linear") -> Pyramid:
-    """Takes images apart.
+    """Splits images into a coarsest image and the residual of each level.
 
     Args:
       images: [B, H, W, C] or [B, N] float, sizes divisible by 2 ** levels.

@@ -1,4 +1,4 @@
-"""Changing the resolution of [B, H, W, C] by two."""
+"""Upsampling and pooling of [B, H, W, C] by a factor of two."""
 
 import jax.numpy as jnp
 from jax import Array

@@ -192,7 +192,7 @@ def conv_downsample(x: Array, kernel: Array, *, form: str, precision: Any = None
 
 
 def _in_own_dtype(x: Array, kernel: Array, bias: Array | None, *, dtype: Any) -> tuple[Array, Array, Array | None]:
-    """In the place of Linen's promotion: the kernel is cast after it is rearranged."""
+    """Instead of Linen's promotion: the kernel is cast after it is rearranged."""
     dtype = dtype or jnp.result_type(x, kernel)
     return x.astype(dtype), kernel, None if bias is None else bias.astype(dtype)
 

@@ -1,4 +1,4 @@
-"""The two-player losses, as pairs of pure functions of logits.
+"""Adversarial losses by name: hinge, minimax, non-saturating, least squares, Wasserstein, as pure functions of logits.
 
 Each pair says what the discriminator minimises given logits of real and of generated images, and what the generator
 minimises given logits of generated ones. Losses are means over the batch.

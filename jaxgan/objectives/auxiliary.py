@@ -1,4 +1,4 @@
-"""What a head on the discriminator's features says about an image: its class (ACGAN), its code (InfoGAN)."""
+"""Losses of heads on a discriminator's features: classification (ACGAN), mutual information with codes (InfoGAN)."""
 
 import math
 

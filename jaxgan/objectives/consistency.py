@@ -1,8 +1,8 @@
-"""Consistency regularisation: what a discriminator should not, and a generator should, tell apart.
+"""Consistency regularisation of a discriminator under augmentation: CR, bCR, zCR.
 
 CR-GAN (Zhang et al. 2019, arXiv:1910.12027) asks D for one answer on a real image and its augmentation. bCR (Zhao et
 al. 2020, arXiv:2002.04724) asks it of generated images too, each with its own weight. zCR (same paper) asks it of
-images of a latent and of one nearby, and asks G to keep those images apart.
+images of a latent and of one nearby, and asks G to make those images differ.
 """
 
 import jax.numpy as jnp

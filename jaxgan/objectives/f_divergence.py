@@ -1,4 +1,4 @@
-"""f-GAN: a discriminator whose best value is an f-divergence of the data from the generator's distribution.
+"""f-GAN losses: a discriminator whose best value is an f-divergence of the data from the generator's distribution.
 
 Nowozin et al. 2016, arXiv:1606.00709. D_f(P || Q) = E_Q f(p / q) for a convex f with f(1) = 0, and for every T,
 D_f(P || Q) >= E_P T - E_Q f*(T) with equality at T = f'(p / q) (eq. 4 and 5). P is the data, Q the generator's.
@@ -28,7 +28,7 @@ class FDivergence(NamedTuple):
       generator_function: f(u) of the density ratio u = p / q > 0 (table 1; of 'gan', table 6).
       activation: g_f(v), which takes a discriminator's output on the whole line to where f* is finite (table 2).
       conjugate_at: f*(g_f(v)), the two in one: f* has a logarithm whose argument the activation writes as an
-        exponential, and apart they lose large v.
+        exponential, and computed separately they lose large v.
       conjugate: f*(t) (table 2).
       threshold: f'(1), which T(x) of a point as likely under either crosses (table 2).
     """

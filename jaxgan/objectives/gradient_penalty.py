@@ -1,4 +1,4 @@
-"""Penalties on the discriminator's gradient in its input.
+"""Gradient penalties of a discriminator: WGAN-GP, DRAGAN, R1, R2, zero-centred.
 
 A critic maps images [B, H, W, C] (or points [B, F]) to logits [B] or [B, S], each row depending on its own image alone;
 S logits of an image are summed. The weight of a penalty is the caller's.

@@ -1,4 +1,4 @@
-"""What a generator is asked besides fooling the discriminator: feature matching, mode seeking, historical averages."""
+"""Further losses of a generator: feature matching, mode seeking, historical averages of parameters."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _DISTANCES = ("squared", "mean_square", "mean_absolute")
 
 
 def feature_matching(real: Array, fake: Array, *, distance: str = "squared") -> Array:
-    """How far the means of a discriminator's features of real and of generated images are apart (Salimans et al. 2016,
+    """Distance of the means of a discriminator's features of real and of generated images (Salimans et al. 2016,
     arXiv:1606.03498, section 3.1).
 
     Args:
@@ -72,7 +72,7 @@ def historical_average_penalty(params: Any, average: Any) -> Array:
 
     Args:
       params: a tree of parameters.
-      average: a tree alike, of their means over the past; it gets no gradient.
+      average: a tree of the same structure, of their means over the past; it gets no gradient.
 
     Returns:
       [] float32.

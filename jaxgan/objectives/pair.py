@@ -1,4 +1,4 @@
-"""What every two-player loss is: a pair of pure functions of logits."""
+"""AdversarialLoss: the type of two-player losses, a pair of pure functions of logits."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Top-k training: the generator learns from the most realistic of its images alone (Sinha et al. 2020,
+"""Top-k training: the generator learns from its most realistic images only (Sinha et al. 2020,
 arXiv:2002.06224).
 """
 
@@ -25,7 +25,7 @@ def top_k_weights(logits: Array, fraction: float | Array) -> Array:
     if logits.ndim != 1:
         raise ValueError(f"logits must be [B], got {logits.shape}; of several an image take the mean")
     size = logits.shape[0]
-    # What is a whole number but for rounding, such as (14 / 23) * 23 in float32, is that number.
+    # What is a whole number except for rounding, such as (14 / 23) * 23 in float32, is that number.
     k = jnp.clip(jnp.floor(fraction * size + 1e-3), 1, size)
     rank = jnp.argsort(jnp.argsort(-logits))
     return (rank < k).astype(jnp.float32) / k

@@ -1,4 +1,4 @@
-"""Batch layouts that move no data between devices.
+"""Split and join batches without moving data between devices: interleaved rows, sharding constraints.
 
 Latents drawn inside a jitted step have no sharding of their own, and a batch that is cut in blocks or concatenated has
 to be moved. Constraining what is born inside the step, and splitting and joining interleaved, costs no communication.
@@ -30,11 +30,18 @@ def rows_per_device(batch: int) -> int:
     """How many of ``batch`` rows a device of the mesh that is set holds, rounded up; all of them where none is."""
     if not inside_mesh():
         return batch
+    return -(-batch // _ways())
+
+
+def _ways() -> int:
+    """Into how many parts the mesh that is set splits a batch."""
     sizes = jax.sharding.get_abstract_mesh().shape
-    return -(-batch // math.prod(sizes[axis] for axis in ROWS))
+    return math.prod(sizes[axis] for axis in ROWS)
 
 
 def _layout(shape: tuple[int, ...], lead: tuple[None, ...] = ()) -> P:
+    if shape[len(lead)] % _ways():
+        return P()
     spatial = jax.sharding.get_abstract_mesh().shape["spatial"]
     image = len(shape) == len(lead) + 4
     height = shape[len(lead) + 1] if image else 0
@@ -44,7 +51,8 @@ def _layout(shape: tuple[int, ...], lead: tuple[None, ...] = ()) -> P:
 
 
 def shard_batch(x: Array) -> Array:
-    """Constrains the leading axis of ``x`` [B, ...] to be split over the mesh; the identity where no mesh is set.
+    """Constrains the leading axis of ``x`` [B, ...] to be split over the mesh; the identity where no mesh is set. A
+    batch that the devices do not divide is whole on each of them.
 
     Where the mesh has a ``spatial`` axis, the height of [B, H, W, C] is split over it too, unless that leaves a device
     fewer than four rows.
@@ -66,6 +74,6 @@ def split_interleaved(x: Array, parts: int) -> Array:
 
 
 def join_interleaved(*parts: Array) -> Array:
-    """Joins k arrays [B, ...] into [k * B, ...], row by row in turn: the inverse of :func:`split_interleaved`."""
+    """Joins k arrays [B, ...] into [k * B, ...], a row of each after another: undoes :func:`split_interleaved`."""
     joined = jnp.stack(parts, axis=1)
     return shard_batch(joined.reshape(-1, *joined.shape[2:]))

@@ -1,4 +1,4 @@
-"""The named device mesh that every program runs over."""
+"""Device mesh: the named axes data, fsdp and spatial that every program runs over."""
 
 from collections.abc import Sequence
 

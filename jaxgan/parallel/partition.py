@@ -1,4 +1,4 @@
-"""Partition rules: which leaf of a state is split over which axis of the mesh, by the leaf's path."""
+"""Partition rules (replicated, ZeRO-1, FSDP): which leaf of a state is split over which mesh axis, by its path."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Several processes as one program: start-up, and host arrays to global arrays."""
+"""Multi-process JAX: distributed start-up, and host arrays to global arrays."""
 
 from typing import Any
 

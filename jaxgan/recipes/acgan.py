@@ -8,7 +8,7 @@ The checklist:
  3. Adam 2e-4, beta1 0.5, weights from N(0, 0.02), leaky ReLU 0.2, batches of 100, dropout 0.5 in D
     (appendix A, table 2). This library's configs have no dropout, which two thousand steps do not pay for.
  4. Networks are DCGAN's with classes; the paper's own for CIFAR-10 (table 2) have another table of channels.
- 5. Real and fake pass D apart, for its batch norm.
+ 5. Real and fake pass D separately, for its batch norm.
  6. A large weight of the classifier costs diversity within a class (Gong et al. 2019, arXiv:1907.02690).
 """
 

@@ -1,6 +1,6 @@
 """BigGAN-deep (Brock et al. 2018, arXiv:1809.11096, section 4.2 and appendix B).
 
-The checklist of :mod:`jaxgan.recipes.biggan` holds, but for these:
+The checklist of :mod:`jaxgan.recipes.biggan` holds, except for these:
 
 14. The whole z (128) joins the shared embedding at every block and in the seed.
 16. Blocks are bottlenecks of ratio 4, two a resolution. Shortcuts have no parameters in G, which drops surplus

@@ -4,12 +4,12 @@ code Newmu/dcgan_code, soumith/dcgan.torch.
 The checklist:
 
  1. Strided convolutions in D, fractionally strided ones in G, no pooling, no hidden dense layers.
- 2. Batch norm in both, but for G's output and D's input (section 3).
+ 2. Batch norm in both, except for G's output and D's input (section 3).
  3. ReLU in G with a tanh at the end, leaky ReLU of slope 0.2 in D.
  4. Weights from N(0, 0.02); Adam 2e-4, beta1 0.5; batches of 128 (section 4).
  5. z is uniform on [-1, 1] of 100 numbers (``prior.kind``); soumith's code draws normal ones.
  6. Kernels are 5x5 in the paper's own code, 4x4 in the Torch and PyTorch ones: ``generator.kernel``.
- 7. Real and fake pass D apart, each with its own batch statistics (``method.joint=False``).
+ 7. Real and fake pass D separately, each with its own batch statistics (``method.joint=False``).
  8. Interpolation and arithmetic of latents (section 6) are :mod:`jaxgan.latent.interpolation` and
     :mod:`jaxgan.latent.arithmetic`.
 """

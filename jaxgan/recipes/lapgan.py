@@ -13,7 +13,8 @@ The checklist:
  6. Uniform noise on [-1, 1]: a plane of it at the levels above, 100 numbers at the smallest.
  7. SGD from 0.02 with growing momentum in the paper (section 4, appendix A); Adam is ``optimizer.*.kind``, and what
     this library's configs take.
- 8. Augmentations would have to move a residual and its low-pass image alike, which D sees apart: they are refused.
+ 8. Augmentations would have to move a residual and its low-pass image together, which D sees separately: they are
+    refused.
 """
 
 from ml_collections import ConfigDict
@@ -104,7 +105,7 @@ def build(config: ConfigDict) -> Experiment:
         )
     moving, same = config.augment, config.regularizers.consistency
     if moving.diffaugment.policy or moving.ada.pipeline or same.cr or same.bcr_real or same.bcr_fake:
-        raise UserError("lapgan's D sees a residual apart from its image: diffaugment, ada, cr and bcr do not fit it")
+        raise UserError("lapgan's D sees a residual without its image: diffaugment, ada, cr and bcr do not fit it")
     if config.multi_scale.scales > 1 or config.prior.categorical or config.prior.continuous:
         raise UserError("lapgan judges every scale already, and its latents have no codes: leave multi_scale and prior")
     if config.generator.num_classes != config.discriminator.num_classes:

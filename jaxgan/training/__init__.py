@@ -1,1 +1,1 @@
-"""Family-blind machinery: state, update, method, averages, step, loop, checkpoints, logging."""
+"""Training that knows no family: state, updates, method, averages, step, loop, checkpoints, logging."""

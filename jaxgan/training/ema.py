@@ -13,8 +13,8 @@ from jaxgan.training.state import Variables
 
 
 def decay_for_half_life(half_life_images: float, images_per_step: int) -> float:
-    """The decay at which a weight halves after ``half_life_images`` images: runs at any batch size then average alike
-    (arXiv:1912.04958).
+    """The decay at which a weight halves after ``half_life_images`` images: runs at any batch size then average the
+    same (arXiv:1912.04958).
     """
     return 0.5 ** (images_per_step / half_life_images)
 

@@ -1,4 +1,4 @@
-"""The one kind of error that is the user's to mend."""
+"""UserError: a mistake of the user's, shown without a traceback."""
 
 
 class UserError(ValueError):

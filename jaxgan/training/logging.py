@@ -1,4 +1,4 @@
-"""What a run tells: metrics.jsonl, scores.jsonl, TensorBoard event files, sample pictures, a progress bar."""
+"""Logging of a run: metrics.jsonl, scores.jsonl, TensorBoard event files, sample pictures, a progress bar."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The one loop: stages, data, dispatches, checkpoints and logs, for any method."""
+"""Training loop for any method: stages, data, dispatches, checkpoints and logs."""
 
 import collections
 import contextlib
@@ -187,7 +187,7 @@ def train(
 
 @dataclasses.dataclass
 class _Run:
-    """What stays the same through a run."""
+    """One run: what stays the same through all of its stages."""
 
     experiment: Experiment
     evaluators: list[list[Evaluator]]

@@ -1,4 +1,4 @@
-"""Method, Stage, Experiment: what a family declares of itself; the trainer knows nothing more."""
+"""Method, Stage, Experiment: the interface between a family and the trainer, which knows nothing more of it."""
 
 import bisect
 import itertools
@@ -103,7 +103,7 @@ class Score(NamedTuple):
     Attributes:
       value: the number.
       stderr: its standard error, where it is defined.
-      stamp: what must be alike for two of them to be compared; see :mod:`jaxgan.evaluation.protocol`.
+      stamp: what must be the same for two of them to be compared; see :mod:`jaxgan.evaluation.protocol`.
     """
 
     value: float
@@ -128,11 +128,14 @@ class Evaluator(NamedTuple):
         :meth:`Experiment.nets_to_score`: averages replace raw networks where the stage has them, and frozen networks
         are among them.
       every_steps: how often in training, in steps of the run; 0 for at the stage's end alone.
+      scores: the names, without 'eval/', of the scores and floats that ``run`` gives: what ``jaxgan evaluate
+        --metrics=NAME`` may ask for.
     """
 
     name: str
     run: Callable[[dict[str, Variables], int], dict[str, Result]]
     every_steps: int
+    scores: tuple[str, ...] = ()
 
 
 def no_evaluators(mesh: Mesh) -> Sequence[Evaluator]:
@@ -242,8 +245,8 @@ class Experiment(NamedTuple):
         return state.replace(frozen=jax.eval_shape(lambda nets: nets, self.frozen()))
 
     def nets_to_score(self, state: TrainState, stage: Stage, *, raw: bool = False) -> dict[str, Variables]:
-        """What samples are drawn from and scores are of: nets, with the averages of ``stage`` instead of raw ones
-        unless ``raw``, and the frozen networks.
+        """Networks for sampling and scores: nets, with the averages of ``stage`` instead of raw ones unless ``raw``,
+        and the frozen networks.
         """
         names = () if raw or stage.ema is None else stage.ema.nets
         return state.nets | {name: state.ema[name] for name in names} | state.frozen

@@ -1,4 +1,4 @@
-"""Stopping in good order when the scheduler asks."""
+"""Preemption: SIGTERM and SIGINT stop a run in good order, on all processes at one step."""
 
 import signal
 from types import FrameType

@@ -1,4 +1,4 @@
-"""One choice, in one place: repeat by ``lax.scan`` or by unrolling."""
+"""scan_or_unroll: repeat by ``lax.scan``, or unrolled where XLA is faster so."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""The one pytree that training moves."""
+"""TrainState: the one pytree that training moves, keyed by net and player."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any

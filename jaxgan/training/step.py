@@ -1,4 +1,4 @@
-"""From a method to the one jitted function that a loop dispatches."""
+"""Train step: from a method to the one jitted, donated, sharded function that the loop dispatches."""
 
 import dataclasses
 from collections.abc import Callable, Iterable

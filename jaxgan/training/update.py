@@ -19,7 +19,7 @@ Module = nn.Module
 
 
 class Aux(NamedTuple):
-    """What a loss function returns next to its loss.
+    """Auxiliary output of a loss function, next to its loss.
 
     Attributes:
       mutated: net -> collections that the forward passes moved, to be kept (batch statistics, power-iteration vectors).
@@ -47,8 +47,8 @@ LossFn = Callable[[dict[str, Variables]], tuple[Array, Aux]]
 
 
 def _gathered(variables: Variables) -> Variables:
-    """``variables`` whole on every device, but for weights that spectral normalisation divides on each device's part
-    and then gathers itself.
+    """``variables`` whole on every device, except weights that spectral normalisation divides on each device's part and
+    then gathers itself.
     """
     spectral = {path_name(path[:-1]) for path, _ in jax.tree_util.tree_leaves_with_path(variables.get("spectral", {}))}
 

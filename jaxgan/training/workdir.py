@@ -1,4 +1,4 @@
-"""A run's folder: who holds it, under which config, on which software and devices."""
+"""Workdir of a run: its lock, config and environment (software, devices)."""
 
 import contextlib
 import difflib

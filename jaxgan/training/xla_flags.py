@@ -1,4 +1,4 @@
-"""What XLA is told through the environment before its backend starts."""
+"""XLA flags, set through the environment before the backend starts."""
 
 import importlib.metadata
 import os

@@ -11,6 +11,8 @@ from PIL import Image
 
 from jaxgan.cli import scoring
 from jaxgan.cli.main import main
+from jaxgan.data import open_dataset
+from jaxgan.evaluation.inputs import even_choice
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop import open_features as feature_networks
 from jaxgan.training.logging import read_metrics
@@ -90,6 +92,46 @@ def test_samples_as_arrays_pictures_and_folders(workdir, tmp_path, capsys):
     assert sample("a.npz", "--classes=10") == 1
     assert sample("a.npz", "--truncation=1", "--truncation_mode=nonsense") == 1
     assert "scaled_truncated_normal" in capsys.readouterr().err
+
+
+def test_samples_of_a_split_s_labels_and_options_by_name(workdir, tmp_path, capsys):
+    def sample(out, *more):
+        return main(["sample", f"--workdir={workdir}", f"--out={tmp_path / out}", "--num_images=6", *more])
+
+    assert sample("a.npz", "--inputs=digits:test") == 0
+    digits = open_dataset("digits", split="test", image_size=(8, 4), channels=1)
+    chosen = even_choice(digits.length, 6)
+    np.testing.assert_array_equal(arrays(tmp_path / "a.npz")["labels"], digits.labels(chosen))
+
+    assert sample("b.npz", "--truncation=0.5") == 0
+    assert sample("c.npz", "--set", "truncation=0.5", "--set=truncation_mode=scaled_truncated_normal") == 0
+    np.testing.assert_array_equal(arrays(tmp_path / "b.npz")["images"], arrays(tmp_path / "c.npz")["images"])
+    capsys.readouterr()
+    for flags, message in (
+        (["--set=psi=0.5"], "no sampling option 'psi'; the options that sampling may set are: truncation, truncation_"),
+        (["--panels=label,image"], "give --inputs"),
+        (["--inputs=digits:test", "--classes=3"], "--classes does not go with --inputs"),
+    ):
+        assert sample("d.npz", *flags) == 1
+        assert message in capsys.readouterr().err
+
+
+def test_scores_of_the_run_s_own_evaluators_by_name(workdir, capsys):
+    command = ["evaluate", f"--workdir={workdir}", "--json", "--no_progress"]
+    assert main([*command, "--metrics=modes,trts"]) == 0
+    trained = read_metrics(workdir / "metrics.jsonl")[-1]
+    records = records_of(capsys)
+    assert {name: record["value"] for name, record in records.items()} == pytest.approx(
+        {name: trained[f"eval/{name}"] for name in ("modes", "trts")}
+    )
+    for flags, message in (
+        (["--metrics=wonder"], "no metric 'wonder'; choose from fd, "),
+        (["--metrics=modes", "--set=truncation=0.5"], "modes is the run's own, which samples without options"),
+        (["--metrics=separability"], "this method is told the class"),
+        (["--metrics=bits_per_dim"], "bits_per_dim needs a likelihood, and biggan has none"),
+    ):
+        assert main([*command, *flags]) == 1
+        assert message in capsys.readouterr().err
 
 
 def test_scores_are_json_and_nothing_else(workdir, capsys):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from jaxgan.cli import compare, evaluate, features
-from jaxgan.cli.scoring import score_sets
 from jaxgan.training.errors import UserError
 
 IMAGES, RUN = ("--images=a.npz", "--against=b.npz"), ("--workdir=run",)
@@ -21,6 +20,7 @@ IMAGES, RUN = ("--images=a.npz", "--against=b.npz"), ("--workdir=run",)
             ((*IMAGES, flag), rf"--{flag[2:].partition('=')[0]} is for a run: give --workdir")
             for flag in ("--seed=0", "--step=3", "--watch", "--raw", "--truncation=0.5", "--truncation_mode=clamp")
         ),
+        ((*IMAGES, "--set=psi=1"), "--set is for a run: give --workdir"),
         ((*RUN, "--image_size=8"), "--image_size is for --images and --against"),
         (("--images=a.npz", "--metrics=is", "--reference_images=9"), "--reference_images needs a reference"),
         ((*RUN, "--out=x.png"), "--out is of a sweep"),
@@ -31,6 +31,7 @@ IMAGES, RUN = ("--images=a.npz", "--against=b.npz"), ("--workdir=run",)
         ((*RUN, "--step=all", "--neighbours=n.png"), "--neighbours draws one picture"),
         ((*RUN, "--watch", "--neighbours=n.png"), "--neighbours draws one picture"),
         ((*RUN, "--watch", "--step=3"), "--step does not go with --watch"),
+        ((*RUN, "--sweep=psi", "--truncation_mode=clamp"), "--truncation_mode=clamp needs --truncation=VALUE"),
         ((*RUN, "--truncation_mode=clamp"), "--truncation_mode=clamp needs --truncation=VALUE"),
         (
             (*RUN, "--truncation_mode=none", "--truncation=0.5"),
@@ -48,9 +49,8 @@ def test_choices_of_images_do_not_apply_to_their_statistics(tmp_path):
     np.savez(tmp_path / "statistics.npz", mu=np.zeros(3), sigma=np.eye(3))
     flags = [f"--images={tmp_path / 'images.npz'}", f"--against={tmp_path / 'statistics.npz'}", "--metrics=fd"]
     for more in ("--reference_images=3", "--image_size=4"):
-        parsed, _ = evaluate.flags.parse(evaluate._parser(), [*flags, more])
         with pytest.raises(UserError, match=r"statistics.npz holds their statistics"):
-            score_sets(parsed)
+            evaluate.run([*flags, more])
 
 
 def test_numbers_of_nothing(tmp_path):

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from jaxgan.data import in_memory
-from jaxgan.evaluation.collect import Wants, _pass, collect, images_of_samples, images_of_source
-from jaxgan.evaluation.sampling import Truncation, sample_images
+from jaxgan.evaluation.collect import FeatureRequest, collect, images_of_samples, images_of_source
+from jaxgan.evaluation.inputs import inputs_of_labels, label_inputs
+from jaxgan.evaluation.sampling import sample_images
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.feature_moments import mean_covariance
 from jaxgan.metrics.frechet import frechet_of_moments
 from jaxgan.metrics.inception_score import inception_score
 from jaxgan.parallel import make_mesh
 
-EVERYTHING = Wants(pool=True, spatial=True, scores=True, bank=True, splits=3)
+EVERYTHING = FeatureRequest(pool=True, spatial=True, scores=True, features=True, splits=3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,7 @@ def images_of(pictures):
 def test_sums_are_those_of_the_features(network, pictures):
     got = collect(network, images_of(pictures), EVERYTHING, mesh=make_mesh(), batch_size=16)
     features = jax.tree.map(np.asarray, network.apply(network.variables, jnp.asarray(pictures)))
-    np.testing.assert_allclose(got.bank, features["pool"], atol=1e-6)
+    np.testing.assert_allclose(got.features, features["pool"], atol=1e-6)
     for moments, name in ((got.pool, "pool"), (got.spatial, "spatial")):
         mean, covariance = mean_covariance(moments)
         np.testing.assert_allclose(mean, features[name].astype(np.float64).mean(0), rtol=1e-5, atol=1e-7)
@@ -60,44 +61,48 @@ def test_sums_are_those_of_the_features(network, pictures):
 
 
 def test_batches_order_and_devices_change_nothing(network, pictures):
-    reference = collect(network, images_of(pictures[::-1].copy()[:60]), Wants(pool=True), mesh=one_device())
+    reference = collect(network, images_of(pictures[::-1].copy()[:60]), FeatureRequest(pool=True), mesh=one_device())
     scores = []
     for mesh, size, order in (
         (one_device(), 7, slice(None)),
         (make_mesh(), 16, slice(None)),
         (make_mesh(data=4, fsdp=2), 101, slice(None, None, -1)),
     ):
-        got = collect(network, images_of(pictures[order]), Wants(pool=True), mesh=mesh, batch_size=size)
+        got = collect(network, images_of(pictures[order]), FeatureRequest(pool=True), mesh=mesh, batch_size=size)
         scores.append(frechet_of_moments(got.pool, reference.pool))
     np.testing.assert_allclose(scores, scores[0], rtol=1e-6)
 
 
-def test_samples_are_drawn_in_the_same_program(network, method, nets):
-    labels = np.arange(45, dtype=np.int32) % 3
-    options = dict(rng=jax.random.key(3), truncation=Truncation("truncated_normal", 0.7))
-    drawn = sample_images(method, nets, labels, mesh=one_device(), batch_size=45, **options)
+def test_samples_are_drawn_in_the_same_program(network, method, nets, compilations):
+    inputs = label_inputs(45, 3)
+    truncation = {"truncation": 0.7, "truncation_mode": "truncated_normal"}
+    options = dict(rng=jax.random.key(3), options=truncation)
+    drawn = sample_images(method, nets, inputs, mesh=one_device(), batch_size=45, **options)
     expected = collect(network, images_of(drawn), EVERYTHING, mesh=one_device())
     for mesh, size in ((one_device(), 45), (make_mesh(), 8)):
         got = collect(
-            network, images_of_samples(method, nets, labels, **options), EVERYTHING, mesh=mesh, batch_size=size
+            network, images_of_samples(method, nets, inputs, **options), EVERYTHING, mesh=mesh, batch_size=size
         )
-        np.testing.assert_allclose(got.bank, expected.bank, atol=1e-6)
+        np.testing.assert_allclose(got.features, expected.features, atol=1e-6)
         np.testing.assert_allclose(inception_score(got.scores), inception_score(expected.scores), rtol=1e-6)
-    before = _pass._cache_size()
-    options["truncation"] = Truncation("truncated_normal", 0.3)
-    collect(network, images_of_samples(method, nets, labels[:9], **options), EVERYTHING, mesh=make_mesh(), batch_size=8)
-    assert _pass._cache_size() == before
+    options["options"] = truncation | {"truncation": 0.3}
+    few = images_of_samples(method, nets, inputs_of_labels(inputs.labels[:9]), **options)
+    with compilations() as compiled:
+        collect(network, few, EVERYTHING, mesh=make_mesh(), batch_size=8)
+    assert not compiled
 
 
 def test_progress_counts_images(network, pictures):
     seen = []
-    collect(network, images_of(pictures), Wants(pool=True), mesh=make_mesh(), batch_size=40, advance=seen.append)
+    collect(
+        network, images_of(pictures), FeatureRequest(pool=True), mesh=make_mesh(), batch_size=40, advance=seen.append
+    )
     assert seen == [40, 40, 21]
 
 
 def test_an_output_that_is_not_there_is_named(network, pictures):
     poor = network._replace(apply=lambda variables, images: {"pool": images.reshape(len(images), -1).astype("float32")})
     with pytest.raises(ValueError, match=r"projection gives \['pool'\], and no 'logits'"):
-        collect(poor, images_of(pictures), Wants(scores=True), mesh=make_mesh())
+        collect(poor, images_of(pictures), FeatureRequest(scores=True), mesh=make_mesh())
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
-        collect(network, images_of(pictures), Wants(pool=True), mesh=make_mesh(), batch_size=0)
+        collect(network, images_of(pictures), FeatureRequest(pool=True), mesh=make_mesh(), batch_size=0)

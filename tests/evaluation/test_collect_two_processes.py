@@ -1,4 +1,4 @@
-"""Two real processes of four simulated devices each, over loopback, measure as one process of eight does."""
+"""Two real processes of four simulated devices each, over loopback, score as one process of eight does."""
 
 import os
 import socket
@@ -20,9 +20,11 @@ if port:
 
 from jaxgan.data import in_memory
 from jaxgan.data.image_set import ImageSet
-from jaxgan.evaluation.collect import Wants, all_images, collect, images_of_samples
-from jaxgan.evaluation.measure import measure, reference_statistics, subject_of_set
-from jaxgan.evaluation.scores import Settings
+from jaxgan.evaluation.collect import FeatureRequest, all_images, collect, images_of_samples
+from jaxgan.evaluation.eval_set import eval_set_of
+from jaxgan.evaluation.inputs import label_inputs
+from jaxgan.evaluation.score import score, reference_statistics
+from jaxgan.evaluation.feature_scores import Settings
 from jaxgan.features.feature_network import FeatureNetwork
 
 
@@ -44,43 +46,45 @@ class NoneOfBlack(Projection):
 @dataclasses.dataclass(frozen=True, eq=False)
 class Linear:
     num_classes: int = 3
-    latent_shape: tuple = (6,)
+    conditions: tuple = ("label",)
+    latent_shapes: jax.ShapeDtypeStruct = jax.ShapeDtypeStruct((6,), jnp.float32)
+    options: dict = dataclasses.field(default_factory=dict)
 
     def sample(self, nets, batch, rng):
         x = batch["z"] @ nets["g"]["params"]["w"] + jax.nn.one_hot(batch["label"], 3) @ nets["g"]["params"]["table"]
         return {"image": jnp.tanh(x).reshape(-1, 4, 4, 1)}
 
 
-def subject_of(pictures):
+def set_of(pictures):
     labels = np.arange(len(pictures)) % 3
-    return subject_of_set(ImageSet("arrays", "0", "all", "none", in_memory(pictures, labels), True))
+    return eval_set_of(ImageSet("arrays", "0", "all", "none", in_memory(pictures, labels), True))
 
 
 draw = np.random.default_rng(0)
 network = FeatureNetwork("projection", "0" * 64, "none", jnp.float32(draw.normal(size=(16, 12))), Projection())
 pictures, others = (draw.integers(0, 256, (n, 4, 4, 1)).astype(np.uint8) for n in (101, 90))
 nets = {"g": {"params": {"w": jnp.float32(draw.normal(size=(6, 16))), "table": jnp.float32(draw.normal(size=(3, 16)))}}}
-ours, theirs, mesh = subject_of(pictures), subject_of(others), make_mesh()
-samples = images_of_samples(Linear(), nets, np.arange(45, dtype=np.int32) % 3, rng=jax.random.key(3))
-wants = Wants(pool=True, spatial=True, scores=True, bank=True, splits=3)
+ours, theirs, mesh = set_of(pictures), set_of(others), make_mesh()
+samples = images_of_samples(Linear(), nets, label_inputs(45, 3), rng=jax.random.key(3))
+request = FeatureRequest(pool=True, spatial=True, scores=True, features=True, splits=3)
 kept = {}
 for name, images in (("source", ours.images), ("samples", samples)):
     seen = []
-    found = collect(network, images, wants, mesh=mesh, batch_size=16, advance=seen.append)
+    found = collect(network, images, request, mesh=mesh, batch_size=16, advance=seen.append)
     for part in ("pool", "spatial", "scores"):
         kept |= {f"{name}/{part}/{field}": x for field, x in getattr(found, part)._asdict().items()}
-    kept[f"{name}/bank"], kept[f"{name}/seen"] = found.bank, np.array(seen)
+    kept[f"{name}/features"], kept[f"{name}/seen"] = found.features, np.array(seen)
     kept[f"{name}/images"] = all_images(images, mesh=mesh, batch_size=16)
 
 # Each process has a cache of its own, which the first alone fills: they must not part ways.
 options = dict(mesh=mesh, batch_size=16, cache=cache)
 passes = []
-for wants in (Wants(pool=True), Wants(bank=True), Wants(pool=True, bank=True)):
+for request in (FeatureRequest(pool=True), FeatureRequest(features=True), FeatureRequest(pool=True, features=True)):
     def advance(what):
         passes.append(what)
         return lambda images: None
-    reference_statistics(theirs, network, wants, advance=advance, **options)
-scores = measure(["fd", "kid", "is", "precision", "recall", "intra_fd"], ours, theirs, network=network,
+    reference_statistics(theirs, network, request, advance=advance, **options)
+scores = score(["fd", "kid", "is", "precision", "recall", "intra_fd"], ours, theirs, network=network,
                  settings=Settings(is_splits=3, kid_blocks=5, kid_block_size=40), **options)
 kept |= {f"score/{name}": np.array(score.value) for name, score in scores.items()}
 kept["passes"] = np.array(len(passes))
@@ -88,7 +92,7 @@ kept["passes"] = np.array(len(passes))
 # An image of the second process's share.
 pictures[61] = 0
 try:
-    collect(network._replace(apply=NoneOfBlack()), ours.images, Wants(pool=True), mesh=mesh, batch_size=16)
+    collect(network._replace(apply=NoneOfBlack()), ours.images, FeatureRequest(pool=True), mesh=mesh, batch_size=16)
 except ValueError as error:
     kept["error"] = np.array(str(error))
 np.savez(out, **kept)
@@ -138,7 +142,7 @@ def test_two_processes_measure_as_one_does(tmp_path):
             np.testing.assert_array_equal(value, one[name], err_msg=name)
         else:
             np.testing.assert_allclose(value, one[name], rtol=1e-6, atol=1e-6, err_msg=name)
-    assert len(one["source/bank"]) == 101 and one["samples/seen"].tolist() == [16, 16, 13]
+    assert len(one["source/features"]) == 101 and one["samples/seen"].tolist() == [16, 16, 13]
     assert "of image 61 are not finite: the weights" in str(one["error"])
     # Alone the cache serves the third time; the second process's folder has nothing, so that both compute each time.
     assert (one["passes"], first["passes"]) == (2, 3)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan.evaluation import class_grid, interpolation_grid, sample_images, tile
+from jaxgan.evaluation import class_grid, inputs_of_labels, interpolation_grid, sample_images, tile
 from jaxgan.parallel import make_mesh
 
 RNG = jax.random.key(2)
@@ -29,7 +29,7 @@ def test_tiles_are_rows_with_white_between():
 def test_a_class_grid_has_a_row_a_class(method, nets):
     options = dict(rng=RNG, mesh=make_mesh(), batch_size=8)
     grid = class_grid(method, nets, classes=[2, 0], columns=3, **options)
-    images = sample_images(method, nets, np.array([2, 2, 2, 0, 0, 0]), **options)
+    images = sample_images(method, nets, inputs_of_labels(np.array([2, 2, 2, 0, 0, 0])), **options)
     np.testing.assert_array_equal(cells(grid, 2, 3).reshape(6, 4, 4, 1), images)
 
 

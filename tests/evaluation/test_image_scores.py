@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxgan.evaluation.image_scores import IMAGE_METRICS, image_scores
+from jaxgan.evaluation.image_scores import IMAGE_METRICS, PERCEPTUAL, image_scores
 from jaxgan.metrics.psnr import psnr
 from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein_pyramid
 from jaxgan.metrics.ssim import ms_ssim, ssim
@@ -83,7 +83,30 @@ def test_what_does_not_fit_is_named(pair):
         "ms_ssim": r"ms_ssim: .*at least 176.*8x8",
         "swd": r"swd: images must be .* of at least 16 pixels a side, got \(3, 8, 8, 3\)",
     }
-    assert {*messages, "psnr"} == IMAGE_METRICS.keys()
+    assert {*messages, "psnr", *PERCEPTUAL} == IMAGE_METRICS.keys()
     for name, message in messages.items():
         with pytest.raises(UserError, match=message):
             image_scores([name], small, small, stamp={})
+
+
+class SquaredDifference:
+    """Stands for a perceptual distance."""
+
+    name, digest = "lpips_vgg", "0" * 64
+
+    def __call__(self, a, b):
+        assert a.shape[-1] == 3
+        return ((a - b) ** 2).mean((1, 2, 3))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_perceptual_distances_see_rgb_in_their_own_range(pair, channels):
+    ours, theirs = (x[..., :channels] for x in pair)
+    found = image_scores(
+        ["lpips_vgg"], ours, theirs, stamp={}, batch_size=3, distances={"lpips_vgg": SquaredDifference()}
+    )
+    each = (((ours.astype(float) - theirs) / 127.5) ** 2).mean((1, 2, 3))
+    np.testing.assert_allclose(found["lpips_vgg"].value, each.mean(), rtol=1e-5)
+    assert found["lpips_vgg"].stamp == {"distance": "lpips_vgg", "distance_sha256": "0" * 64}
+    with pytest.raises(UserError, match="lpips_vgg needs its weights"):
+        image_scores(["lpips_vgg"], ours, theirs, stamp={})

@@ -8,9 +8,10 @@ import pytest
 
 from jaxgan.data import in_memory
 from jaxgan.data.image_set import ImageSet
-from jaxgan.evaluation.collect import Wants
-from jaxgan.evaluation.measure import statistics, subject_of_set
+from jaxgan.evaluation.collect import FeatureRequest
+from jaxgan.evaluation.eval_set import eval_set_of
 from jaxgan.evaluation.neighbours import neighbour_grid
+from jaxgan.evaluation.score import statistics
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.parallel import make_mesh
 from jaxgan.training.errors import UserError
@@ -27,9 +28,9 @@ class Brightness:
 NETWORK = FeatureNetwork("brightness", "0" * 64, "none", jnp.float32(1), Brightness())
 
 
-def subject_of(images, num_images=None):
+def set_of(images, num_images=None):
     source = in_memory(images, np.zeros(len(images), int))
-    return subject_of_set(ImageSet("arrays", "0", "all", "none", source, False), num_images)
+    return eval_set_of(ImageSet("arrays", "0", "all", "none", source, False), num_images)
 
 
 def flat(levels, channels=1):
@@ -48,9 +49,9 @@ def cells(grid, columns):
 def test_each_row_is_an_image_and_its_nearest(channels):
     bank = np.random.default_rng(0).permutation(np.arange(0, 250, 10))
     queries = [40, 103, 7, 249, 131]
-    reference = subject_of(flat(bank, channels))
-    held = statistics(reference, NETWORK, Wants(bank=True), mesh=make_mesh(), batch_size=8)
-    grid = neighbour_grid(subject_of(flat(queries, channels)), reference, held, network=NETWORK, mesh=make_mesh(), k=3)
+    reference = set_of(flat(bank, channels))
+    held = statistics(reference, NETWORK, FeatureRequest(features=True), mesh=make_mesh(), batch_size=8)
+    grid = neighbour_grid(set_of(flat(queries, channels)), reference, held, network=NETWORK, mesh=make_mesh(), k=3)
     assert grid.dtype == np.uint8 and grid.shape == (5 * 4 - 1, 4 * 5 - 1, channels)
     found = cells(grid, 4)
     assert (found == found[:, :, :1, :1, :1]).all()
@@ -66,18 +67,18 @@ def test_each_row_is_an_image_and_its_nearest(channels):
 
 def test_neighbours_of_a_choice_are_looked_for_in_that_choice():
     bank = flat(np.arange(0, 200, 5))
-    reference = subject_of(bank, 12)
-    held = statistics(reference, NETWORK, Wants(bank=True), mesh=make_mesh(), batch_size=8)
+    reference = set_of(bank, 12)
+    held = statistics(reference, NETWORK, FeatureRequest(features=True), mesh=make_mesh(), batch_size=8)
     chosen = reference.images.rows(np.arange(12))["image"]
-    found = cells(neighbour_grid(subject_of(chosen), reference, held, network=NETWORK, mesh=make_mesh(), k=1), 2)
+    found = cells(neighbour_grid(set_of(chosen), reference, held, network=NETWORK, mesh=make_mesh(), k=1), 2)
     np.testing.assert_array_equal(found[:, 0], found[:, 1])
     np.testing.assert_array_equal(found[:, 1], chosen)
 
 
 def test_what_does_not_fit_is_named():
-    reference = subject_of(flat(np.arange(4), 3))
-    held = statistics(reference, NETWORK, Wants(bank=True), mesh=make_mesh(), batch_size=8)
+    reference = set_of(flat(np.arange(4), 3))
+    held = statistics(reference, NETWORK, FeatureRequest(features=True), mesh=make_mesh(), batch_size=8)
     with pytest.raises(UserError, match=r"both sets need one shape: \[3, 4, 1\] and \[3, 4, 3\]"):
-        neighbour_grid(subject_of(flat([1, 2])), reference, held, network=NETWORK, mesh=make_mesh())
+        neighbour_grid(set_of(flat([1, 2])), reference, held, network=NETWORK, mesh=make_mesh())
     with pytest.raises(ValueError, match="k=5 nearest of 4 rows"):
-        neighbour_grid(subject_of(flat([1, 2], 3)), reference, held, network=NETWORK, mesh=make_mesh())
+        neighbour_grid(set_of(flat([1, 2], 3)), reference, held, network=NETWORK, mesh=make_mesh())

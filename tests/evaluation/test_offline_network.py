@@ -11,8 +11,9 @@ from corruptions import METRICS, SWEEPS, Scorer, of_classes
 from jaxgan.data import in_memory
 from jaxgan.data.image_set import open_images
 from jaxgan.evaluation.collect import images_of_source
-from jaxgan.evaluation.measure import Subject, measure, statistics
-from jaxgan.evaluation.scores import Settings, reference_wants
+from jaxgan.evaluation.eval_set import EvalSet
+from jaxgan.evaluation.feature_scores import Settings, reference_request
+from jaxgan.evaluation.score import score, statistics
 from jaxgan.features.efficientnet_lite_weights import find_efficientnet_lite0
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
@@ -112,14 +113,14 @@ def test_the_benchmark_scores_as_measure_does():
     network = FeatureNetwork("projection", "0" * 64, "none", weights, Projection())
     settings = Settings(kid_blocks=3, kid_block_size=20)
     ours, theirs = (
-        Subject(
+        EvalSet(
             images_of_source(in_memory(images, np.zeros(len(images), int))),
             {"data": "d", "version": "v", "split": "s", "count": len(images), "resolution": [4, 4, 1], "crop": "none"},
         )
         for images in np.split(draw.integers(0, 256, (90, 4, 4, 1)).astype(np.uint8), [40])
     )
-    against = statistics(theirs, network, reference_wants(METRICS), mesh=make_mesh(), batch_size=16)
+    against = statistics(theirs, network, reference_request(METRICS), mesh=make_mesh(), batch_size=16)
     scorer = Scorer(network, against, settings, 16)
     images = ours.images.rows(np.arange(40))["image"]
-    expected = measure(METRICS, ours, against, network=network, mesh=make_mesh(), settings=settings, batch_size=16)
+    expected = score(METRICS, ours, against, network=network, mesh=make_mesh(), settings=settings, batch_size=16)
     assert scorer.scores(scorer.features(images)) == pytest.approx({k: s.value for k, s in expected.items()}, rel=1e-6)

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from jaxgan.data import toy_mixture
-from jaxgan.evaluation import Truncation, balanced_labels, point_scores, sample_points
+from jaxgan.evaluation import label_inputs, point_scores, sample_points
+from jaxgan.latent import TRUNCATION_MODES
 from jaxgan.parallel import make_mesh
+from jaxgan.training.method import Option
 
-LABELS = balanced_labels(21, 3)
+INPUTS = label_inputs(21, 3)
+LABELS = INPUTS.labels
 RNG = jax.random.key(1)
+LATENT = jax.ShapeDtypeStruct((6,), jnp.float32)
 NETS = {"g": {"params": {"w": jnp.arange(12.0).reshape(6, 2), "table": jnp.eye(3, 2)}}}
 
 
@@ -19,7 +23,14 @@ class LinearPoints:
     """Points are z W + class row."""
 
     num_classes: int = 3
-    latent_shape: tuple[int, ...] = (6,)
+    latent_shapes: jax.ShapeDtypeStruct = LATENT
+    conditions: tuple[str, ...] = ("label",)
+    options: dict = dataclasses.field(
+        default_factory=lambda: {
+            "truncation": Option(1.0, low=0.0),
+            "truncation_mode": Option("none", choices=TRUNCATION_MODES),
+        }
+    )
 
     def sample(self, nets, batch, rng):
         p = nets["g"]["params"]
@@ -32,15 +43,16 @@ METHOD = LinearPoints()
 @pytest.mark.parametrize(("devices", "batch_size"), [(1, 21), (1, 4), (8, 13)])
 def test_a_point_depends_on_its_own_index_and_label_alone(devices, batch_size):
     mesh = make_mesh(devices=jax.devices()[:devices])
-    points = sample_points(METHOD, NETS, LABELS, rng=RNG, mesh=mesh, batch_size=batch_size)
+    points = sample_points(METHOD, NETS, INPUTS, rng=RNG, mesh=mesh, batch_size=batch_size)
     z = np.stack([jax.random.normal(jax.random.fold_in(RNG, i), (6,)) for i in range(21)])
     np.testing.assert_allclose(points, METHOD.sample(NETS, {"z": z, "label": LABELS}, RNG)["point"], rtol=1e-5)
     assert points.shape == (21, 2) and points.dtype == np.float32
 
 
 def test_truncation():
-    options = dict(rng=RNG, mesh=make_mesh(devices=jax.devices()[:1]), truncation=Truncation("scale", 1e-9))
-    points = sample_points(METHOD, NETS, LABELS, **options)
+    truncation = {"truncation": 1e-9, "truncation_mode": "scale"}
+    options = dict(rng=RNG, mesh=make_mesh(devices=jax.devices()[:1]), options=truncation)
+    points = sample_points(METHOD, NETS, INPUTS, **options)
     np.testing.assert_allclose(points, np.eye(3, 2)[LABELS], atol=1e-6)
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from jaxgan.evaluation.protocol import SUBJECT, code_version, differences, line, require_alike, short
+from jaxgan.evaluation.protocol import MAY_DIFFER, code_version, differences, line, require_same_protocol, short
 from jaxgan.training.errors import UserError
 
 FULL = {
@@ -40,16 +40,16 @@ NAMES = ("left", "right")
 def test_fields_of_the_protocol_must_be_alike_and_of_the_subject_need_not(field):
     other = {"blocks": 7} if field == "settings" else "other"
     changed = FULL | {field: other}
-    if field in SUBJECT:
+    if field in MAY_DIFFER:
         assert differences(FULL, changed) == {}
-        require_alike(FULL, changed, what="fid", names=NAMES)
+        require_same_protocol(FULL, changed, what="fid", names=NAMES)
         return
     assert differences(FULL, changed) == {field: (FULL[field], other)}
     with pytest.raises(UserError) as caught:
-        require_alike(FULL, changed, what="fid", names=NAMES)
+        require_same_protocol(FULL, changed, what="fid", names=NAMES)
     assert str(caught.value).startswith("fid was measured by unlike protocols")
     assert str(caught.value).splitlines()[1:] == [f"  {field}: {FULL[field]!r} in left, {other!r} in right"]
-    require_alike(FULL, changed, what="fid", names=NAMES, allow=(field,))
+    require_same_protocol(FULL, changed, what="fid", names=NAMES, allow=(field,))
 
 
 def test_an_absent_field_is_unlike_and_all_that_differ_are_named():
@@ -57,9 +57,9 @@ def test_an_absent_field_is_unlike_and_all_that_differ_are_named():
     for a, b, pair in ((FULL, less, ("tf1", None)), (less, FULL, (None, "tf1"))):
         assert differences(a, b)["resizer"] == pair
     with pytest.raises(UserError, match=r"(?s)num_images: 50000 in left, 10000 in right.*resizer: 'tf1' in left, None"):
-        require_alike(FULL, less, what="fid", names=NAMES, allow=("truncation",))
+        require_same_protocol(FULL, less, what="fid", names=NAMES, allow=("truncation",))
     with pytest.raises(UserError, match="num_images"):
-        require_alike(FULL, less, what="fid", names=NAMES, allow=("resizer",))
+        require_same_protocol(FULL, less, what="fid", names=NAMES, allow=("resizer",))
 
 
 def test_line_tells_everything():

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from jaxgan.data import in_memory
-from jaxgan.evaluation.collect import Collected, Wants, collect, images_of_source
-from jaxgan.evaluation.scores import Settings, scores_of
+from jaxgan.evaluation.collect import Collected, FeatureRequest, collect, images_of_source
+from jaxgan.evaluation.feature_scores import Settings, scores_of
 from jaxgan.evaluation.statistics import (
     KEY_FIELDS,
     Statistics,
@@ -141,42 +141,50 @@ def test_every_field_of_the_key_counts():
         statistics_key({k: v for k, v in STAMP.items() if k not in ("crop", "network")})
 
 
-def parts_of(statistics, wants):
-    kept = ["mu", "sigma"] * wants.pool + ["spatial_mu", "spatial_sigma"] * wants.spatial + ["features"] * wants.bank
+def parts_of(statistics, request):
+    kept = (
+        ["mu", "sigma"] * request.pool
+        + ["spatial_mu", "spatial_sigma"] * request.spatial
+        + ["features"] * request.features
+    )
     return Statistics(20, **{name: getattr(statistics, name) for name in kept}, stamp=STAMP)
 
 
 def test_cache_computes_once_and_never_forgets(tmp_path):
     whole, asked = made(), []
 
-    def compute(wants):
-        asked.append(wants)
-        return parts_of(whole, wants)
+    def compute(request):
+        asked.append(request)
+        return parts_of(whole, request)
 
-    def get(**wants):
-        return cached_statistics(STAMP, Wants(**wants), compute, folder=tmp_path)
+    def get(**request):
+        return cached_statistics(STAMP, FeatureRequest(**request), compute, folder=tmp_path)
 
-    for wants in (dict(pool=True), dict(pool=True), dict(spatial=True), dict(spatial=True), dict(bank=True)):
-        found = get(**wants)
+    for request in (dict(pool=True), dict(pool=True), dict(spatial=True), dict(spatial=True), dict(features=True)):
+        found = get(**request)
         same(found, parts_of(whole, asked[-1]))
-    assert asked == [Wants(pool=True), Wants(pool=True, spatial=True), Wants(pool=True, spatial=True, bank=True)]
-    for wants in (dict(pool=True), dict(pool=True, bank=True), dict(spatial=True, bank=True)):
-        get(**wants)
+    assert asked == [
+        FeatureRequest(pool=True),
+        FeatureRequest(pool=True, spatial=True),
+        FeatureRequest(pool=True, spatial=True, features=True),
+    ]
+    for request in (dict(pool=True), dict(pool=True, features=True), dict(spatial=True, features=True)):
+        get(**request)
     assert len(asked) == 3
     assert [p.name for p in tmp_path.iterdir()] == [f"{statistics_key(STAMP)}.npz"]
-    cached_statistics(STAMP | {"resizer": "clean"}, Wants(pool=True), compute, folder=tmp_path)
-    assert asked[3:] == [Wants(pool=True)]
+    cached_statistics(STAMP | {"resizer": "clean"}, FeatureRequest(pool=True), compute, folder=tmp_path)
+    assert asked[3:] == [FeatureRequest(pool=True)]
 
 
 def test_damaged_cache_says_what_to_do(tmp_path):
     (tmp_path / f"{statistics_key(STAMP)}.npz").write_bytes(b"cut short")
     with pytest.raises(UserError, match=r"no statistics in .*npz: .*is a cache: delete it"):
-        cached_statistics(STAMP, Wants(pool=True), lambda wants: made(), folder=tmp_path)
+        cached_statistics(STAMP, FeatureRequest(pool=True), lambda request: made(), folder=tmp_path)
 
 
 def test_default_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cached_statistics(STAMP, Wants(pool=True), lambda wants: made())
+    cached_statistics(STAMP, FeatureRequest(pool=True), lambda request: made())
     assert (tmp_path / "jaxgan" / "statistics" / f"{statistics_key(STAMP)}.npz").is_file()
 
 
@@ -218,24 +226,26 @@ class Spoiled:
         return {"pool": flat, "spatial": flat, "logits": flat}
 
 
-@pytest.mark.parametrize("wants", [dict(pool=True), dict(spatial=True), dict(scores=True, splits=2), dict(bank=True)])
-def test_features_that_are_no_numbers_name_the_image(wants):
+@pytest.mark.parametrize(
+    "parts", [dict(pool=True), dict(spatial=True), dict(scores=True, splits=2), dict(features=True)]
+)
+def test_features_that_are_no_numbers_name_the_image(parts):
     images = np.random.default_rng(0).integers(0, 255, (37, 2, 2, 1)).astype(np.uint8)
     images[[21, 22], 0, 0] = 255
     network = FeatureNetwork("spoiled", "0", "none", jnp.float32(np.nan), Spoiled())
     subject = images_of_source(in_memory(images, np.zeros(37, int)))
     for devices, batch in ((jax.devices(), 8), (jax.devices()[:1], 10)):
         with pytest.raises(ValueError, match=r"features that spoiled gives of image 21 are not finite, nor .* 1 more"):
-            collect(network, subject, Wants(**wants), mesh=make_mesh(devices=devices), batch_size=batch)
+            collect(network, subject, FeatureRequest(**parts), mesh=make_mesh(devices=devices), batch_size=batch)
     # Padding repeats the last image, and counts for nothing.
     images[[21, 22], 0, 0], images[36, 0, 0] = 0, 255
     with pytest.raises(ValueError, match=r"image 36 are not finite: the"):
-        collect(network, subject, Wants(**wants), mesh=make_mesh(), batch_size=8)
+        collect(network, subject, FeatureRequest(**parts), mesh=make_mesh(), batch_size=8)
 
 
 def test_statistics_of_one_image():
     bank = np.ones((1, 3), np.float32)
-    found = statistics_of(Collected(1, bank=bank), labels=None, stamp=STAMP)
+    found = statistics_of(Collected(1, features=bank), labels=None, stamp=STAMP)
     assert found.count == 1 and found.mu is None
     np.testing.assert_array_equal(found.features, bank)
     json.dumps(dict(found.stamp))

@@ -12,18 +12,27 @@ from jaxgan.nn import to_uint8
 from jaxgan.parallel import make_mesh
 
 PRIOR = Prior(noise=2, kind="uniform", categorical=(3,), continuous=2)
+LATENT = jax.ShapeDtypeStruct((PRIOR.size,), jnp.float32)
 RNG = jax.random.key(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mapped:
+    prior: Callable = PRIOR
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class OnePixel:
     """Images of one pixel a number of the latent, at a quarter of its value."""
 
-    prior: Callable = PRIOR
+    latents: Mapped = dataclasses.field(default_factory=Mapped)
     num_classes: int = 5
+    conditions: tuple[str, ...] = ("label",)
+    options: dict = dataclasses.field(default_factory=dict)
+    latent_shapes: jax.ShapeDtypeStruct = LATENT
 
     def sample(self, nets, batch, rng):
-        z = self.prior(batch["z"])
+        z = self.latents.prior(batch["z"])
         return {"image": (nets["g"] * z / 4 + batch["label"][:, None])[:, None, :, None]}
 
 
@@ -72,7 +81,7 @@ def test_errors():
         ({"code": -1}, "codes 0 to 2"),
         ({"code": 1, "columns": 1}, "two columns"),
         ({"code": 1, "rows": 0}, "one row"),
-        ({"code": 1, "method": object()}, "a field `prior`"),
+        ({"code": 1, "method": object()}, "a field `latents`"),
     ]:
         arguments = {"method": METHOD, "rows": 2, **wrong}
         with pytest.raises(ValueError, match=message):

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxgan import recipes
-from jaxgan.evaluation.sampling import SampleImages, fold_networks
+from jaxgan.evaluation.options import checked_options, split_options
+from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, fold_networks
 from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.parallel import BATCH, host_to_global, make_mesh, shardings
 from jaxgan.training.method import Experiment, Stage
@@ -120,14 +120,16 @@ def compile_sampling(method: Any, nets: dict[str, Any], *, batch_size: int, mesh
     mesh = make_mesh() if mesh is None else mesh
     whole, split = NamedSharding(mesh, P()), NamedSharding(mesh, BATCH)
     labels = jax.device_put(np.arange(batch_size, dtype=np.int32) % max(method.num_classes, 1), split)
-    operand = jax.device_put((fold_networks(nets), jax.random.key(0), jnp.float32(1.0)), whole)
+    fixed, numbers = split_options(method, checked_options(method, {}))
+    operand = jax.device_put(Operand(fold_networks(nets), jax.random.key(0), numbers, as_step(0)), whole)
+    conditions = {"label": labels} if method.num_classes else {}
 
-    def rows(first: int) -> dict[str, Array]:
-        index = np.arange(first, first + batch_size, dtype=np.int32)
-        return {"label": labels, "index": jax.device_put(index, split)}
+    def rows(first: int) -> dict[str, Any]:
+        index = np.arange(first, first + batch_size, dtype=np.uint32)
+        return {"conditions": conditions, "index": jax.device_put(index, split)}
 
     with jax.set_mesh(mesh):
-        function = jax.jit(SampleImages(method, "none").__call__)
+        function = jax.jit(SampleImages(method, fixed).__call__)
         began = time.perf_counter()
         compiled = function.lower(operand, rows(0)).compile()
         seconds = time.perf_counter() - began

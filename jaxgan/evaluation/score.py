@@ -1,18 +1,16 @@
-"""From two sets of images to stamped scores: the one way that training, the command line and notebooks measure."""
+"""Score two sets of images, with stamps: the one way that training, the command line and notebooks share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from jax.sharding import Mesh
 
-from jaxgan.data import Source
-from jaxgan.data.image_set import ImageSet
-from jaxgan.evaluation.collect import Images, Wants, all_images, collect, images_of_source
-from jaxgan.evaluation.image_scores import IMAGE_METRICS, PAIRED, image_scores
+from jaxgan.evaluation.collect import FeatureRequest, all_images, collect
+from jaxgan.evaluation.eval_set import EvalSet
+from jaxgan.evaluation.feature_scores import METRICS, Settings, reference_request, request_of, scores_of
+from jaxgan.evaluation.image_scores import IMAGE_METRICS, PAIRED, Distance, image_scores
 from jaxgan.evaluation.protocol import code_version
-from jaxgan.evaluation.scores import METRICS, Settings, reference_wants, scores_of, wants_of
 from jaxgan.evaluation.statistics import Statistics, cached_statistics, content_key, statistics_key, statistics_of
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.training.errors import UserError
@@ -21,86 +19,38 @@ from jaxgan.training.method import Score
 Advance = Callable[[int], None]
 
 
-class Subject(NamedTuple):
-    """A set of images, and what a stamp says of it.
-
-    Attributes:
-      images: the images.
-      stamp: data, version, split, count, resolution, crop.
-      chosen_from: images of the whole set, where these are a choice from one.
-    """
-
-    images: Images
-    stamp: Mapping[str, Any]
-    chosen_from: int | None = None
-
-
-def subject_of_set(image_set: ImageSet, num_images: int | None = None) -> Subject:
-    """All of a set, or ``num_images`` of it: an even choice that is the same each time, in the set's order.
-
-    Raises:
-      UserError: where the set has fewer.
-    """
-    length = image_set.source.length
-    count = length if num_images is None else num_images
-    if not 1 <= count <= length:
-        raise UserError(f"{image_set.name} {image_set.split} has {length} images; {count} were asked for")
-    indices = None if count == length else np.sort(np.random.default_rng(0).permutation(length)[:count])
-    labels = None
-    if image_set.labeled:
-        chosen = np.arange(length) if indices is None else indices
-        labels = _labels(image_set.source, chosen)
-    stamp = {
-        "data": image_set.name,
-        "version": image_set.version,
-        "split": image_set.split,
-        "count": count,
-        "resolution": list(image_set.source.image_shape),
-        "crop": image_set.crop,
-    }
-    images = images_of_source(image_set.source, indices, labels=labels)
-    return Subject(images, stamp, None if indices is None else length)
-
-
-def _labels(source: Source, indices: np.ndarray) -> np.ndarray:
-    if source.labels is not None:
-        return source.labels(indices)
-    parts = [source.fetch(rows)["label"] for rows in np.array_split(indices, -(-len(indices) // 512))]
-    return np.concatenate(parts)
-
-
 def statistics(
-    subject: Subject,
+    eval_set: EvalSet,
     network: FeatureNetwork,
-    wants: Wants,
+    request: FeatureRequest,
     *,
     mesh: Mesh,
     batch_size: int,
     advance: Advance = lambda images: None,
 ) -> Statistics:
-    """One pass over a subject, with the stamp that names its cache entry."""
-    found = collect(network, subject.images, wants, mesh=mesh, batch_size=batch_size, advance=advance)
-    return statistics_of(found, labels=subject.images.labels, stamp=reference_stamp(subject, network))
+    """One pass over a set, with the stamp that names its cache entry."""
+    found = collect(network, eval_set.images, request, mesh=mesh, batch_size=batch_size, advance=advance)
+    return statistics_of(found, labels=eval_set.images.labels, stamp=reference_stamp(eval_set, network))
 
 
-def reference_stamp(subject: Subject, network: FeatureNetwork) -> dict[str, Any]:
-    """What identifies statistics: the set, the resizer and the network."""
+def reference_stamp(eval_set: EvalSet, network: FeatureNetwork) -> dict[str, Any]:
+    """Stamp that identifies statistics: the set, the resizer and the network."""
     return {
-        **subject.stamp,
+        **eval_set.stamp,
         "resizer": network.resizer,
         "network": network.name,
         "network_sha256": network.digest,
     }
 
 
-def _check_reference(given: Mapping[str, Any], subject: Subject, network: FeatureNetwork, where: str) -> None:
+def _check_reference(given: Mapping[str, Any], eval_set: EvalSet, network: FeatureNetwork, where: str) -> None:
     """Refuses statistics of another network, resizer or resolution."""
     if not given:
         return
     wanted = {
         "network_sha256": network.digest,
         "resizer": network.resizer,
-        "resolution": list(subject.stamp["resolution"]),
+        "resolution": list(eval_set.stamp["resolution"]),
     }
     unlike = [f"  {k}: {given.get(k)!r} there, {v!r} here" for k, v in wanted.items() if given.get(k) != v]
     if unlike:
@@ -112,10 +62,10 @@ def _reference_key(reference: Statistics) -> str:
     return statistics_key(reference.stamp) if reference.stamp else content_key(reference)
 
 
-def measure(
+def score(
     names: Sequence[str],
-    subject: Subject,
-    reference: Subject | Statistics | None,
+    eval_set: EvalSet,
+    reference: EvalSet | Statistics | None,
     *,
     network: FeatureNetwork | None,
     mesh: Mesh,
@@ -124,20 +74,22 @@ def measure(
     stamp: Mapping[str, Any] | None = None,
     advance: Callable[[str], Advance] = lambda what: lambda images: None,
     cache: Path | None = None,
+    distances: Mapping[str, Distance] | None = None,
 ) -> dict[str, Score]:
     """Scores one set of images against another.
 
     Args:
       names: of ``METRICS`` (features) and ``IMAGE_METRICS`` (pixels).
-      subject: what is scored.
+      eval_set: what is scored.
       reference: the set it is scored against, whose statistics are cached; or statistics from a file.
       network: the features; may be None where no score needs any.
       mesh: the devices.
       settings: the scores' numbers.
       batch_size: images a dispatch.
-      stamp: more fields that apply to the subject: ema, batch_norm, truncation, seed, step.
+      stamp: more fields that apply to what is scored: ema, batch_norm, truncation, seed, step.
       advance: given what a pass is over, returns what is told the number of images done.
       cache: the folder of cached statistics; ``statistics_dir()`` where None.
+      distances: the perceptual ones among ``names``.
 
     Returns:
       Name -> score: those of features first, each kind in the order asked for.
@@ -152,12 +104,12 @@ def measure(
     features = [n for n in names if n in METRICS]
     pixels = [n for n in names if n in IMAGE_METRICS]
     protocol: dict[str, Any] = {
-        "images": subject.stamp["data"],
-        "images_version": subject.stamp["version"],
-        "images_split": subject.stamp["split"],
-        "num_images": subject.stamp["count"],
-        "resolution": subject.stamp["resolution"],
-        "crop": subject.stamp["crop"],
+        "images": eval_set.stamp["data"],
+        "images_version": eval_set.stamp["version"],
+        "images_split": eval_set.stamp["split"],
+        "num_images": eval_set.stamp["count"],
+        "resolution": eval_set.stamp["resolution"],
+        "crop": eval_set.stamp["crop"],
         **(stamp or {}),
         "code": code_version(),
     }
@@ -173,21 +125,21 @@ def measure(
         if network is None:
             raise UserError(f"{features[0]} needs a feature network: --features=inception or efficientnet_lite0")
         if isinstance(reference, Statistics):
-            _check_reference(reference.stamp, subject, network, "the reference file")
+            _check_reference(reference.stamp, eval_set, network, "the reference file")
         made = reference if isinstance(reference, Statistics) else None
-        if isinstance(reference, Subject) and any(METRICS[n].reference for n in features):
+        if isinstance(reference, EvalSet) and any(METRICS[n].reference for n in features):
             made = reference_statistics(
                 reference,
                 network,
-                reference_wants(features),
+                reference_request(features),
                 mesh=mesh,
                 batch_size=batch_size,
                 advance=advance,
                 cache=cache,
             )
-        wants = wants_of(features, settings)
+        request = request_of(features, settings)
         images = statistics(
-            subject, network, wants, mesh=mesh, batch_size=batch_size, advance=advance(str(subject.stamp["data"]))
+            eval_set, network, request, mesh=mesh, batch_size=batch_size, advance=advance(str(eval_set.stamp["data"]))
         )
         full = {
             **protocol,
@@ -198,24 +150,24 @@ def measure(
         }
         found |= scores_of(features, images, made, network=network, settings=settings, stamp=full)
     if pixels:
-        if not isinstance(reference, Subject):
+        if not isinstance(reference, EvalSet):
             raise UserError(f"{pixels[0]} compares pixels: give images, not statistics, as --against")
         paired = [name for name in pixels if name in PAIRED]
-        if paired and subject.chosen_from != reference.chosen_from:
-            sizes = [s.chosen_from or s.images.length for s in (subject, reference)]
+        if paired and eval_set.chosen_from != reference.chosen_from:
+            sizes = [s.chosen_from or s.images.length for s in (eval_set, reference)]
             raise UserError(
                 f"{paired[0]} compares the i-th image to the i-th, and a choice from {sizes[0]} images has other "
                 f"numbers than one from {sizes[1]}; give two sets of equal length"
             )
-        ours, theirs = (all_images(s.images, mesh=mesh, batch_size=batch_size) for s in (subject, reference))
-        found |= image_scores(pixels, ours, theirs, stamp=protocol, batch_size=batch_size)
+        ours, theirs = (all_images(s.images, mesh=mesh, batch_size=batch_size) for s in (eval_set, reference))
+        found |= image_scores(pixels, ours, theirs, stamp=protocol, batch_size=batch_size, distances=distances)
     return found
 
 
 def reference_statistics(
-    reference: Subject,
+    reference: EvalSet,
     network: FeatureNetwork,
-    wants: Wants,
+    request: FeatureRequest,
     *,
     mesh: Mesh,
     batch_size: int,
@@ -224,10 +176,10 @@ def reference_statistics(
 ) -> Statistics:
     """The statistics of a reference: from the cache, or by one pass."""
 
-    def compute(wanted: Wants) -> Statistics:
+    def compute(wanted: FeatureRequest) -> Statistics:
         bar = advance(f"{reference.stamp['data']} {reference.stamp['split']}")
         return statistics(reference, network, wanted, mesh=mesh, batch_size=batch_size, advance=bar)
 
-    found = cached_statistics(reference_stamp(reference, network), wants, compute, folder=cache)
+    found = cached_statistics(reference_stamp(reference, network), request, compute, folder=cache)
     # The set says which labels are meant; the cache may have been filled where they were not asked for.
     return found._replace(labels=reference.images.labels)

@@ -6,15 +6,15 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan.evaluation.collect import Wants
-from jaxgan.evaluation.scores import (
+from jaxgan.evaluation.collect import FeatureRequest
+from jaxgan.evaluation.feature_scores import (
     METRICS,
     Settings,
     check_metrics,
-    reference_wants,
+    reference_request,
+    request_of,
     score_name,
     scores_of,
-    wants_of,
 )
 from jaxgan.evaluation.statistics import Statistics
 from jaxgan.features.feature_network import FeatureNetwork
@@ -123,12 +123,12 @@ def test_each_score_has_its_own_settings_and_the_reference_where_it_has_one(side
 
 
 def test_what_is_wanted_of_each_side():
-    everything = wants_of(list(METRICS), SETTINGS)
-    assert everything == Wants(pool=True, spatial=True, scores=True, bank=True, splits=4, split_seed=11)
-    assert reference_wants(["is"]) == Wants() and wants_of(["is"], SETTINGS) == Wants(
+    everything = request_of(list(METRICS), SETTINGS)
+    assert everything == FeatureRequest(pool=True, spatial=True, scores=True, features=True, splits=4, split_seed=11)
+    assert reference_request(["is"]) == FeatureRequest() and request_of(["is"], SETTINGS) == FeatureRequest(
         scores=True, splits=4, split_seed=11
     )
-    assert reference_wants(["is", "sfd", "recall"]) == Wants(spatial=True, bank=True)
+    assert reference_request(["is", "sfd", "recall"]) == FeatureRequest(spatial=True, features=True)
 
 
 def test_what_is_missing_is_named(sides):

@@ -1,4 +1,4 @@
-"""Every score by name: what it needs, how it is called, and its value from two sets' statistics."""
+"""Scores of features by name: what each needs, how it is called, and its value from two sets' statistics."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.evaluation.collect import Wants
+from jaxgan.evaluation.collect import FeatureRequest
 from jaxgan.evaluation.statistics import Statistics, missing
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.density_coverage import density_coverage
@@ -47,8 +47,8 @@ class Metric(NamedTuple):
 
     Attributes:
       describe: one line.
-      wants: fields of :class:`jaxgan.evaluation.collect.Wants` that it needs of the images, and, but for 'scores', of
-        the reference.
+      needs: fields of :class:`jaxgan.evaluation.collect.FeatureRequest` that it needs of the images and, except
+        'scores', of the reference.
       value: (images, reference, settings) -> (value, standard error or None).
       settings: which settings it depends on, under short names.
       higher: whether more is better.
@@ -58,7 +58,7 @@ class Metric(NamedTuple):
     """
 
     describe: str
-    wants: tuple[str, ...]
+    needs: tuple[str, ...]
     value: Callable[[Statistics, Any, Settings], Value]
     settings: Mapping[str, str] = {}
     higher: bool = False
@@ -133,7 +133,7 @@ METRICS: dict[str, Metric] = {
     ),
     "intra_fd": Metric(
         "mean Fréchet distance within classes: intra FID",
-        ("bank",),
+        ("features",),
         _intra,
         inception="intra_fid",
         of_inception=True,
@@ -141,7 +141,7 @@ METRICS: dict[str, Metric] = {
     ),
     "kid": Metric(
         "kernel distance, unbiased",
-        ("bank",),
+        ("features",),
         _kid,
         {"blocks": "kid_blocks", "block_size": "kid_block_size", "block_seed": "seed"},
         inception="kid",
@@ -158,13 +158,15 @@ METRICS: dict[str, Metric] = {
         reference=False,
     ),
     "precision": Metric(
-        "improved precision", ("bank",), _pair(precision_recall, 0, "precision_recall_k"), _NEIGHBOURS, higher=True
+        "improved precision", ("features",), _pair(precision_recall, 0, "precision_recall_k"), _NEIGHBOURS, higher=True
     ),
     "recall": Metric(
-        "improved recall", ("bank",), _pair(precision_recall, 1, "precision_recall_k"), _NEIGHBOURS, higher=True
+        "improved recall", ("features",), _pair(precision_recall, 1, "precision_recall_k"), _NEIGHBOURS, higher=True
     ),
-    "density": Metric("density", ("bank",), _pair(density_coverage, 0, "density_coverage_k"), _BALLS, higher=True),
-    "coverage": Metric("coverage", ("bank",), _pair(density_coverage, 1, "density_coverage_k"), _BALLS, higher=True),
+    "density": Metric("density", ("features",), _pair(density_coverage, 0, "density_coverage_k"), _BALLS, higher=True),
+    "coverage": Metric(
+        "coverage", ("features",), _pair(density_coverage, 1, "density_coverage_k"), _BALLS, higher=True
+    ),
 }
 
 
@@ -187,16 +189,16 @@ def check_metrics(names: Sequence[str]) -> None:
         raise UserError(f"no metric {unknown[0]!r}; choose from {', '.join(METRICS)}")
 
 
-def wants_of(names: Sequence[str], settings: Settings) -> Wants:
-    """What one pass over the images must keep for all of ``names``."""
-    needs = {need for name in names for need in METRICS[name].wants}
-    return Wants(**dict.fromkeys(needs, True), splits=settings.is_splits, split_seed=settings.seed)
+def request_of(names: Sequence[str], settings: Settings) -> FeatureRequest:
+    """Requests of one pass over the images for all of ``names``."""
+    needs = {need for name in names for need in METRICS[name].needs}
+    return FeatureRequest(**dict.fromkeys(needs, True), splits=settings.is_splits, split_seed=settings.seed)
 
 
-def reference_wants(names: Sequence[str]) -> Wants:
-    """What the reference must have; nothing of it is wanted where no score needs one."""
-    needs = {need for name in names if METRICS[name].reference for need in METRICS[name].wants}
-    return Wants(**dict.fromkeys(needs - {"scores"}, True))
+def reference_request(names: Sequence[str]) -> FeatureRequest:
+    """Requests of the reference for all of ``names``; none where no score needs a reference."""
+    needs = {need for name in names if METRICS[name].reference for need in METRICS[name].needs}
+    return FeatureRequest(**dict.fromkeys(needs - {"scores"}, True))
 
 
 def scores_of(
@@ -215,7 +217,7 @@ def scores_of(
       images, reference: statistics by one network.
       network: that network, which names the scores.
       settings: their numbers.
-      stamp: the protocol but for each score's own settings.
+      stamp: the protocol without each score's own settings.
 
     Raises:
       UserError: where a score needs what is not there.
@@ -230,11 +232,11 @@ def scores_of(
         if spec.reference:
             if reference is None:
                 raise UserError(f"{name} needs a reference: --against=Y")
-            lacking = missing(reference, reference_wants([name]))
+            lacking = missing(reference, reference_request([name]))
             if lacking:
                 raise UserError(f"{name} needs the reference's {' and '.join(lacking)}, which its file does not hold")
-        lacking = missing(images, wants_of([name], settings))
-        if "scores" in spec.wants and images.scores is None:
+        lacking = missing(images, request_of([name], settings))
+        if "scores" in spec.needs and images.scores is None:
             lacking.append("scores")
         if lacking:
             raise UserError(f"{name} needs the images' {' and '.join(lacking)}, which were not collected")

@@ -9,10 +9,12 @@ import pytest
 from PIL import Image
 
 from jaxgan.data.image_set import open_images
-from jaxgan.evaluation.collect import Wants, collect, images_of_samples
-from jaxgan.evaluation.measure import Subject, measure, statistics, subject_of_set
+from jaxgan.evaluation.collect import FeatureRequest, collect, images_of_samples
+from jaxgan.evaluation.eval_set import EvalSet, eval_set_of
+from jaxgan.evaluation.feature_scores import METRICS, Settings
+from jaxgan.evaluation.inputs import label_inputs
 from jaxgan.evaluation.protocol import code_version, differences
-from jaxgan.evaluation.scores import METRICS, Settings
+from jaxgan.evaluation.score import score, statistics
 from jaxgan.evaluation.statistics import Statistics, load_statistics, save_statistics, statistics_key
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.frechet import frechet_of_rows
@@ -40,28 +42,28 @@ def network():
     return FeatureNetwork("projection", "a" * 64, "none", weights, Projection())
 
 
-def subject_of(folder, name, *, count, seed, labels=True, num_images=None):
+def set_of(folder, name, *, count, seed, labels=True, num_images=None):
     draw = np.random.default_rng(seed)
     # Enough of gradients that the two sets differ in more than noise.
     images = (draw.integers(0, 200, (count, 4, 4, 1)) + seed * np.arange(4)[:, None]).astype(np.uint8)
     held = {"labels": np.arange(count) % 3} if labels else {}
     np.savez(folder / f"{name}.npz", images=images, **held)
-    return subject_of_set(open_images(str(folder / f"{name}.npz")), num_images)
+    return eval_set_of(open_images(str(folder / f"{name}.npz")), num_images)
 
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
-    return subject_of(folder, "ours", count=101, seed=1), subject_of(folder, "theirs", count=130, seed=8)
+    return set_of(folder, "ours", count=101, seed=1), set_of(folder, "theirs", count=130, seed=8)
 
 
 def one_device():
     return make_mesh(devices=jax.devices()[:1])
 
 
-def run(names, subject, reference, network, folder, **options):
+def run(names, eval_set, reference, network, folder, **options):
     options = dict(mesh=make_mesh(), settings=SETTINGS, batch_size=32, cache=folder) | options
-    return measure(names, subject, reference, network=network, **options)
+    return score(names, eval_set, reference, network=network, **options)
 
 
 def test_stamp(sets, network, tmp_path):
@@ -150,7 +152,7 @@ def test_the_reference_is_passed_over_once(sets, network, tmp_path):
 
 def test_labels_of_the_reference_are_the_sets_own_whatever_the_cache_was_filled_with(sets, network, tmp_path):
     ours, theirs = sets
-    bare = Subject(theirs.images._replace(labels=None), theirs.stamp)
+    bare = EvalSet(theirs.images._replace(labels=None), theirs.stamp)
     run(["precision"], ours, bare, network, tmp_path)
     with pytest.raises(UserError, match="intra_fd needs labels, and the reference has none"):
         run(["intra_fd"], ours, bare, network, tmp_path)
@@ -160,8 +162,8 @@ def test_labels_of_the_reference_are_the_sets_own_whatever_the_cache_was_filled_
 def test_statistics_from_a_file_serve_as_the_set_does(sets, network, tmp_path):
     ours, theirs = sets
     names = [name for name in METRICS if name != "is"]
-    wants = Wants(pool=True, spatial=True, bank=True)
-    save_statistics(tmp_path / "x.npz", statistics(theirs, network, wants, mesh=make_mesh(), batch_size=32))
+    request = FeatureRequest(pool=True, spatial=True, features=True)
+    save_statistics(tmp_path / "x.npz", statistics(theirs, network, request, mesh=make_mesh(), batch_size=32))
     held = load_statistics(tmp_path / "x.npz")
     direct, filed = (run(names, ours, reference, network, tmp_path / "cache") for reference in (theirs, held))
     for name in direct:
@@ -172,7 +174,7 @@ def test_statistics_from_a_file_serve_as_the_set_does(sets, network, tmp_path):
 
 def test_statistics_of_another_protocol_are_refused(sets, network, tmp_path):
     ours, theirs = sets
-    held = statistics(theirs, network, Wants(pool=True), mesh=make_mesh(), batch_size=32)
+    held = statistics(theirs, network, FeatureRequest(pool=True), mesh=make_mesh(), batch_size=32)
     for field, value in (("network_sha256", "b" * 64), ("resizer", "clean"), ("resolution", [8, 8, 1])):
         other = held._replace(stamp={**held.stamp, field: value})
         with pytest.raises(UserError, match="computed by another protocol") as caught:
@@ -182,7 +184,7 @@ def test_statistics_of_another_protocol_are_refused(sets, network, tmp_path):
 
 def test_statistics_that_say_nothing_of_themselves(sets, network, tmp_path):
     ours, theirs = sets
-    held = statistics(theirs, network, Wants(pool=True), mesh=make_mesh(), batch_size=32)
+    held = statistics(theirs, network, FeatureRequest(pool=True), mesh=make_mesh(), batch_size=32)
     (score,) = run(["fd"], ours, Statistics(None, held.mu, held.sigma), network, tmp_path).values()
     assert score.value == run(["fd"], ours, theirs, network, tmp_path)["fd_projection"].value
     assert score.stamp["reference"] == "statistics of unknown origin"
@@ -202,7 +204,7 @@ def test_pixels(tmp_path):
     noisy = np.clip(images + draw.normal(0, 20, images.shape), 0, 255).astype(np.uint8)
     for name, pixels in (("a", images), ("b", noisy)):
         np.savez(tmp_path / f"{name}.npz", images=pixels)
-    a, b = (subject_of_set(open_images(str(tmp_path / f"{name}.npz"))) for name in "ab")
+    a, b = (eval_set_of(open_images(str(tmp_path / f"{name}.npz"))) for name in "ab")
     found = run(["psnr", "ssim", "swd"], a, b, None, tmp_path / "cache", batch_size=5)
     assert list(found) == ["psnr", "ssim", "swd_32", "swd_16"]
     error = ((images.astype(float) - noisy) ** 2).mean((1, 2, 3))
@@ -212,7 +214,7 @@ def test_pixels(tmp_path):
     assert found["psnr"].stamp["reference"] == "npz:b.npz" and "network" not in found["psnr"].stamp
     assert not (tmp_path / "cache").exists()
     np.savez(tmp_path / "more.npz", images=np.concatenate([images, images]))
-    few, of_more = (subject_of_set(open_images(str(tmp_path / f"{name}.npz")), 6) for name in ("a", "more"))
+    few, of_more = (eval_set_of(open_images(str(tmp_path / f"{name}.npz")), 6) for name in ("a", "more"))
     with pytest.raises(UserError, match="a choice from 12 images has other numbers than one from 24"):
         run(["swd", "psnr"], few, of_more, None, tmp_path)
     with pytest.raises(UserError, match="psnr compares pixels: give images, not statistics"):
@@ -220,8 +222,8 @@ def test_pixels(tmp_path):
 
 
 def test_an_even_choice_of_a_set(tmp_path):
-    whole = subject_of(tmp_path, "x", count=50, seed=1)
-    few = [subject_of(tmp_path, "x", count=50, seed=1, num_images=20) for _ in range(2)]
+    whole = set_of(tmp_path, "x", count=50, seed=1)
+    few = [set_of(tmp_path, "x", count=50, seed=1, num_images=20) for _ in range(2)]
     images, chosen, again = (s.images.rows(np.arange(s.images.length))["image"] for s in (whole, *few))
     np.testing.assert_array_equal(chosen, again)
     places = [int(np.flatnonzero((images == image).all((1, 2, 3)))[0]) for image in chosen]
@@ -229,7 +231,7 @@ def test_an_even_choice_of_a_set(tmp_path):
     np.testing.assert_array_equal(few[0].images.labels, whole.images.labels[places])
     for count in (0, 51):
         with pytest.raises(UserError, match=f"has 50 images; {count} were asked for"):
-            subject_of(tmp_path, "x", count=50, seed=1, num_images=count)
+            set_of(tmp_path, "x", count=50, seed=1, num_images=count)
 
 
 def test_labels_of_a_folder_follow_the_choice(tmp_path):
@@ -237,18 +239,17 @@ def test_labels_of_a_folder_follow_the_choice(tmp_path):
         path = tmp_path / f"{index % 3}" / f"{index}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(np.full((4, 4), 40 * (index % 3), np.uint8)).save(path)
-    subject = subject_of_set(open_images(str(tmp_path)), 11)
-    colours = subject.images.rows(np.arange(11))["image"][:, 0, 0, 0]
-    np.testing.assert_array_equal(subject.images.labels, colours // 40)
+    eval_set = eval_set_of(open_images(str(tmp_path)), 11)
+    colours = eval_set.images.rows(np.arange(11))["image"][:, 0, 0, 0]
+    np.testing.assert_array_equal(eval_set.images.labels, colours // 40)
     assert len(set(colours)) == 3
 
 
-def test_samples_are_a_subject(method, nets, network, sets, tmp_path):
-    labels = np.arange(60, dtype=np.int32) % 3
-    images = images_of_samples(method, nets, labels, rng=jax.random.key(0))
+def test_samples_are_an_evaluation_set(method, nets, network, sets, tmp_path):
+    images = images_of_samples(method, nets, label_inputs(60, 3), rng=jax.random.key(0))
     stamp = {**sets[0].stamp, "data": "samples", "count": 60}
-    found = run(["fd", "intra_fd"], Subject(images, stamp), sets[1], network, tmp_path)
-    drawn = collect(network, images, Wants(bank=True), mesh=one_device()).bank
+    found = run(["fd", "intra_fd"], EvalSet(images, stamp), sets[1], network, tmp_path)
+    drawn = collect(network, images, FeatureRequest(features=True), mesh=one_device()).features
     theirs = load_statistics(next(tmp_path.iterdir()))
     np.testing.assert_allclose(found["fd_projection"].value, frechet_of_rows(drawn, theirs.features), rtol=1e-5)
     assert found["fd_projection"].stamp["images"] == "samples"

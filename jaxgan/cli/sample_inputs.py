@@ -1,0 +1,182 @@
+"""``jaxgan sample --inputs``: what samples are drawn for, from a folder of pictures or a split of a data set."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxgan.cli.pictures import save_folder, save_png
+from jaxgan.data import to_channels
+from jaxgan.data.image_files import EXTENSIONS, decode, decode_ids, picture_files, read_headers, read_pixels
+from jaxgan.data.image_set import open_images
+from jaxgan.evaluation import SampleInputs, sample_batches, source_inputs, tile
+from jaxgan.evaluation.any_size import draw_any_size
+from jaxgan.evaluation.inputs import even_choice
+from jaxgan.evaluation.panels import label_maps, panel_grid, panels, sample_panels
+from jaxgan.experiment.open_split import open_split
+from jaxgan.experiment.scores import target_of
+from jaxgan.training.errors import UserError
+
+Ready = Callable[[SampleInputs | None], Any]
+
+
+def labels_of(opened: Any, parsed: Any) -> SampleInputs:
+    """The labels of a folder's or a split's examples, of which ``--num_images`` says how many.
+
+    Raises:
+      UserError: where there are none, or more classes than the run has.
+    """
+    data_dir = parsed.data_dir or opened.config.data.data_dir
+    size = tuple(opened.config.data.image_size)
+    described = open_images(parsed.inputs, image_size=size, data_dir=data_dir)  # type: ignore[arg-type]
+    if not described.labeled:
+        raise UserError(f"--inputs={parsed.inputs} has no labels, and this run draws for labels")
+    inputs = source_inputs(described.source, ("label",), _choice(parsed, described.source.length))
+    if inputs.labels is not None and inputs.labels.max() >= opened.method.num_classes:
+        raise UserError(
+            f"--inputs={parsed.inputs} has the class {inputs.labels.max()}; the run's are 0 to "
+            f"{opened.method.num_classes - 1}"
+        )
+    return inputs
+
+
+def draw(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Ready) -> int:
+    """Draws for pictures or maps, and writes what is drawn."""
+    folder = Path(os.path.expanduser(parsed.inputs))
+    if folder.is_dir():
+        _draw_folder(opened, parsed, folder, out, drawing, ready)
+    else:
+        _draw_split(opened, parsed, out, drawing, ready)
+    print(out)
+    return 0
+
+
+def _choice(parsed: Any, length: int) -> np.ndarray | None:
+    count = length if parsed.num_images is None else parsed.num_images
+    if count > length:
+        raise UserError(f"--inputs={parsed.inputs} has {length} examples; --num_images={count} were asked for")
+    return even_choice(length, count)
+
+
+def _keys(parsed: Any) -> list[str] | None:
+    return [key.strip() for key in parsed.panels.split(",")] if parsed.panels else None
+
+
+def _draw_split(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Ready) -> None:
+    """For the examples of SET:SPLIT, at the run's own size."""
+    data, method = opened.config.data, opened.method
+    name, colon, split = parsed.inputs.rpartition(":")
+    if not colon or not name or not split:
+        raise UserError(
+            f"--inputs={parsed.inputs} is no folder; write SET:SPLIT, such as {data.name}:{data.test_split}"
+        )
+    source = open_split(opened.config, split, name=name, data_dir=parsed.data_dir)
+    chosen = _choice(parsed, source.length)
+    inputs = source_inputs(source, method.conditions, chosen)
+    nets = ready(inputs)
+    names = list(inputs.names or [f"{number:06d}" for number in range(inputs.length)])
+    if not parsed.panels:
+        batches = sample_batches(method, nets, inputs, **drawing)
+        _write(out, (image for batch in batches for image in batch), names, parsed.columns)
+        return
+    indices = np.arange(source.length) if chosen is None else chosen
+    target = target_of(method)
+    rows = sample_panels(
+        method,
+        nets,
+        inputs,
+        _keys(parsed),
+        target=(lambda wanted: source.fetch(indices[wanted])[target]) if target in source.fields else None,
+        maps=label_maps(source),
+        **drawing,
+    )
+    _write(out, rows, names, 1, rows=True)
+
+
+def _draw_folder(opened: Any, parsed: Any, folder: Path, out: Path, drawing: dict[str, Any], ready: Ready) -> None:
+    """For the pictures of a folder, each of its own size."""
+    condition, read, is_map = _reader(opened)
+    files, _ = picture_files(folder)
+    if not files:
+        raise UserError(f"--inputs={parsed.inputs} holds no picture ({' '.join(EXTENSIONS)})")
+    chosen = _choice(parsed, len(files))
+    files = files if chosen is None else [files[index] for index in chosen]
+    names = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(
+            f"--inputs={parsed.inputs} holds two pictures called {twice[0]}, whose outputs would be one file"
+        )
+
+    def pictures(number: int) -> np.ndarray:
+        return read(files[number])
+
+    sizes = [header.size for header in read_headers(files)]
+    nets = ready(_inputs_of_data(opened, parsed))
+    drawn = draw_any_size(opened.method, nets, condition, pictures, sizes, **drawing)
+    keys = _keys(parsed)
+    if keys:
+        drawn = (
+            (
+                number,
+                panels({condition: pictures(number)[None], "image": image[None]}, keys, maps=[condition] * is_map)[0],
+            )
+            for number, image in drawn
+        )
+    if not out.suffix:
+        for number, image in drawn:
+            save_png(out / f"{names[number]}.png", image)
+        return
+    images = [image for _, image in sorted(drawn, key=lambda pair: pair[0])]
+    shapes = {image.shape for image in images}
+    if len(shapes) > 1:
+        raise UserError(f"--out={out}: outputs have {len(shapes)} sizes, which only a folder can hold")
+    _write(out, np.stack(images), names, parsed.columns, rows=bool(keys))
+
+
+def _inputs_of_data(opened: Any, parsed: Any) -> SampleInputs | None:
+    """The run's own data, for standing statistics, which pictures of mixed sizes cannot give; None where no network has
+    any.
+    """
+    if opened.config.evaluation.batch_norm != "standing" or not any(
+        "batch_stats" in net for net in opened.nets.values()
+    ):
+        return None
+    source = open_split(opened.config, opened.config.data.split, data_dir=parsed.data_dir)
+    return source_inputs(source, opened.method.conditions)
+
+
+def _reader(opened: Any) -> tuple[str, Callable[[Path], np.ndarray], bool]:
+    """The one condition of the run that a picture can be, how it is read from a file, and whether it is a map."""
+    fields = {name: opened.stage.batch[name] for name in opened.method.conditions}
+    pictures = {name: x for name, x in fields.items() if len(x.shape) >= 3}
+    if len(fields) != 1 or not pictures:
+        given = ", ".join(f"{name} {x.dtype}{list(x.shape[1:])}" for name, x in fields.items())
+        raise UserError(f"a folder gives one picture a sample, and this run draws for {given}: give --inputs=SET:SPLIT")
+    ((name, like),) = pictures.items()
+    is_map = like.dtype != np.uint8
+
+    def read(file: Path) -> np.ndarray:
+        if not is_map:
+            return to_channels(read_pixels(file, decode), like.shape[-1])
+        ids = read_pixels(file, decode_ids)
+        return (ids if len(like.shape) == 4 else ids[..., 0]).astype(like.dtype)
+
+    return name, read, is_map
+
+
+def _write(out: Path, images: Any, names: list[str], columns: int, *, rows: bool = False) -> None:
+    if not out.suffix:
+        save_folder(out, images, names=names)
+        return
+    stacked = np.stack(list(images))
+    if out.suffix == ".npz":
+        out.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(out, images=stacked, names=np.array(names))
+    elif rows:
+        save_png(out, panel_grid(stacked))
+    else:
+        if len(stacked) % columns:
+            raise UserError(f"{len(stacked)} images do not fill rows of --columns={columns}")
+        save_png(out, tile(stacked, columns))

@@ -1,0 +1,88 @@
+"""Opening a run in stages by folder and step: the stage, its averages, the frozen networks and the fingerprint."""
+
+import importlib.util
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from jaxgan.experiment.open_run import open_run
+from jaxgan.parallel import make_mesh
+from jaxgan.training.errors import UserError
+from jaxgan.training.loop import LoopOptions, train
+from jaxgan.training.workdir import claim_config
+
+_SPEC = importlib.util.spec_from_file_location("two_stages", Path(__file__).parents[1] / "training" / "two_stages.py")
+two_stages = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(two_stages)
+
+CONFIG = {"recipe": "two_stages", "seed": 0}
+
+
+def default_config(config):
+    del config
+    return ConfigDict(CONFIG)
+
+
+def opened(workdir, **options):
+    return open_run(
+        str(workdir), build=lambda config: two_stages.experiment(), default_config=default_config, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("run")
+    claim_config(workdir, CONFIG)
+    options = LoopOptions(save_every=3, log_every=1, progress=False)
+    outcome = train(
+        two_stages.experiment(),
+        workdir=workdir,
+        config=CONFIG,
+        seed=0,
+        mesh=make_mesh(devices=jax.devices()[:1]),
+        options=options,
+    )
+    return workdir, outcome.state
+
+
+def test_a_checkpoint_is_of_the_stage_that_made_it(run):
+    workdir, state = run
+    assert [opened(workdir, step=step).stage.name for step in (2, 3, 6)] == ["both", "taught", "taught"]
+    last = opened(workdir)
+    assert last.step == 6 and last.method is last.stage.method and last.ema
+    jax.tree.map(np.testing.assert_array_equal, last.nets["g"], state.ema["g"])
+    jax.tree.map(np.testing.assert_array_equal, last.nets["teacher"], two_stages.teacher()["teacher"])
+    raw = opened(workdir, raw=True)
+    jax.tree.map(np.testing.assert_array_equal, raw.nets["g"], state.nets["g"])
+    assert not raw.ema
+
+
+def test_a_fingerprint_names_a_run_and_a_step_and_pins_it(run):
+    workdir, _ = run
+    marks = {step: opened(workdir, step=step).fingerprint for step in (2, 6)}
+    assert marks[2] != marks[6] == opened(workdir, expected=marks[6][:12]).fingerprint
+    with pytest.raises(UserError, match=f"at step 6 has the fingerprint {marks[6][:12]}, not {marks[2][:12]}"):
+        opened(workdir, expected=marks[2])
+
+
+def test_another_run_is_another_runs_frozen_network(run):
+    """As a recipe does it: the first run's G is the teacher of a second."""
+    workdir, state = run
+
+    def frozen():
+        return {"teacher": opened(workdir, step=6).nets["g"]}
+
+    second = two_stages.experiment(frozen=frozen)
+    assert second.shapes().frozen["teacher"]["params"]["first"]["kernel"].shape == (16, 64)
+    outcome = train(
+        second,
+        workdir=workdir / "second",
+        config=CONFIG,
+        seed=1,
+        mesh=make_mesh(devices=jax.devices()[:2]),
+        options=LoopOptions(save_every=6, log_every=6, progress=False),
+    )
+    jax.tree.map(np.testing.assert_array_equal, outcome.state.frozen["teacher"], state.ema["g"])

@@ -1,0 +1,83 @@
+"""Plain words in docstrings, comments, messages and pages: a list of those that are not used, and what to write."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path for folder in ("jaxgan", "configs", "docs") for path in (ROOT / folder).rglob("*.py"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+# Distances are apart ("as far apart as", "2 apart"); the rest has a plainer word.
+INSTEAD = {
+    r"\bbeside\b": "next to, with, compared with",
+    r"\bbut for\b": "except",
+    r"\bin the place of\b": "instead of",
+    r"(?<!far )(?<!\d )\bapart\b": "separate, separately; told apart: distinguished",
+    r"\balike\b": "the same, equal, equally",
+    r"\bin turn\b": "each, one after another",
+}
+TITLE = re.compile(r"(What|Which)\b")
+
+
+def broken_rules(text: str) -> Iterator[str]:
+    flat = " ".join(text.split())
+    for pattern, instead in INSTEAD.items():
+        for match in re.finditer(pattern, flat, re.I):
+            yield f"...{flat[max(0, match.start() - 40) : match.end() + 40]}... (write: {instead})"
+
+
+def docstrings(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def comments(source: str) -> str:
+    """All comments; those that continue on the next line read as one sentence."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return " ".join(token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_sources_are_in_plain_words(path):
+    source = path.read_text()
+    tree = ast.parse(source)
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    found = [rule for text in [*texts, comments(source)] for rule in broken_rules(text)]
+    found += [
+        f"a title begins with {TITLE.match(text)[1]}: {text[:60]}" for text in docstrings(tree) if TITLE.match(text)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_pages_are_in_plain_words(path):
+    text = path.read_text()
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
+    found = [*broken_rules(text), *(f"a title begins with {title[:60]}" for title in titles if TITLE.match(title))]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "drawn apart from it",
+        "images beside others",
+        "all but for two",
+        "told apart",
+        "they are alike",
+        "each in\n    turn",
+    ],
+)
+def test_the_rules_find_what_they_are_for(text):
+    assert list(broken_rules(text))
+
+
+def test_distances_may_be_apart():
+    assert not list(broken_rules("as far apart as the latents are, 2 apart; the next one; alikeness")), "too strict"
