@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 for inference: features of images, and ImageNet logits.
 
 The network is Google's (github.com/tensorflow/tpu, models/official/efficientnet/lite): EfficientNet-B0 (Tan and Le
-2019, arXiv:1905.11946, table 1) without squeeze-and-excitation and with ReLU6 in place of swish. It stands where
+2019, arXiv:1905.11946, table 1) without squeeze-and-excitation and with ReLU6 instead of swish. It stands where
 InceptionV3 stands in published scores when Inception's weights can't be had; scores on it are comparable only among
 themselves.
 """

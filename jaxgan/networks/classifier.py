@@ -1,4 +1,4 @@
-"""A small image classifier, for scores that ask what samples teach."""
+"""A small convolutional image classifier, trained on samples by scores such as train-on-synthetic-test-on-real."""
 
 import jax.numpy as jnp
 from flax import linen as nn

@@ -1,4 +1,4 @@
-"""How networks take a class in, by the names of their field ``conditioning``: 'none', and among others
+"""Class conditioning of networks, by the names of their field ``conditioning``: 'none', and among others
 
 concat      the class's one-hot joined to the input (Mirza & Osindero 2014, arXiv:1411.1784), as planes to an image
 cbn         G: class-conditional batch norm (de Vries et al. 2017, arXiv:1707.00683)

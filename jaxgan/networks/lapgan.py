@@ -1,7 +1,7 @@
 """LAPGAN's networks (Denton et al. 2015, arXiv:1506.05751): one pair for each level of a Laplacian pyramid.
 
 All levels are called as other networks are, with ``labels`` a mapping: 'class', as labels otherwise are, and, at every
-level but the coarsest, 'coarse': the level's low-pass image, that is the coarser image upsampled
+level except the coarsest, 'coarse': the level's low-pass image, that is the coarser image upsampled
 (:func:`jaxgan.nn.pyramid.upsample`), of the level's own size. There G draws the residual that the low-pass image lacks,
 and D judges a residual, which it adds to the low-pass image first (section 3). The noise is one more plane of it, so
 z_dim = H W.
@@ -92,16 +92,13 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, labels: Labels, *, train: bool) -> Array:
-        """Draws residuals, or the coarsest images.
+        """Draws residuals, or the coarsest images: [B, *image_shape] float32.
 
         Args:
           z: [B, z_dim] float.
           labels: 'class': [B] int, or [B, num_classes] float class weights; and 'coarse': [B, *image_shape] float,
             unless ``coarsest``.
-          train: accepted so that all networks are called in the same way; nothing here depends on it.
-
-        Returns:
-          [B, *image_shape] float32.
+          train: see :mod:`jaxgan.networks.common`.
 
         Raises:
           ValueError: where sizes disagree, or 'coarse' is missing, or there at the coarsest level.

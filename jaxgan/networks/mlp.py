@@ -107,12 +107,12 @@ class Generator(nn.Module):
             return nn.Dropout(self.dropout, deterministic=not train)(activate(h))
 
         h = shard_batch(z.astype(self.dtype))
-        apart = self.conditioning == "concat" and self.label_hidden > 0
-        if self.conditioning == "concat" and not apart:
+        own_layer = self.conditioning == "concat" and self.label_hidden > 0
+        if self.conditioning == "concat" and not own_layer:
             h = join_classes(h, labels, self.num_classes)
         for index, units in enumerate(self.hidden):
             h = layer(h, units, f"hidden_{index}")
-            if apart and index == 0:
+            if own_layer and index == 0:
                 of_class = layer(class_weights(labels, self.num_classes, dtype=h.dtype), self.label_hidden, "label")
                 h = jnp.concatenate([h, of_class], axis=-1)
             h = shard_batch(h)
@@ -182,12 +182,12 @@ class Discriminator(nn.Module):
 
         h = shard_batch(images.astype(self.dtype).reshape(images.shape[0], -1))
         h = nn.Dropout(self.input_dropout, deterministic=not train)(h)
-        apart = self.conditioning == "concat" and self.label_hidden > 0
-        if self.conditioning == "concat" and not apart:
+        own_layer = self.conditioning == "concat" and self.label_hidden > 0
+        if self.conditioning == "concat" and not own_layer:
             h = join_classes(h, labels, self.num_classes)
         for index, units in enumerate(self.hidden):
             h = layer(h, units, pieces[index], f"hidden_{index}", norm=self.batch_norm and index > 0)
-            if apart and index == 0:
+            if own_layer and index == 0:
                 of_class = class_weights(labels, self.num_classes, dtype=h.dtype)
                 of_class = layer(of_class, self.label_hidden, pieces[0], "label", norm=False)
                 h = jnp.concatenate([h, of_class], axis=-1)

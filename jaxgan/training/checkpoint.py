@@ -1,5 +1,6 @@
 """Checkpoints that are atomic, asynchronous and verified."""
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -19,6 +20,10 @@ from jaxgan.training.state import TrainState, Variables
 log = logging.getLogger("jaxgan")
 
 
+# Layers by their names today, and as the first version saved them.
+EARLIER_NAMES = {"project": "seed", "norm_project": "norm_seed"}
+
+
 class DamagedCheckpointError(Exception):
     """A checkpoint whose content is not what was saved."""
 
@@ -26,6 +31,19 @@ class DamagedCheckpointError(Exception):
 def _signature(tree: Any) -> dict[str, str]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(p, simple=True, separator="/"): f"{x.dtype}{list(x.shape)}" for p, x in leaves}
+
+
+def _renamed(tree: Any, names: Mapping[str, str]) -> Any:
+    """``tree`` with keys of its dicts, at any depth, replaced."""
+    if isinstance(tree, TrainState):
+        fields = {field.name: getattr(tree, field.name) for field in dataclasses.fields(tree)}
+        return tree.replace(**{name: _renamed(value, names) for name, value in fields.items()})
+    if isinstance(tree, Mapping):
+        return {names.get(key, key): _renamed(value, names) for key, value in tree.items()}
+    if isinstance(tree, tuple):
+        children = [_renamed(value, names) for value in tree]
+        return type(tree)(*children) if hasattr(tree, "_fields") else tuple(children)
+    return tree
 
 
 def _agree(value: int) -> int:
@@ -148,6 +166,9 @@ class Checkpoints:
         directory = self._directory / str(step)
         meta, frozen = self._meta(step), target.frozen
         target = target.replace(frozen={})
+        names = {}
+        if meta["signature"] == _signature(_renamed(target, EARLIER_NAMES)):
+            target, names = _renamed(target, EARLIER_NAMES), {old: new for new, old in EARLIER_NAMES.items()}
         wanted = _signature(target)
         if meta["signature"] != wanted:
             differing = sorted(
@@ -165,7 +186,7 @@ class Checkpoints:
         wrong = sorted(name for name, value in meta["digest"].items() if found.get(name) != value)
         if wrong:
             raise DamagedCheckpointError(f"{len(wrong)} arrays differ from what was saved, first {wrong[0]}")
-        return state.replace(frozen=frozen), meta
+        return _renamed(state, names).replace(frozen=frozen), meta
 
     def restore(self, target: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]] | None:
         """The newest sound state, with its meta; None where there is none.

@@ -4,6 +4,7 @@ import shutil
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -213,3 +214,18 @@ def test_what_a_killed_save_left_is_cleaned(workdir):
     opened.save(state_at(8), {})
     opened.close()
     assert not leftover.exists()
+
+
+def test_layers_that_were_renamed_since_are_found_under_their_earlier_names(tmp_path):
+    def state(layer, value):
+        params = {layer: {"kernel": jnp.full((4, 2), value)}, "other": jnp.full(3, value)}
+        adam = optax.adam(1e-3).init({"g": params})
+        return TrainState(step=jnp.int32(3), nets={"g": {"params": params}}, opt={"g": adam})
+
+    saved = state("seed", 5.0)
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(saved, {"seed": 0})
+    checkpoints.wait()
+    restored, _ = checkpoints.restore(state("project", 0.0))
+    checkpoints.close()
+    assert_same(restored, state("project", 5.0))
