@@ -1,5 +1,7 @@
-"""Eight simulated devices for every test, and where real data may lie."""
+"""Eight simulated devices for every test, strict shapes, bounded memory, shards, and where real data may lie."""
 
+import ctypes
+import gc
 import os
 
 # Before jax is imported anywhere. With two cores, eight simulated devices deadlock unless the thread pool is larger
@@ -15,13 +17,91 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 # Verbs that tests run in this process leave nothing in the home folder, and the compiler is what is tested.
 os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "false")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# A row is added to a matrix where it says so, by its shape.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+# A process that is larger when a module ends forgets its compiled programs.
+MEMORY_BYTES = 1.25 * 2**30
+BACKEND_COMPILE = "/jax/core/compile/backend_compile_duration"
+
+
+def in_shard(keys: list[str], shard: str) -> list[bool]:
+    """Which of ``keys`` are in the shard 'i/n', 1 <= i <= n: distinct ones are dealt out in sorted order, so that the
+    shards are disjoint, hold everything, and keep equal keys together.
+    """
+    index, _, count = shard.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise pytest.UsageError(f"SHARD={shard}: give i/n with 1 <= i <= n, such as SHARD=1/4")
+    chosen = set(sorted(set(keys))[int(index) - 1 :: int(count)])
+    return [key in chosen for key in keys]
+
+
+def shared_by(item: pytest.Item) -> str:
+    """The file and the parameters of a test, or its own name where it has none."""
+    path, callspec = item.nodeid.partition("::")[0], getattr(item, "callspec", None)
+    return f"{path}[{callspec.id}]" if callspec else item.nodeid
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keeps the tests of the shard that the variable SHARD names, after marks are chosen. Tests of one file that have
+    the same parameters, and so share what they compile, are in one shard.
+    """
+    shard = os.environ.get("SHARD", "")
+    if not shard:
+        return
+    keys = [
+        f"{item.nodeid.partition('::')[0]}[{item.callspec.id}]" if hasattr(item, "callspec") else item.nodeid
+        for item in items
+    ]
+    kept = in_shard(keys, shard)
+    config.hook.pytest_deselected(items=[item for item, keep in zip(items, kept) if not keep])
+    items[:] = [item for item, keep in zip(items, kept) if keep]
+
+
+def resident_bytes() -> int:
+    """Memory of this process; of systems without /proc, more than any limit."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 2**63
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bounded_memory() -> Iterator[None]:
+    """Compiled programs, of which a process gathers gigabytes, go when a module ends and the process is large."""
+    yield
+    if resident_bytes() > MEMORY_BYTES:
+        jax.clear_caches()
+        gc.collect()
+        if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+            libc.malloc_trim(0)
+
+
+@pytest.fixture(scope="session")
+def compilations() -> Callable:
+    """``with compilations() as programs:`` lists the seconds of each program that XLA compiles inside."""
+    compiled: list[float] = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, seconds, **_: compiled.append(seconds) if event == BACKEND_COMPILE else None
+    )
+
+    @contextmanager
+    def count() -> Iterator[list[float]]:
+        inside: list[float] = []
+        before = len(compiled)
+        yield inside
+        inside.extend(compiled[before:])
+
+    return count
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +150,6 @@ def inception_state() -> dict:
 @pytest.fixture(scope="session")
 def assert_same_end() -> Callable[[Path, Path, int], None]:
     """Asserts that two runs of one config ended at a step with the same training state, bit for bit."""
-    import jax
-
     from jaxgan.cli.run import open_run
     from jaxgan.training.checkpoint import Checkpoints
 

@@ -67,7 +67,8 @@ class Took(NamedTuple):
     core_seconds: float
 
 
-def _time(side: Side) -> Took:
+def timed(side: Side) -> Took:
+    """The wall and CPU seconds of one call."""
     began, of_cores = time.perf_counter(), time.process_time()
     side()
     return Took(time.perf_counter() - began, time.process_time() - of_cores)
@@ -75,15 +76,15 @@ def _time(side: Side) -> Took:
 
 def take_turns(ours: Side, theirs: dict[str, Side], *, rounds: int) -> dict[str, Any]:
     """Times ours, a form, ours, the next form, ...: medians in milliseconds and the ratios of neighbours."""
-    first = {name: round(_time(side).seconds, 1) for name, side in {"jaxgan": ours, **theirs}.items()}
+    first = {name: round(timed(side).seconds, 1) for name, side in {"jaxgan": ours, **theirs}.items()}
     for side in theirs.values():  # torch.compile compiles anew for what changed after the first call
-        _time(side)
+        timed(side)
     a: dict[str, list[Took]] = {name: [] for name in theirs}
     b: dict[str, list[Took]] = {name: [] for name in theirs}
     for _ in range(rounds):
         for name, side in theirs.items():
-            a[name].append(_time(ours))
-            b[name].append(_time(side))
+            a[name].append(timed(ours))
+            b[name].append(timed(side))
 
     def milliseconds(took: list[Took]) -> float:
         return round(1e3 * statistics.median(t.seconds for t in took), 1)

@@ -21,7 +21,7 @@ from jaxgan.training.errors import UserError
 
 VARIABLE = "JAXGAN_WEIGHTS"
 ATTEMPTS = 5
-_CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 _TIMEOUT = 30.0
 
 
@@ -155,7 +155,7 @@ def _fetch(published: PublishedWeights, part: Path, report: Callable[[int], None
             )
         with open(part, "r+b" if done else "wb") as file:
             file.seek(done)
-            while chunk := response.read(min(_CHUNK, published.size - done + 1)):
+            while chunk := response.read(min(CHUNK_BYTES, published.size - done + 1)):
                 done += len(chunk)
                 if done > published.size:
                     raise UserError(_by_hand(published, f"the server sent more than the {published.size} bytes due"))

@@ -98,7 +98,10 @@ class Generator(nn.Module):
           z: [B, z_dim] float.
           labels: 'class': [B] int, or [B, num_classes] float class weights; and 'coarse': [B, *image_shape] float,
             unless ``coarsest``.
-          train: see :mod:`jaxgan.networks.common`.
+          train: accepted so that all networks are called in the same way; nothing here depends on it.
+
+        Returns:
+          [B, *image_shape] float32.
 
         Raises:
           ValueError: where sizes disagree, or 'coarse' is missing, or there at the coarsest level.

@@ -1,4 +1,4 @@
-"""The bottleneck residual blocks of BigGAN-deep (arXiv:1809.11096, figure 16 b and c)."""
+"""Bottleneck residual blocks of BigGAN-deep (arXiv:1809.11096, figure 16 b and c)."""
 
 import functools
 
@@ -57,7 +57,8 @@ class UpBottleneck(nn.Module):
 
 
 class DownBottleneck(nn.Module):
-    """ReLU-1x1, ReLU-3x3, ReLU-3x3, ReLU(-average pool)-1x1; the shortcut is x(, pooled), new channels from a 1x1.
+    """ReLU-1x1, ReLU-3x3, ReLU-3x3, ReLU(-average pool)-1x1; the shortcut is x(, pooled), with any new channels from a
+    1x1.
 
     A ReLU stands between the last 3x3 and the pool, and both 1x1 see pooled inputs, so there is nothing for
     :mod:`jaxgan.nn.resample_conv` to fuse.

@@ -1,4 +1,4 @@
-"""The residual blocks of SNGAN, SAGAN and BigGAN (arXiv:1809.11096, figure 15 a and b)."""
+"""Residual blocks of SNGAN, SAGAN and BigGAN (arXiv:1809.11096, figure 15 a and b)."""
 
 import functools
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def conv_before_pooling(make: Layer, form: str) -> Callable[[Array], Array]:
 
 
 class UpBlock(nn.Module):
-    """norm, ReLU, (upsample,) 3x3, norm, ReLU, 3x3; the shortcut: (upsample,) 1x1.
+    """norm, ReLU, (upsample,) 3x3, norm, ReLU, 3x3; the shortcut is (upsample,) 1x1.
 
     The shortcut is a 1x1 convolution where channels or resolution change, and the identity elsewhere.
 
@@ -74,7 +74,7 @@ class UpBlock(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """(ReLU,) 3x3, ReLU, 3x3(, average pool); the shortcut: 1x1(, average pool).
+    """(ReLU,) 3x3, ReLU, 3x3(, average pool); the shortcut is 1x1(, average pool).
 
     The block that sees the image has no ReLU before its first convolution, and its shortcut pools before the 1x1
     convolution; the other blocks pool after it (BigGAN-PyTorch, compare_gan), which is the same map and is so written

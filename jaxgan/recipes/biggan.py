@@ -9,7 +9,8 @@ huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
     and evaluation.
  3. Spectral norm: one power iteration in train mode, gradient through sigma, none through u and v; ``sn_eps`` 1e-6
     (BGPT's ImageNet script, SGN).
- 4. u moves once per update of its own net, whether real and fake pass D together or separately.
+ 4. u moves once per update of its own net on images, whether real and fake pass D together or separately; the update of
+    a lazy penalty (``regularizers.penalties.every`` above 1) leaves it.
  5. Normalised: every conv and linear of G and D, the cBN gains and biases (linear, no bias), D's embedding. Not G's
     class tables, shared or not (BGPT).
  6. Paper: Adam 5e-5 (G) and 2e-4 (D), betas 0 and 0.999, two D steps; Adam's eps 1e-6 as in BGPT's script and SGN.

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from jaxgan.cli import compare, evaluate, features
-from jaxgan.cli.scoring import score_sets
 from jaxgan.training.errors import UserError
 
 IMAGES, RUN = ("--images=a.npz", "--against=b.npz"), ("--workdir=run",)
@@ -50,9 +49,8 @@ def test_choices_of_images_do_not_apply_to_their_statistics(tmp_path):
     np.savez(tmp_path / "statistics.npz", mu=np.zeros(3), sigma=np.eye(3))
     flags = [f"--images={tmp_path / 'images.npz'}", f"--against={tmp_path / 'statistics.npz'}", "--metrics=fd"]
     for more in ("--reference_images=3", "--image_size=4"):
-        parsed, _ = evaluate.flags.parse(evaluate._parser(), [*flags, more])
         with pytest.raises(UserError, match=r"statistics.npz holds their statistics"):
-            score_sets(parsed)
+            evaluate.run([*flags, more])
 
 
 def test_numbers_of_nothing(tmp_path):

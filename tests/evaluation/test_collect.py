@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxgan.data import in_memory
-from jaxgan.evaluation.collect import FeatureRequest, _pass, collect, images_of_samples, images_of_source
+from jaxgan.evaluation.collect import FeatureRequest, collect, images_of_samples, images_of_source
 from jaxgan.evaluation.inputs import inputs_of_labels, label_inputs
 from jaxgan.evaluation.sampling import sample_images
 from jaxgan.features.feature_network import FeatureNetwork
@@ -73,7 +73,7 @@ def test_batches_order_and_devices_change_nothing(network, pictures):
     np.testing.assert_allclose(scores, scores[0], rtol=1e-6)
 
 
-def test_samples_are_drawn_in_the_same_program(network, method, nets):
+def test_samples_are_drawn_in_the_same_program(network, method, nets, compilations):
     inputs = label_inputs(45, 3)
     truncation = {"truncation": 0.7, "truncation_mode": "truncated_normal"}
     options = dict(rng=jax.random.key(3), options=truncation)
@@ -85,11 +85,11 @@ def test_samples_are_drawn_in_the_same_program(network, method, nets):
         )
         np.testing.assert_allclose(got.features, expected.features, atol=1e-6)
         np.testing.assert_allclose(inception_score(got.scores), inception_score(expected.scores), rtol=1e-6)
-    before = _pass._cache_size()
     options["options"] = truncation | {"truncation": 0.3}
     few = images_of_samples(method, nets, inputs_of_labels(inputs.labels[:9]), **options)
-    collect(network, few, EVERYTHING, mesh=make_mesh(), batch_size=8)
-    assert _pass._cache_size() == before
+    with compilations() as compiled:
+        collect(network, few, EVERYTHING, mesh=make_mesh(), batch_size=8)
+    assert not compiled
 
 
 def test_progress_counts_images(network, pictures):

@@ -65,7 +65,7 @@ def places(tmp_path, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(weights, "_CHUNK", 4096)
+    monkeypatch.setattr(weights, "CHUNK_BYTES", 4096)
     monkeypatch.setattr(weights, "ATTEMPTS", 3)
 
 

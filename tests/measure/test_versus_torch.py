@@ -24,7 +24,7 @@ def test_sides_take_turns_and_ratios_are_of_neighbours(monkeypatch):
         return versus_torch.Took(taken, 2 * taken)
 
     called = []
-    monkeypatch.setattr(versus_torch, "_time", seconds)
+    monkeypatch.setattr(versus_torch, "timed", seconds)
     sides = {name: (lambda name=name: called.append(name)) for name in ("ours", "eager", "compiled")}
     record = versus_torch.take_turns(sides.pop("ours"), sides, rounds=3)
     assert record["median_ratio"] == {"eager": 2.0, "compiled": 1.5}

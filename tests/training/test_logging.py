@@ -117,12 +117,14 @@ def test_a_metric_that_is_no_number_ends_the_run(tmp_path, bad, main):
 
 
 def test_close_writes_what_is_left_and_ends_the_thread(tmp_path):
+    before = set(threading.enumerate())
     writer = Writer(tmp_path, step=0)
+    assert {t.name for t in set(threading.enumerate()) - before} >= {"metrics"}
     for step in range(1, 40):
         writer.write(step, {"x": float(step)})
     writer.close()
     assert steps(tmp_path / "metrics.jsonl") == list(range(1, 40))
-    assert not any(t.name == "metrics" and t.is_alive() for t in threading.enumerate() if t is writer._thread)
+    assert "metrics" not in {t.name for t in set(threading.enumerate()) - before}
 
 
 def test_the_parameter_table_names_every_array(toy):

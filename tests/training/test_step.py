@@ -39,14 +39,16 @@ def test_a_fresh_states_leaves_share_no_buffer(fresh):
     assert {len(leaf.sharding.device_set) for leaf in jax.tree.leaves(fresh)} == {8}
 
 
-def test_steps_count_donate_and_compile_once(toy, compiled, fresh, mesh):
+def test_steps_count_donate_and_compile_once(toy, compiled, fresh, mesh, compilations):
     states, noises = [fresh], []
+    batches = [host_to_global(toy.batch_at(step), mesh) for step in range(3)]
     with jax.set_mesh(mesh):
-        for step in range(3):
-            state, metrics = compiled(states[-1], host_to_global(toy.batch_at(step), mesh), RNG)
+        for batch in batches:
+            with compilations() as programs:
+                state, metrics = compiled(states[-1], batch, RNG)
+            assert not programs or len(states) == 1
             states.append(state)
             noises.append(float(metrics["noise"]))
-    assert compiled.function._cache_size() == 1
     assert int(states[-1].step) == 3
     for old in states[:-1]:
         assert all(leaf.is_deleted() for leaf in jax.tree.leaves(old))

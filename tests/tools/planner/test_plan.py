@@ -13,7 +13,6 @@ from jax.sharding import PartitionSpec as P
 from jaxgan.parallel import FSDP
 from jaxgan.tools import planner
 from jaxgan.tools.planner import Collective, compile_program, list_arguments, parse_topology, roofline
-from jaxgan.tools.planner.compile import _out_of_memory
 from jaxgan.tools.planner.memory import argument_bytes
 from jaxgan.tools.planner.page import page
 from jaxgan.tools.planner.report import details, summary
@@ -127,15 +126,26 @@ def test_topologies_that_are_none_say_what_is_accepted(name, message):
         parse_topology(name)
 
 
+class Refused:
+    """A lowered program that the compiler refuses."""
+
+    def __init__(self, message):
+        self.message = message
+
+    def compile(self):
+        raise jax.errors.JaxRuntimeError(self.message)
+
+
 def test_a_compiler_that_runs_out_of_memory_says_what_is_needed():
     message = (
         "RESOURCE_EXHAUSTED: E1000: CompileTimeHbmOom: Ran out of memory on HBM, the total memory required for HLO "
         "temporaries (16.70G) exceeds available HBM (15.75G). HLO module: jit_one."
     )
-    found = _out_of_memory(message, 1.0)
+    mesh = abstract_mesh({"data": 1, "fsdp": 1, "spatial": 1})
+    found = compile_program(Refused(message), mesh, name="v5e:1", cache_dir=None)
     assert (found.fits, found.temporary_bytes, found.limit_bytes) == (False, round(16.7 * 2**30), round(15.75 * 2**30))
     with pytest.raises(ValueError, match="no such thing"):
-        _out_of_memory("INTERNAL: no such thing", 1.0)
+        compile_program(Refused("INTERNAL: no such thing"), mesh, name="v5e:1", cache_dir=None)
 
 
 def test_the_state_is_split_over_devices_that_are_not_there():
