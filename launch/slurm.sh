@@ -3,7 +3,7 @@
 #
 #   sbatch --nodes=4 --gpus-per-node=8 --time=24:00:00 launch/slurm.sh --config=NAME --workdir=DIR [flags of jaxgan train]
 #
-# One process a node, on all its GPUs; with --ntasks-per-node=8 beside it, one process a GPU. All settings below can be
+# One process a node, on all its GPUs; with --ntasks-per-node=8 as well, one process a GPU. All settings below can be
 # given to sbatch instead. JAXGAN names the program, where it is not `jaxgan` on the PATH; CRASHES is how many crashes in
 # a row without a new checkpoint are requeued (default 3).
 #SBATCH --job-name=jaxgan

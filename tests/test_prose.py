@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted(path for folder in ("jaxgan", "configs", "docs") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(path for folder in ("jaxgan", "configs", "docs", "launch") for path in (ROOT / folder).rglob("*.py"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 # Distances are apart ("as far apart as", "2 apart"); the rest has a plainer word.
@@ -21,6 +21,7 @@ INSTEAD = {
     r"(?<!far )(?<!\d )\bapart\b": "separate, separately; told apart: distinguished",
     r"\balike\b": "the same, equal, equally",
     r"\bin turn\b": "each, one after another",
+    r"\bplays?\b": "update (of a player), game",
 }
 TITLE = re.compile(r"(What|Which)\b")
 

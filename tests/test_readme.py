@@ -14,6 +14,7 @@ from jaxgan import recipes
 from jaxgan.cli.list import config_records
 from jaxgan.cli.main import VERBS
 from jaxgan.experiment.config_file import load
+from jaxgan.methods.regularizer import Context, DiscriminatorOutput
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -44,10 +45,25 @@ def test_the_readmes_example_trains_and_samples():
     assert scope["images"].shape == (8, 28, 28, 1) and np.abs(scope["images"]).max() <= 1
 
 
-@pytest.mark.parametrize("page, code", [e for e in EXAMPLES if e.values[0] not in ("README.md", "docs/scores.md")])
+@pytest.mark.parametrize(
+    "page, code", [e for e in EXAMPLES if e.values[0] not in ("README.md", "docs/architecture.md", "docs/scores.md")]
+)
 def test_examples_of_the_documentation_run(page, code, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     exec(compile(code, page, "exec"), {})
+
+
+def test_the_architecture_pages_regularizer_acts():
+    scope = {}
+    exec(
+        compile(re.findall(r"```python\n(.*?)```", PAGES["docs/architecture.md"], re.S)[0], "architecture.md", "exec"),
+        scope,
+    )
+    assert scope["drift"]() is None
+    nothing = Context(*[None] * len(Context._fields))
+    real = DiscriminatorOutput((np.array([1.0, 3.0]),))
+    output = scope["drift"](weight=2.0).d_term(nothing._replace(real=real))
+    assert float(output.loss) == 10.0 and float(output.metrics["drift"]) == 5.0
 
 
 def test_the_scores_example_prints_a_score(capsys, tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
   data=ring8      or grid25, mnist, cifar10: variants are the configs ``<recipe>:<data>``.
   images=N        the budget; the configs' own steps by default. A multiple of every batch (with d_images, times 5).
-  budget=images   The images of one D play, times steps: what tables count, and what G is updated by; or d_images, all
+  budget=images   The images of one D update, times steps: what tables count, and what G is updated by; or d_images, all
                   that D is shown: recipes of five D steps then have a fifth of the steps; or seconds, of training on
                   one CPU core, by what a step of each was reckoned to take (MILLISECONDS).
   seconds=N       the budget of budget=seconds; of mnist and cifar10.
@@ -132,7 +132,7 @@ def get_study(arg: str = "") -> Study:
     # Smoke runs have no feature network at hand.
     image_scores = IMAGE_SCORES[1:] if smoke else IMAGE_SCORES
     equal = {
-        "images": f"{images:,} images of a D play, times steps",
+        "images": f"{images:,} images of a D update, times steps",
         "d_images": f"{images:,} images that D is shown",
         "seconds": f"about {words['seconds']} seconds of training on one core",
     }[words["budget"]]

@@ -1,4 +1,4 @@
-"""``jaxgan bench``."""
+"""``jaxgan bench``: measure the step, the sampler, the loader, or how work is shared over devices."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""``jaxgan compare``."""
+"""``jaxgan compare``: put two results side by side."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""``jaxgan describe``."""
+"""``jaxgan describe``: print an experiment's config and sizes."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""``jaxgan evaluate``."""
+"""``jaxgan evaluate``: score a trained run, or images against images."""
 
 import json
 from collections.abc import Mapping, Sequence

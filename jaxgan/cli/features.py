@@ -1,4 +1,4 @@
-"""``jaxgan features``."""
+"""``jaxgan features``: write the features of images."""
 
 import os
 from collections.abc import Sequence

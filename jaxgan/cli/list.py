@@ -1,4 +1,4 @@
-"""``jaxgan list``."""
+"""``jaxgan list``: print recipes, papers and variants of configs."""
 
 import json
 from collections.abc import Sequence

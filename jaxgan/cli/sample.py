@@ -1,4 +1,4 @@
-"""``jaxgan sample``."""
+"""``jaxgan sample``: draw images from a trained run."""
 
 import logging
 import os

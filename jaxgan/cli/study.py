@@ -1,4 +1,4 @@
-"""``jaxgan study``."""
+"""``jaxgan study``: run a grid of variants and seeds."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""``jaxgan train``."""
+"""``jaxgan train``: train an experiment, or go on with one."""
 
 import logging
 import signal

@@ -42,7 +42,7 @@ _RULES = {"replicated": REPLICATED, "fsdp": FSDP, "zero1": ZERO1}
 
 
 def network_names() -> list[str]:
-    """The families of networks that any adversarial recipe can play with: modules with a Generator and a
+    """The families of networks that any adversarial recipe can use: modules with a Generator and a
     Discriminator of latents and labels.
     """
     found = []

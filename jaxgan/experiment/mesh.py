@@ -23,7 +23,7 @@ def experiment_mesh(
         all.
 
     Raises:
-      UserError: where the sizes do not cover the devices, or the devices do not divide the batch of one play (of one
+      UserError: where the sizes do not cover the devices, or the devices do not divide the batch of one update (of one
         micro-batch of it, where ``microbatches.count`` cuts it).
     """
     sizes = config.parallel

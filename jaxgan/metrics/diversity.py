@@ -1,4 +1,4 @@
-"""Signs of mode collapse: classes hit, and the spread within each class."""
+"""Mode collapse metrics: classes hit, and the spread within each class."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Count, sum and outer sum of feature vectors in float64: what a mean and a covariance are made of.
+"""Feature moments: count, sum and outer sum of feature vectors in float64: what a mean and a covariance are made of.
 
 The three are plain sums, so that parts merge by addition, and batch size, order and sharding change them only in the
 last bits. Accumulating them in float32 instead shifts a Fréchet distance over 50,000 images visibly; float64 inside one

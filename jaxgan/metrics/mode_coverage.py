@@ -1,4 +1,4 @@
-"""Modes hit and their balance, as counted on Stacked MNIST.
+"""Mode coverage: modes hit and their balance, as counted on Stacked MNIST.
 
 VEEGAN (Srivastava et al. 2017, arXiv:1705.07761, section 4.1) and PacGAN (Lin et al. 2018, arXiv:1712.04086, section
 4.1) draw 26,000 images, classify each of the three digits, and count which of the 1000 triples occur.

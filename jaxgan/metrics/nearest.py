@@ -1,4 +1,4 @@
-"""The training images nearest to generated ones: has the generator memorised?"""
+"""Nearest neighbours of generated images among training images, to see memorising."""
 
 import numpy as np
 

@@ -1,1 +1,1 @@
-"""One file per paper."""
+"""Networks: generators and discriminators, one file a paper."""

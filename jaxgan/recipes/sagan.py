@@ -5,8 +5,8 @@ The checklist:
 
  1. Spectral normalisation in both networks (section 4.1).
  2. Self-attention in both, as released: see :class:`jaxgan.nn.SelfAttention`.
- 3. Two time scales in place of several D plays (section 4.2; Heusel et al. 2017, arXiv:1706.08500): Adam 1e-4 for G and
-    4e-4 for D, betas 0 and 0.9, one D play.
+ 3. Two time scales instead of several D updates (section 4.2; Heusel et al. 2017, arXiv:1706.08500): Adam 1e-4 for G
+    and 4e-4 for D, betas 0 and 0.9, one D update.
  4. Hinge loss, conditional batch norm, projection D.
  5. Batches of 256.
 """

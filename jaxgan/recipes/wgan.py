@@ -4,11 +4,11 @@ The checklist:
 
  1. The critic maximises mean D(x) - mean D(G(z)); logged as ``d/wasserstein``, which is the distance times the critic's
     unknown Lipschitz constant: it says when to stop, by falling, and compares only with itself.
- 2. Its weights are clipped to [-0.01, 0.01] after each of its plays (algorithm 1): ``clip.bound``.
+ 2. Its weights are clipped to [-0.01, 0.01] after each of its updates (algorithm 1): ``clip.bound``.
  3. Five D updates a G update, RMSProp 5e-5, batches of 64 (algorithm 1). Its decay is 0.99 and its epsilon, 1e-8,
     stands outside the root, as in the code's PyTorch: ``optimizer.*.eps_in_sqrt=False``. Inside the root, as in optax
-    and TensorFlow, weights whose gradients are small hardly move. The code makes 100 D plays in each of the first 25
-    G plays and in every 500th after; here their number is fixed, as in the paper: ``method.d_steps``.
+    and TensorFlow, weights whose gradients are small hardly move. The code makes 100 D updates for each of the first
+    25 of G and for every 500th after; here their number is fixed, as in the paper: ``method.d_steps``.
  4. Networks are DCGAN's, D with batch norm (code), z normal of 100 numbers (code).
  5. Clipping drives weights to the two bounds and makes a weak critic (the lesson of Gulrajani et al. 2017,
     arXiv:1704.00028, section 3); see :mod:`jaxgan.recipes.wgan_gp`.

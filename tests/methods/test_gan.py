@@ -132,7 +132,7 @@ def vectors(net):
 @pytest.mark.parametrize("name", ["joint", "split"])
 @pytest.mark.parametrize("net", ["g", "d"])
 def test_power_iteration_moves_once_per_update_of_its_net(state, steps, name, net):
-    # G runs in train mode in the D play too, D twice where split: neither counts.
+    # G runs in train mode in the D update too, D twice where split: neither counts.
     found, expected = vectors(steps[name][1][0].nets[net]), one_iteration(state.nets[net])
     assert found.keys() == expected.keys() and len(found) >= 2
     for layer, u in found.items():

@@ -1,1 +1,1 @@
-"""Measurements that anyone can run again."""
+"""Benchmarks of the training step, the sampler, the input pipeline and scaling."""
