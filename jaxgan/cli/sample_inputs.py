@@ -16,6 +16,7 @@ from jaxgan.evaluation.any_size import draw_any_size
 from jaxgan.evaluation.inputs import even_choice
 from jaxgan.evaluation.panels import label_maps, panel_grid, panels, sample_panels
 from jaxgan.experiment.open_split import open_split
+from jaxgan.experiment.scores import target_of
 from jaxgan.training.errors import UserError
 
 Ready = Callable[[SampleInputs | None], Any]
@@ -81,7 +82,7 @@ def _draw_split(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], re
         _write(out, (image for batch in batches for image in batch), names, parsed.columns)
         return
     indices = np.arange(source.length) if chosen is None else chosen
-    target = getattr(method, "target", None) or "image"
+    target = target_of(method)
     rows = sample_panels(
         method,
         nets,

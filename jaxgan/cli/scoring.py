@@ -40,6 +40,7 @@ from jaxgan.experiment.scores import (
     sample_inputs,
     sample_stamp,
     score_samples,
+    target_of,
 )
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
@@ -181,7 +182,9 @@ def reference_of_run(parsed: Any, run: Run, scoring: Scoring) -> EvalSet | Stati
         return _against(parsed, image_size(parsed.image_size), _data_dir(parsed, run))
     split = reference_split(run.config, run.method)
     count = run.config.evaluation.reference_images if parsed.reference_images is None else parsed.reference_images
-    return data_eval_set(run.config, scoring.source(split), split, count, data_dir=_data_dir(parsed, run))
+    return data_eval_set(
+        run.config, scoring.source(split), split, count, field=target_of(run.method), data_dir=_data_dir(parsed, run)
+    )
 
 
 def _latent_seed(parsed: Any, run: Run) -> int:

@@ -1,7 +1,6 @@
 """Standing statistics (BigGAN, arXiv:1809.11096, section 3 and appendix C.1; BigGAN-PyTorch ``utils.py``)."""
 
 import functools
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,6 @@ from jax.sharding import Mesh
 from jaxgan.evaluation.inputs import Rows, SampleInputs
 from jaxgan.evaluation.options import Fixed, checked_options, split_options
 from jaxgan.evaluation.sampling import Operand, as_step, sampling_batch
-from jaxgan.parallel import ROWS
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Method
 from jaxgan.training.state import Variables
@@ -78,7 +76,7 @@ def standing_statistics(
             "or take running statistics: evaluation.batch_norm=running"
         )
     total, operand = None, Operand(nets, rng, numbers, as_step(step))
-    with jax.set_mesh(_dividing(mesh, batch_size)):
+    with jax.set_mesh(mesh):
         for number in range(passes):
             index = np.arange(number * batch_size, (number + 1) * batch_size, dtype=np.uint32)
             conditions: Rows | None = None if method.conditions else {}
@@ -88,10 +86,3 @@ def standing_statistics(
             total = moments if total is None else jax.tree.map(jnp.add, total, moments)
     mean = jax.tree.map(lambda x: x / passes, total or {})
     return nets | {name: {**nets[name], "batch_stats": statistics} for name, statistics in mean.items()}
-
-
-def _dividing(mesh: Mesh, batch_size: int) -> Mesh:
-    """``mesh`` where it divides the batch; else the same devices with no axis that a batch could be split over."""
-    if batch_size % math.prod(mesh.shape[axis] for axis in ROWS) == 0:
-        return mesh
-    return Mesh(mesh.devices.reshape(-1), ("replica",))

@@ -34,6 +34,7 @@ from jaxgan.experiment.scores import (
     score_samples,
     settings_of,
     stamped,
+    target_of,
 )
 from jaxgan.latent import Prior
 from jaxgan.metrics import class_spread, classes_hit, mode_coverage
@@ -180,7 +181,7 @@ def image_evaluators(
             config,
             method,
             nets,
-            data_eval_set(config, source(split), split, evaluation.reference_images),
+            data_eval_set(config, source(split), split, evaluation.reference_images, field=target_of(method)),
             mesh=mesh,
             step=step,
             ema=ema,

@@ -14,7 +14,7 @@ from jax import Array
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from jaxgan.data import Source
+from jaxgan.data import Source, select
 from jaxgan.data.image_set import ImageSet, describe_source
 from jaxgan.evaluation import SampleInputs, label_inputs, source_inputs, standing_statistics
 from jaxgan.evaluation.collect import images_of_samples
@@ -212,10 +212,8 @@ def sample_inputs(
 def sample_targets(
     config: ConfigDict, method: Method, num_images: int, source: Callable[[str], Source]
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The true picture of each of :func:`sample_inputs`, or None where the data has none: the field that
-    ``method.target`` names, 'image' where it names none.
-    """
-    opened, name = source(reference_split(config, method)), getattr(method, "target", None) or "image"
+    """The true picture of each of :func:`sample_inputs`, the field :func:`target_of`; None where the data has none."""
+    opened, name = source(reference_split(config, method)), target_of(method)
     chosen = even_choice(opened.length, min(num_images, opened.length))
     indices = np.arange(opened.length) if chosen is None else chosen
     if name in method.conditions or name not in opened.fields:
@@ -264,10 +262,34 @@ def _describe(config: ConfigDict, source: Source, split: str, data_dir: str | No
 
 
 def data_eval_set(
-    config: ConfigDict, source: Source, split: str, num_images: int | None = None, *, data_dir: str | None = None
+    config: ConfigDict,
+    source: Source,
+    split: str,
+    num_images: int | None = None,
+    *,
+    field: str = "image",
+    data_dir: str | None = None,
 ) -> EvalSet:
-    """A split of a config's data as a reference; ``data_dir`` says where it lies now, if not where the config says."""
-    return eval_set_of(_describe(config, source, split, data_dir), num_images)
+    """A split of a config's data as a reference.
+
+    Args:
+      config: of the run.
+      source: the split.
+      split: its name.
+      num_images: an even choice of so many; None for all.
+      field: what samples are scored against: :func:`target_of` of the method.
+      data_dir: where the data lies now, if not where the config says.
+    """
+    described = _describe(config, source, split, data_dir)
+    if field != "image":
+        kept = {"label": "label"} if "label" in source.fields else {}
+        described = described._replace(source=select(source, image=field, **kept))
+    return eval_set_of(described, num_images)
+
+
+def target_of(method: Method) -> str:
+    """The field of the data that samples are to be like: ``method.target``, 'image' where it names none."""
+    return getattr(method, "target", None) or "image"
 
 
 def sampling_stamp(

@@ -30,11 +30,18 @@ def rows_per_device(batch: int) -> int:
     """How many of ``batch`` rows a device of the mesh that is set holds, rounded up; all of them where none is."""
     if not inside_mesh():
         return batch
+    return -(-batch // _ways())
+
+
+def _ways() -> int:
+    """Into how many parts the mesh that is set splits a batch."""
     sizes = jax.sharding.get_abstract_mesh().shape
-    return -(-batch // math.prod(sizes[axis] for axis in ROWS))
+    return math.prod(sizes[axis] for axis in ROWS)
 
 
 def _layout(shape: tuple[int, ...], lead: tuple[None, ...] = ()) -> P:
+    if shape[len(lead)] % _ways():
+        return P()
     spatial = jax.sharding.get_abstract_mesh().shape["spatial"]
     image = len(shape) == len(lead) + 4
     height = shape[len(lead) + 1] if image else 0
@@ -44,7 +51,8 @@ def _layout(shape: tuple[int, ...], lead: tuple[None, ...] = ()) -> P:
 
 
 def shard_batch(x: Array) -> Array:
-    """Constrains the leading axis of ``x`` [B, ...] to be split over the mesh; the identity where no mesh is set.
+    """Constrains the leading axis of ``x`` [B, ...] to be split over the mesh; the identity where no mesh is set. A
+    batch that the devices do not divide is whole on each of them.
 
     Where the mesh has a ``spatial`` axis, the height of [B, H, W, C] is split over it too, unless that leaves a device
     fewer than four rows.

@@ -55,3 +55,9 @@ def test_constraint_splits_what_is_born_inside_the_step():
         x = jax.jit(born)()
     assert {shard.data.shape for shard in x.addressable_shards} == {(2, 2)}
     assert len(x.addressable_shards) == 8
+
+
+def test_a_batch_that_the_devices_do_not_divide_is_whole_on_each():
+    with jax.set_mesh(make_mesh()):
+        split, whole = (jax.jit(shard_batch)(jnp.ones((rows, 3))) for rows in (16, 10))
+    assert not split.sharding.is_fully_replicated and whole.sharding.is_fully_replicated
