@@ -83,12 +83,13 @@ def _draw_split(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], re
         return
     indices = np.arange(source.length) if chosen is None else chosen
     target = target_of(method)
+    known = target in source.fields and target not in method.conditions
     rows = sample_panels(
         method,
         nets,
         inputs,
         _keys(parsed),
-        target=(lambda wanted: source.fetch(indices[wanted])[target]) if target in source.fields else None,
+        target=(lambda wanted: source.fetch(indices[wanted])[target]) if known else None,
         maps=label_maps(source),
         **drawing,
     )
@@ -167,10 +168,10 @@ def _reader(opened: Any) -> tuple[str, Callable[[Path], np.ndarray], bool]:
 
 def _of_batch(batch: Any, name: str) -> Any:
     """A condition as a batch has it; of unpaired domains, whose batches say the domain too, that of the first."""
-    found = next((field for field in batch if field == name or field.startswith(domain_field(name, ""))), None)
-    if found is None:
+    found = [name] if name in batch else [field for field in batch if field.startswith(domain_field(name, ""))]
+    if not found:
         raise UserError(f"this run draws for {name!r}, which its batches of {', '.join(batch)} do not have")
-    return batch[found]
+    return batch[found[0]]
 
 
 def _write(out: Path, images: Any, names: list[str], columns: int, *, rows: bool = False) -> None:

@@ -65,8 +65,8 @@ def open_dataset(
         )
     if kind in ("folder", "digits") and image_size is None:
         raise ValueError(
-            f"{name} needs an image_size=(height, width); only 'tfds:NAME', 'pairs:DIR', 'domains:DIR' and 'image:PATH' "
-            f"sets can have one of their own"
+            f"{name} needs an image_size=(height, width); only 'tfds:NAME', 'pairs:DIR', 'domains:DIR' and "
+            f"'image:PATH' sets can have one of their own"
         )
     if kind == "tfds":
         source = tfds_source(rest, split, data_dir, image_size, channels, image_key, label_key, fields)

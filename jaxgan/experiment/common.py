@@ -1,4 +1,4 @@
-"""Sections that every recipe's config has (data, averages, training, evaluation, devices), and what is built of them."""
+"""Config sections of every recipe (data, optimisers, averages, training, evaluation, devices), and builders of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
