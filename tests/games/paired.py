@@ -62,7 +62,7 @@ def default_config():
     )  # fmt: skip
     config.training.update(steps=6, save_every=1, log_every=1)
     config.evaluation.update(
-        every_steps=0, standing_passes=2, batch_size=8, grid_classes=3, metrics="psnr,ssim", num_images=8
+        every_steps=0, standing_passes=2, batch_size=8, grid_classes=3, metrics="psnr", num_images=8
     )
     config.ema.update(decay=0.5)
     return config
