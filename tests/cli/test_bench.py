@@ -1,4 +1,4 @@
-"""`jaxgan bench`, at widths that compile in seconds."""
+"""`jaxgan bench`, of a program that compiles in seconds: nothing in it knows a recipe."""
 
 import functools
 import gzip
@@ -12,12 +12,7 @@ import pytest
 from jaxgan.cli.main import main
 from jaxgan.tools.bench import ceilings
 
-TINY = [
-    "--config=biggan:digits16,smoke",
-    "--config.method.d_steps=1",
-    "--config.generator.attention=()",
-    "--config.discriminator.attention=()",
-]
+TINY = ["--config=gan:grid25,smoke"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +29,10 @@ def test_train_gives_speed_memory_and_use_of_the_ceilings_and_a_trace(capsys, tm
     assert main(["bench", "train", *TINY, "--steps=2", "--json", f"--profile={tmp_path}"]) == 0
     record = json.loads(capsys.readouterr().out)
     seconds = record["step_milliseconds"] / 1e3
-    assert record["devices"] == 8 and record["batch_size"] == 16 and record["compile_seconds"] > 0
+    assert record["devices"] == 8 and record["batch_size"] == 64 and record["compile_seconds"] > 0
     assert record["steps_per_second"] == pytest.approx(1 / seconds, rel=0.01)
-    assert record["images_per_second"] == pytest.approx(16 / seconds, rel=0.01)
-    assert record["peak_bytes_by"] == "compiler" and record["peak_bytes_per_device"] > 100_000
+    assert record["images_per_second"] == pytest.approx(64 / seconds, rel=0.01)
+    assert record["peak_bytes_by"] == "compiler" and record["peak_bytes_per_device"] > 10_000
     rate = record["model_flops_per_step"] / seconds / 8
     assert record["mfu"] == pytest.approx(rate / record["ceilings"]["matmul_float32"], rel=0.05, abs=1e-4)
 
@@ -57,12 +52,12 @@ def test_sample_has_a_row_for_each_dtype(capsys):
     assert [(row["dtype"], row["batch_size"]) for row in rows] == [("float32", 8), ("bfloat16", 8)]
     for row in rows:
         assert row["images_per_second"] == pytest.approx(1e3 * row["batch_size"] / row["batch_milliseconds"], rel=0.01)
-    assert rows[0]["flops_per_image"] == rows[1]["flops_per_image"] > 500_000
+    assert rows[0]["flops_per_image"] == rows[1]["flops_per_image"] > 2_000
 
 
 def test_data_sets_the_loader_beside_the_step(capsys):
     assert main(["bench", "data", *TINY, "--steps=2", "--batches=20"]) == 0
-    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if " " in line)
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if len(line.split()) > 1)
     loader, step = float(lines["loader_images_per_second"]), float(lines["step_consumes_images_per_second"])
     assert float(lines["ratio"]) == pytest.approx(loader / step, rel=0.05)
     assert 0 <= float(lines["data_wait_share"]) <= 1

@@ -53,8 +53,6 @@ def mistake(capsys, *argv):
         (["describe", "--config=biggan:digits16", "--config.method.loss=hing"], "unknown loss 'hing'; choose from"),
         (["train", "--config=biggan:digits16"], "required: --workdir"),
         (["sample", "--workdir=w", "--out=x.png", "--num_images=0"], "give at least 1"),
-        (["sample", "--workdir=w", "--out=x.png", "--truncation_mode=clamp"], "needs --truncation=VALUE"),
-        (["sample", "--workdir=w", "--out=x.png", "--truncation=-1"], "truncation must be above 0"),
         (["sample", "--workdir=w", "--out=x.png", "--config.seed=1"], "follows the run's own config"),
         (["evaluate", "--workdir=w", "--config.seed=1"], "follow the run's own config"),
         (["evaluate"], "give --workdir=DIR, a trained run, or --images=X"),

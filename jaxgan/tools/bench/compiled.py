@@ -98,13 +98,14 @@ class Sampling(NamedTuple):
     """A compiled sampler.
 
     Attributes:
-      draw: (first) -> uint8 images [B, H, W, C] of the numbers first, first + 1, ..., latents drawn inside.
+      draw: (first) -> samples of the numbers first, first + 1, ..., latents drawn inside: images uint8 [B, H, W, C], or
+        points.
       run: what ``draw`` calls, compiled.
       trace: () -> the jaxpr of what is compiled.
       compile_seconds: of lowering and compiling.
     """
 
-    draw: Callable[[int], Array]
+    draw: Callable[[int], dict[str, Array]]
     run: Any
     trace: Callable[[], Any]
     compile_seconds: float
@@ -129,12 +130,12 @@ def compile_sampling(method: Any, nets: dict[str, Any], *, batch_size: int, mesh
         return {"conditions": conditions, "index": jax.device_put(index, split)}
 
     with jax.set_mesh(mesh):
-        function = jax.jit(SampleImages(method, fixed).__call__)
+        function = jax.jit(SampleImages(method, fixed, key=None).__call__)
         began = time.perf_counter()
         compiled = function.lower(operand, rows(0)).compile()
         seconds = time.perf_counter() - began
 
-    def draw(first: int) -> Array:
+    def draw(first: int) -> dict[str, Array]:
         return compiled(operand, rows(first))
 
     def trace() -> Any:

@@ -11,11 +11,16 @@ from jaxgan.tools.bench.compiled import compile_training
 from jaxgan.tools.bench.profile import traced
 
 
+def rows_of(batch: Any) -> int:
+    """The rows of a batch, whatever its fields."""
+    return len(jax.tree.leaves(batch)[0])
+
+
 def loader_images_per_second(stage: Any, *, batches: int) -> float:
     """Images/s of the loader alone, on the host, after one batch that is not counted."""
     iterator = stage.data(0)
     try:
-        rows = len(next(iterator)["label"])
+        rows = rows_of(next(iterator))
         began = time.perf_counter()
         for _ in range(batches):
             next(iterator)
@@ -46,7 +51,7 @@ def measure(
     began = time.perf_counter()
     first = next(iter(chosen.data(0)))
     opened = time.perf_counter() - began
-    rows = len(first["label"])
+    rows = rows_of(first)
     loader = loader_images_per_second(chosen, batches=batches)
     state, mesh = training.state, training.mesh
     with jax.set_mesh(mesh):
