@@ -32,7 +32,7 @@ def toy(name: str) -> ConfigDict:
     config.method.joint = True
     config.clip.bound = 0.1
     config.training.steps = 2_500
-    return both_optimizers(config, kind="rmsprop", b2=0.99, learning_rate=1e-3)
+    return both_optimizers(config, kind="rmsprop", b2=0.99, learning_rate=5e-4)
 
 
 def mnist() -> ConfigDict:

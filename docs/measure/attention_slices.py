@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from extras import require
 from jax import Array
 from jax.sharding import SingleDeviceSharding
 
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--slices", default="1,4,8,16,32", help="comma-separated (default 1,4,8,16,32)")
     parsed = parser.parse_args(arguments)
     prepare_environment()
+    require("libtpu", extra="tpu")
     device = topology_devices(parse_topology(parsed.topology))[0]
     print("slices\thbm_gb\tmegacycles\ttemporaries_gb")
     for slices in map(int, parsed.slices.split(",")):

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from extras import require
 from jax import Array
 from jax.sharding import SingleDeviceSharding
 
@@ -148,6 +149,7 @@ def main(arguments: Sequence[str]) -> int:
     shared: dict[str, Any] = dict(batch_size=parsed.batch_size, dtype=jnp.dtype(parsed.dtype), forms=forms)
     if parsed.topology:
         prepare_environment()
+        require("libtpu", extra="tpu")
         device = topology_devices(parse_topology(parsed.topology))[0]
         look: Callable[..., dict[str, dict[str, float]]] = functools.partial(ahead_of_time, device=device, **shared)
     else:

@@ -49,7 +49,7 @@ class Training:
         step = compile_step(make_stage_step(first.stages[0]), mesh, where)
         began = time.perf_counter()
         with jax.set_mesh(mesh):
-            self.run = step.lower(state, self.batches[0][0], self.keys[0]).compile()
+            self.run = step.compile(state, self.batches[0][0], self.keys[0])
         self.compile_seconds = time.perf_counter() - began
 
     def turn(self, steps: int) -> float:

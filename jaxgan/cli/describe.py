@@ -18,7 +18,10 @@ _EXAMPLES = """  jaxgan describe --config=biggan:imagenet128
 
 
 class _Dumper(yaml.SafeDumper):
-    """Plain YAML, with tuples and lists in one line."""
+    """Plain YAML, with tuples and lists in one line, and equal values written out each time."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def _flow(dumper: yaml.SafeDumper, value: Sequence[Any]) -> yaml.Node:

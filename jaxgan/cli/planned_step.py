@@ -133,7 +133,7 @@ def gradient_collectives(config: Any, devices: int, stage: str) -> list[tuple[st
     for player in planned.players or planned.method.players:
         names = planned.method.players[player]
         size = sum(x.size * x.dtype.itemsize for name in names for x in jax.tree.leaves(nets[name]["params"]))
-        updates = config.method.get("d_steps", 1) if player == "d" else 1
+        updates = getattr(planned.method, f"{player}_steps", 1)
         found.append(("all-reduce/gradients", Collective("all-reduce", size, devices, updates)))
     return found
 
@@ -167,7 +167,7 @@ def changes_that_help(config: Any, plan: dict[str, Any], stage: str) -> list[dic
     for text, values in [*CHANGES, *smaller]:
         changed = from_json(json.loads(config.to_json()))
         keys = [(*key.split("."), value) for key, value in values.items()]
-        if any(key not in changed[section] for section, key, _ in keys):
+        if any(key not in changed.get(section, {}) for section, key, _ in keys):
             continue  # this recipe cannot
         for section, key, value in keys:
             changed[section][key] = value

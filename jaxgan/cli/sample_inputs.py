@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from jaxgan.cli.pictures import save_folder, save_png
-from jaxgan.data import to_channels
+from jaxgan.data import domain_field, to_channels
 from jaxgan.data.image_files import EXTENSIONS, decode, decode_ids, picture_files, read_headers, read_pixels
 from jaxgan.data.image_set import open_images
 from jaxgan.evaluation import SampleInputs, sample_batches, source_inputs, tile
 from jaxgan.evaluation.any_size import draw_any_size
 from jaxgan.evaluation.inputs import even_choice
-from jaxgan.evaluation.panels import label_maps, panel_grid, panels, sample_panels
+from jaxgan.evaluation.panels import inputs_and_outputs, label_maps, panel_grid, panels, sample_panels
 from jaxgan.experiment.open_split import open_split
 from jaxgan.experiment.scores import target_of
 from jaxgan.training.errors import UserError
@@ -83,12 +83,13 @@ def _draw_split(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], re
         return
     indices = np.arange(source.length) if chosen is None else chosen
     target = target_of(method)
+    known = target in source.fields and target not in method.conditions
     rows = sample_panels(
         method,
         nets,
         inputs,
         _keys(parsed),
-        target=(lambda wanted: source.fetch(indices[wanted])[target]) if target in source.fields else None,
+        target=(lambda wanted: source.fetch(indices[wanted])[target]) if known else None,
         maps=label_maps(source),
         **drawing,
     )
@@ -117,13 +118,12 @@ def _draw_folder(opened: Any, parsed: Any, folder: Path, out: Path, drawing: dic
     drawn = draw_any_size(opened.method, nets, condition, pictures, sizes, **drawing)
     keys = _keys(parsed)
     if keys:
-        drawn = (
-            (
-                number,
-                panels({condition: pictures(number)[None], "image": image[None]}, keys, maps=[condition] * is_map)[0],
-            )
-            for number, image in drawn
-        )
+
+        def row(number: int, image: np.ndarray) -> np.ndarray:
+            shown = inputs_and_outputs({condition: pictures(number)[None]}, {"image": image[None]})
+            return panels(shown, keys, maps=[condition] * is_map)[0]
+
+        drawn = ((number, row(number, image)) for number, image in drawn)
     if not out.suffix:
         for number, image in drawn:
             save_png(out / f"{names[number]}.png", image)
@@ -149,7 +149,7 @@ def _inputs_of_data(opened: Any, parsed: Any) -> SampleInputs | None:
 
 def _reader(opened: Any) -> tuple[str, Callable[[Path], np.ndarray], bool]:
     """The one condition of the run that a picture can be, how it is read from a file, and whether it is a map."""
-    fields = {name: opened.stage.batch[name] for name in opened.method.conditions}
+    fields = {name: _of_batch(opened.stage.batch, name) for name in opened.method.conditions}
     pictures = {name: x for name, x in fields.items() if len(x.shape) >= 3}
     if len(fields) != 1 or not pictures:
         given = ", ".join(f"{name} {x.dtype}{list(x.shape[1:])}" for name, x in fields.items())
@@ -164,6 +164,14 @@ def _reader(opened: Any) -> tuple[str, Callable[[Path], np.ndarray], bool]:
         return (ids if len(like.shape) == 4 else ids[..., 0]).astype(like.dtype)
 
     return name, read, is_map
+
+
+def _of_batch(batch: Any, name: str) -> Any:
+    """A condition as a batch has it; of unpaired domains, whose batches say the domain too, that of the first."""
+    found = [name] if name in batch else [field for field in batch if field.startswith(domain_field(name, ""))]
+    if not found:
+        raise UserError(f"this run draws for {name!r}, which its batches of {', '.join(batch)} do not have")
+    return batch[found[0]]
 
 
 def _write(out: Path, images: Any, names: list[str], columns: int, *, rows: bool = False) -> None:

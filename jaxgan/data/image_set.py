@@ -246,7 +246,7 @@ def describe_source(
         crop = _crop(image_size, _common_size(read_headers(files)))
         # A folder is one split, by whichever of its two names it was opened.
         return ImageSet(_folder_name(path), folder_version(path, files), "all", crop, source, True)
-    if kind in ("pairs", "image"):
+    if kind in ("pairs", "domains", "image"):
         return ImageSet(name, source.version, split, _crop(image_size, None), source, False)
     version = hashlib.sha256(source.fetch(np.arange(source.length))["image"].tobytes()).hexdigest()[:16]
     return ImageSet(name, version, split, _crop(image_size, DIGITS_SIZE), source, source.num_classes > 1)

@@ -13,7 +13,7 @@ from jaxgan.data.stacked_mnist import stacked_mnist_source
 from jaxgan.data.tfds_source import tfds_source, tfds_splits
 
 AUTO_LOAD_BYTES = 4 * 2**30
-FORMS = "'digits', 'stacked_mnist', 'folder:PATH', 'pairs:DIR', 'image:PATH' or 'tfds:NAME'"
+FORMS = "'digits', 'stacked_mnist', 'folder:PATH', 'pairs:DIR', 'domains:DIR', 'image:PATH' or 'tfds:NAME'"
 
 
 def open_dataset(
@@ -28,11 +28,13 @@ def open_dataset(
     label_key: str | None = "label",
     fields: Mapping[str, Any] | None = None,
 ) -> Source:
-    """Opens 'digits', 'stacked_mnist', 'folder:PATH', 'pairs:DIR', 'image:PATH' or 'tfds:NAME'.
+    """Opens 'digits', 'stacked_mnist', 'folder:PATH', 'pairs:DIR', 'domains:DIR' (one domain), 'image:PATH' or
+    'tfds:NAME'.
 
     Args:
       name: one of the forms.
-      split: a split of the set; a folder and an image have but one, which both 'train' and 'all' mean.
+      split: a split of the set; a folder and an image have but one, which both 'train' and 'all' mean. Of unpaired
+        domains it names one, 'testA'.
       data_dir: where TFDS sets lie, MNIST for 'stacked_mnist' among them.
       image_size: (height, width); None is for sets with a size of their own: not 'folder:PATH' and 'digits'.
       channels: of images, 1 (grey) or 3 (RGB); of 'stacked_mnist' 3.
@@ -47,10 +49,8 @@ def open_dataset(
     """
     _check_in_memory(in_memory)
     kind, _, rest = name.partition(":")
-    if kind == "domains" and rest:
-        raise ValueError(f"{name} is a set for each of several domains; open it with open_domains")
-    if not (name in ("digits", "stacked_mnist") or (kind in ("folder", "pairs", "image", "tfds") and rest)):
-        raise ValueError(f"unknown data set {name!r}; write {FORMS}, or 'domains:DIR' for unpaired domains")
+    if not (name in ("digits", "stacked_mnist") or (kind in ("folder", "pairs", "domains", "image", "tfds") and rest)):
+        raise ValueError(f"unknown data set {name!r}; write {FORMS}")
     if fields is not None and kind not in ("tfds", "pairs"):
         raise ValueError(f"{name} has its own fields; only 'tfds:NAME' and 'pairs:DIR' sets take fields, got {fields}")
     if name == "stacked_mnist":
@@ -65,11 +65,13 @@ def open_dataset(
         )
     if kind in ("folder", "digits") and image_size is None:
         raise ValueError(
-            f"{name} needs an image_size=(height, width); only 'tfds:NAME', 'pairs:DIR' and 'image:PATH' sets can have "
-            f"one of their own"
+            f"{name} needs an image_size=(height, width); only 'tfds:NAME', 'pairs:DIR', 'domains:DIR' and "
+            f"'image:PATH' sets can have one of their own"
         )
     if kind == "tfds":
         source = tfds_source(rest, split, data_dir, image_size, channels, image_key, label_key, fields)
+    elif kind == "domains":
+        source = _one_domain(name, rest, split, image_size, channels)
     elif kind == "pairs":
         source = pairs_source(rest, split, image_size, channels, fields)
     elif kind == "image":
@@ -79,6 +81,17 @@ def open_dataset(
         opened = folder_source(rest, image_size, channels) if kind == "folder" else None
         source = opened or digits_source(split, image_size, channels)
     return _placed(source, in_memory)
+
+
+def _one_domain(name: str, path: str, split: str, image_size: tuple[int, int] | None, channels: int) -> Source:
+    """The domain A of the split 'test', for 'testA'."""
+    domains = domain_sources(path, split[:-1], image_size, channels) if split[-1:].isupper() else {}
+    if split[-1:] not in domains:
+        raise ValueError(
+            f"{name} is a set for each of several domains: name one of them by its folder, such as trainA or testB, "
+            f"not {split!r}, or open all with open_domains"
+        )
+    return domains[split[-1]]
 
 
 def open_domains(

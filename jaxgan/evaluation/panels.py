@@ -114,7 +114,7 @@ def sample_panels(
     Args:
       method, nets, inputs: as for :func:`jaxgan.evaluation.sampling.sample_batches`.
       keys: conditions, keys of the method's samples, and 'target'; where None, the conditions that are pictures,
-        'image' and, where there is one, 'target'.
+        'image' and, where there is one, 'target'. Names as :func:`inputs_and_outputs` gives them.
       target: indices int [N] -> the true pictures [N, ...], as 'target'.
       maps: conditions or keys whose uint8 values are classes.
       options: of :func:`jaxgan.evaluation.sampling.sample_batches`.
@@ -124,14 +124,25 @@ def sample_panels(
     """
     everything = np.arange(inputs.length)
     conditions = inputs.rows(everything)
-    samples = {name: x for name, x in conditions.items() if isinstance(x, np.ndarray)}
-    samples |= sample_images(method, nets, inputs, key=None, **options)
+    drawn = sample_images(method, nets, inputs, key=None, **options)
+    samples = inputs_and_outputs({name: x for name, x in conditions.items() if isinstance(x, np.ndarray)}, drawn)
     if target is not None:
         samples["target"] = target(everything)
     if keys is None:
-        keys = [name for name in method.conditions if np.ndim(conditions[name]) >= 3]
+        keys = [_input(name, drawn) for name in method.conditions if np.ndim(conditions[name]) >= 3]
         keys += ["image"] + ["target"] * (target is not None)
     return panels(samples, keys, maps=maps)
+
+
+def inputs_and_outputs(conditions: Mapping[str, Any], drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """Conditions and what was drawn for them by name; where both have a name, such as 'image' of image-to-image
+    translation, the condition's is 'input_image'.
+    """
+    return {_input(name, drawn): value for name, value in conditions.items()} | dict(drawn)
+
+
+def _input(name: str, drawn: Mapping[str, Any]) -> str:
+    return f"input_{name}" if name in drawn else name
 
 
 def _to_height(pictures: np.ndarray, height: int) -> np.ndarray:

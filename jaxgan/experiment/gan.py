@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from jaxgan import networks as networks_package
-from jaxgan.data import Source, batches, open_dataset, toy_batches, toy_mixture
+from jaxgan.data import Field, Source, toy_batches, toy_mixture
+from jaxgan.experiment.common import common_sections, data_stage, partition_rules, player_optimizer
 from jaxgan.experiment.evaluators import image_evaluators
+from jaxgan.experiment.open_split import held_out, open_split
 from jaxgan.experiment.regularizers import MAKERS, Makers, build_regularizers, latent_prior, regularizer_sections
 from jaxgan.experiment.sections import call, construct, defaults, keywords
 from jaxgan.experiment.toy_evaluators import toy_evaluators
@@ -31,14 +32,9 @@ from jaxgan.methods.terms.orthogonal import orthogonal
 from jaxgan.methods.terms.top_k import top_k
 from jaxgan.networks.multi_scale import MultiScaleDiscriminator
 from jaxgan.objectives import adversarial_loss
-from jaxgan.parallel import FSDP, REPLICATED, ROWS, ZERO1
-from jaxgan.training.ema import Ema, decay_for_half_life
 from jaxgan.training.errors import UserError
-from jaxgan.training.method import Experiment, Method, Stage
+from jaxgan.training.method import Experiment, Method
 from jaxgan.training.microbatches import Microbatches
-from jaxgan.training.optim import optimizer, split_update
-
-_RULES = {"replicated": REPLICATED, "fsdp": FSDP, "zero1": ZERO1}
 
 
 def network_names() -> list[str]:
@@ -83,23 +79,13 @@ def default_config(recipe: str, networks: str, *, num_classes: int = 0, makers: 
     Raises:
       UserError: naming the families of networks that exist.
     """
+    shared = common_sections(("g", "d"))
     config = ConfigDict(
         {
             "recipe": recipe,
             "networks": networks,
             "seed": 0,
-            "data": {
-                "name": "tfds:imagenet2012",
-                "split": "train",
-                "test_split": "validation",
-                "data_dir": None,
-                "image_size": (128, 128),
-                "channels": 3,
-                "batch_size": 256,
-                "flip": False,
-                "in_memory": None,
-                "workers": 0,
-            },
+            "data": shared.pop("data"),
             "generator": {},
             "discriminator": {},
             "multi_scale": {"scales": 1},
@@ -120,68 +106,12 @@ def default_config(recipe: str, networks: str, *, num_classes: int = 0, makers: 
             "orthogonal": keywords(orthogonal),
             "microbatches": defaults(Microbatches),
             **regularizer_sections(makers),
-            "optimizer": {player: {"learning_rate": 2e-4, **keywords(optimizer)} for player in ("g", "d")},
-            "ema": {
-                "decay": 0.9999,
-                "half_life_images": None,
-                "start_step": 0,
-                "buffers": "average",
-                "ramp_up": None,
-            },
-            "training": {
-                "steps": 100_000,
-                "save_every": 1_000,
-                "log_every": 100,
-                "keep": 2,
-                "steps_per_dispatch": 1,
-                "max_in_flight": 4,
-            },
-            "evaluation": {
-                "every_steps": 5_000,
-                "batch_norm": "standing",
-                "standing_passes": 16,
-                "batch_size": 64,
-                "grid_classes": 10,
-                "grid_columns": 10,
-                "metrics": "",
-                "features": "inception",
-                "weights": None,
-                "resizer": None,
-                "num_images": 10_000,
-                "reference_split": None,
-                "reference_images": None,
-                "kid_block_size": 1_000,
-                "is_splits": 10,
-                "best": None,
-                "tstr": False,
-                "tstr_images": 10_000,
-                "tstr_steps": 500,
-                "num_points": 2_500,
-            },
-            "parallel": {"data": -1, "fsdp": 1, "spatial": 1, "rules": "replicated"},
+            **shared,
         },
         # None stands for a choice of its own in several keys; constructors check what they are given.
         type_safe=False,
     )
     return use_networks(config.lock(), networks, num_classes=num_classes)
-
-
-def _ema(config: ConfigDict, method: Method, images_per_step: int) -> Ema:
-    decay = config.ema.decay
-    if config.ema.half_life_images is not None:
-        decay = decay_for_half_life(config.ema.half_life_images, images_per_step)
-    return Ema(
-        nets=method.averaged,
-        decay=decay,
-        start_step=config.ema.start_step,
-        buffers=config.ema.buffers,
-        ramp_up=config.ema.ramp_up,
-    )
-
-
-def _optimizer(config: ConfigDict, player: str) -> optax.GradientTransformation:
-    made = call(optimizer, f"optimizer.{player}", config.optimizer[player])
-    return split_update(made, ROWS) if config.parallel.rules == "zero1" else made
 
 
 def open_data(config: ConfigDict, split: str) -> Source:
@@ -190,15 +120,7 @@ def open_data(config: ConfigDict, split: str) -> Source:
     Raises:
       UserError: where the data has another number of classes than the networks.
     """
-    data = config.data
-    source = open_dataset(
-        data.name,
-        split=split,
-        data_dir=data.data_dir,
-        image_size=tuple(data.image_size),
-        channels=data.channels,
-        in_memory="auto" if data.in_memory is None else data.in_memory,
-    )
+    data, source = config.data, open_split(config, split, training=True)
     if config.generator.num_classes not in (0, source.num_classes):
         raise UserError(
             f"{data.name} has {source.num_classes} classes, the config says {config.generator.num_classes}: set "
@@ -254,7 +176,7 @@ def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior
         settings,
         generator=generator,
         discriminator=discriminator,
-        optimizers={player: _optimizer(config, player) for player in ("g", "d")},
+        optimizers={player: player_optimizer(config, player) for player in ("g", "d")},
         loss=loss,
         latents=construct(
             Latents,
@@ -281,50 +203,36 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
     Raises:
       UserError: on a key that no constructor takes, or values that contradict each other.
     """
-    if config.parallel.rules not in _RULES:
-        raise UserError(f"config.parallel.rules={config.parallel.rules!r}; choose from {sorted(_RULES)}")
+    rules = partition_rules(config)
     played = build_method(config) if method is None else method
-    rows = config.data.batch_size * config.method.d_steps
     toy = config.data.name.startswith("toy:")
-    processes = dict(process_index=jax.process_index(), process_count=jax.process_count())
 
     @functools.cache
     def source(split: str) -> Source:
         return open_data(config, split)
 
-    def data(start_step: int) -> Iterator[dict[str, np.ndarray]]:
-        if toy:
-            mixture = toy_mixture(config.data.name.removeprefix("toy:"))
-            return toy_batches(mixture, batch_size=rows, seed=config.seed, start_step=start_step, **processes)
-        return batches(
-            source(config.data.split),
-            batch_size=rows,
-            seed=config.seed,
-            start_step=start_step,
-            flip=config.data.flip,
-            workers=config.data.workers,
-            **processes,
-        )
-
     def evaluators(mesh: Mesh) -> Any:
         if toy:
             return toy_evaluators(played, config, mesh=mesh, ema=bool(played.averaged))
-        return image_evaluators(played, config, source, mesh=mesh, ema=bool(played.averaged))
+        scored = functools.cache(lambda split: held_out(config, source(split)))
+        return image_evaluators(played, config, scored, mesh=mesh, ema=bool(played.averaged))
 
     shape = (*config.data.image_size, config.data.channels)
-    example = (
-        {"point": jax.ShapeDtypeStruct((rows, 2), jnp.float32)}
-        if toy
-        else {"image": jax.ShapeDtypeStruct((rows, *shape), jnp.uint8)}
-    )
-    stage = Stage(
-        name=config.recipe,
-        method=played,
-        data=data,
-        batch=example | {"label": jax.ShapeDtypeStruct((rows,), jnp.int32)},
-        images_per_step=config.data.batch_size,
-        steps=config.training.steps,
-        ema=_ema(config, played, config.data.batch_size),
+    example = {"point": Field((2,), np.float32, "value")} if toy else {"image": Field(shape, np.uint8, "image")}
+    stage = data_stage(
+        config,
+        played,
+        fields=example | {"label": Field((), np.int32, "value")},
+        open_source=lambda: source(config.data.split),
         evaluators=evaluators,
+        updates=config.method.d_steps,
     )
-    return Experiment(stages=(stage,), rules=_RULES[config.parallel.rules])
+    if toy:
+        stage = stage._replace(data=functools.partial(_toy_data, config, stage.batch["point"].shape[0]))
+    return Experiment(stages=(stage,), rules=rules)
+
+
+def _toy_data(config: ConfigDict, rows: int, start_step: int) -> Iterator[dict[str, np.ndarray]]:
+    mixture = toy_mixture(config.data.name.removeprefix("toy:"))
+    processes = dict(process_index=jax.process_index(), process_count=jax.process_count())
+    return toy_batches(mixture, batch_size=rows, seed=config.seed, start_step=start_step, **processes)

@@ -4,21 +4,26 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxgan.data import Source, open_dataset
+from jaxgan.data import Source, augmentations, augmented, open_dataset
 
 
-def open_split(config: ConfigDict, split: str, *, name: str | None = None, data_dir: str | None = None) -> Source:
-    """A split of ``config.data.name``, at the config's size.
+def open_split(
+    config: ConfigDict, split: str, *, name: str | None = None, data_dir: str | None = None, training: bool = False
+) -> Source:
+    """A split of ``config.data.name``, at the config's size, with the fields that ``data.test_augment`` makes.
 
     Args:
       config: of an experiment.
       split: 'train', 'test', ...
       name: another set, read in the same way.
       data_dir: where TFDS sets lie; the config's own where None.
+      training: leave ``data.test_augment`` out: training augments its examples batch by batch.
     """
     data = config.data
     more: dict[str, Any] = {"fields": dict(data.fields)} if data.get("fields") else {}
-    return open_dataset(
+    if data.get("in_memory") is not None:
+        more["in_memory"] = data.in_memory
+    source = open_dataset(
         name or data.name,
         split=split,
         data_dir=data_dir or data.data_dir,
@@ -26,3 +31,10 @@ def open_split(config: ConfigDict, split: str, *, name: str | None = None, data_
         channels=data.channels,
         **more,
     )
+    return source if training else held_out(config, source)
+
+
+def held_out(config: ConfigDict, source: Source) -> Source:
+    """``source`` with the fields that ``data.test_augment`` makes, as sampling and scores read it."""
+    chain = augmentations(config.data.get("test_augment", ()))
+    return augmented(source, chain) if chain else source

@@ -51,6 +51,8 @@ class GAN(Method):
       adversarial_weight: of the loss in G's update; 0 trains G by the regularizers' terms only.
       g_weights_term: a term of G's parameters, such as orthogonal regularization; added once, not per micro-batch.
       network_inputs: (step, extra) -> keywords of both networks that depend on the step, such as the alpha of a fade.
+      prepare: (state, batch, rng) -> state before a stage's first step, such as with fresh optimisers
+        (:func:`jaxgan.training.state.fresh_optimizers`); None to leave it.
       draws_in_sample: whether G draws random numbers in evaluation too; each row is then run by itself, under its key.
       microbatches: how gradients are taken.
     """
@@ -72,6 +74,7 @@ class GAN(Method):
     adversarial_weight: float = 1.0
     g_weights_term: Term | None = None
     network_inputs: Callable[[Array, dict[str, Any]], dict[str, Any]] | None = None
+    prepare: Callable[[TrainState, Batch, Array], TrainState] | None = None
     draws_in_sample: bool = False
     options: Mapping[str, Option] = dataclasses.field(default_factory=dict)
     microbatches: Microbatches = Microbatches()  # noqa: RUF009 (immutable)
@@ -374,6 +377,10 @@ class GAN(Method):
             inputs=self._inputs_of_sampling(batch),
         )  # fmt: skip
         return {"g": found["batch_moments"]} if "batch_moments" in found else {}
+
+    def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
+        """The state as ``prepare`` makes it."""
+        return state if self.prepare is None else self.prepare(state, batch, rng)
 
     def _inputs_of_sampling(self, batch: Batch) -> dict[str, Any]:
         if self.network_inputs is None:

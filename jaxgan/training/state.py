@@ -49,8 +49,25 @@ def create_state(
     frozen: dict[str, Variables] | None = None,
 ) -> TrainState:
     """A state at step 0, with a fresh optimiser state for each player and no averages yet."""
-    opt = {player: optimizers[player].init({n: nets[n]["params"] for n in names}) for player, names in players.items()}
+    opt = _fresh(nets, players, optimizers)
     return TrainState(step=jnp.zeros((), jnp.int32), nets=nets, opt=opt, extra=extra or {}, frozen=frozen or {})
+
+
+def fresh_optimizers(
+    state: TrainState,
+    players: Mapping[str, Iterable[str]],
+    optimizers: Mapping[str, optax.GradientTransformation],
+) -> TrainState:
+    """``state`` with the optimiser states of these players as they are at step 0: moments and schedules start anew."""
+    return state.replace(opt=state.opt | _fresh(state.nets, players, optimizers))
+
+
+def _fresh(
+    nets: dict[str, Variables],
+    players: Mapping[str, Iterable[str]],
+    optimizers: Mapping[str, optax.GradientTransformation],
+) -> dict[str, optax.OptState]:
+    return {player: optimizers[player].init({n: nets[n]["params"] for n in names}) for player, names in players.items()}
 
 
 def count_parameters(variables: Variables) -> int:

@@ -60,7 +60,7 @@ def test_domains_that_lack_something(tmp_path):
         domains(tmp_path, image_size=(4, 4))
     with pytest.raises(ValueError, match=r"0\.png is 4x4, .*1\.png 5x4; pass image_size"):
         domains(tmp_path)
-    with pytest.raises(ValueError, match="for each of several domains; open it with open_domains"):
+    with pytest.raises(ValueError, match="by its folder, such as trainA or testB, not 'train'"):
         data.open_dataset(f"domains:{tmp_path}", image_size=None, channels=3)
     with pytest.raises(
         ValueError, match="'folder:x' is no set of unpaired domains; write 'domains:DIR' or 'tfds:NAME'"

@@ -1,0 +1,187 @@
+"""Config sections of every recipe (data, optimisers, averages, training, evaluation, devices), and builders of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from jaxgan.data import Field, Source, augmentations, batch_fields, batches
+from jaxgan.experiment.sections import call, keywords
+from jaxgan.parallel import FSDP, REPLICATED, ROWS, ZERO1, Rules
+from jaxgan.training.ema import Ema, decay_for_half_life
+from jaxgan.training.errors import UserError
+from jaxgan.training.method import Evaluator, Method, Stage, no_evaluators
+from jaxgan.training.optim import optimizer, split_update
+
+_RULES = {"replicated": REPLICATED, "fsdp": FSDP, "zero1": ZERO1}
+
+Sources = Source | Mapping[str, Source]
+
+
+def common_sections(players: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The sections 'data', 'optimizer' (one a player), 'ema', 'training', 'evaluation' and 'parallel', every key with
+    its default.
+
+    ``data.augment`` are operations on each training example (see :func:`jaxgan.data.augmentations`), and
+    ``data.test_augment`` on each example that is sampled for or scored against, such as the small copy that a
+    super-resolution network starts from.
+    """
+    return {
+        "data": {
+            "name": "tfds:imagenet2012",
+            "split": "train",
+            "test_split": "validation",
+            "data_dir": None,
+            "image_size": (128, 128),
+            "channels": 3,
+            "batch_size": 256,
+            "flip": False,
+            "augment": (),
+            "test_augment": (),
+            "in_memory": None,
+            "workers": 0,
+        },
+        "optimizer": {player: {"learning_rate": 2e-4, **keywords(optimizer)} for player in players},
+        "ema": {
+            "decay": 0.9999,
+            "half_life_images": None,
+            "start_step": 0,
+            "buffers": "average",
+            "ramp_up": None,
+        },
+        "training": {
+            "steps": 100_000,
+            "save_every": 1_000,
+            "log_every": 100,
+            "keep": 2,
+            "steps_per_dispatch": 1,
+            "max_in_flight": 4,
+        },
+        "evaluation": {
+            "every_steps": 5_000,
+            "batch_norm": "standing",
+            "standing_passes": 16,
+            "batch_size": 64,
+            "grid_classes": 10,
+            "grid_columns": 10,
+            "metrics": "",
+            "features": "inception",
+            "weights": None,
+            "resizer": None,
+            "num_images": 10_000,
+            "reference_split": None,
+            "reference_images": None,
+            "kid_block_size": 1_000,
+            "is_splits": 10,
+            "best": None,
+            "tstr": False,
+            "tstr_images": 10_000,
+            "tstr_steps": 500,
+            "num_points": 2_500,
+        },
+        "parallel": {"data": -1, "fsdp": 1, "spatial": 1, "rules": "replicated"},
+    }
+
+
+def base_config(recipe: str, players: Sequence[str], **sections: Any) -> ConfigDict:
+    """A config of a recipe that is no GAN of latents and labels: the common sections, and its own.
+
+    Args:
+      recipe: its name, or the dotted name of a module.
+      players: those that have an optimiser.
+      **sections: more sections or keys.
+    """
+    return ConfigDict({"recipe": recipe, "seed": 0, **common_sections(players), **sections}, type_safe=False).lock()
+
+
+def average_of(config: ConfigDict, method: Method, images_per_step: int) -> Ema | None:
+    """The averages of a method's nets that ``config.ema`` says; None where the method declares none."""
+    if not method.averaged:
+        return None
+    settings = dict(config.ema)
+    half_life = settings.pop("half_life_images")
+    if half_life is not None:
+        settings["decay"] = decay_for_half_life(half_life, images_per_step)
+    return Ema(nets=method.averaged, **settings)
+
+
+def player_optimizer(config: ConfigDict, player: str) -> optax.GradientTransformation:
+    """The optimiser that ``config.optimizer.<player>`` says."""
+    made = call(optimizer, f"optimizer.{player}", config.optimizer[player])
+    return split_update(made, ROWS) if config.parallel.rules == "zero1" else made
+
+
+def partition_rules(config: ConfigDict) -> Rules:
+    """The rules that ``config.parallel.rules`` names; UserError naming those that there are."""
+    if config.parallel.rules not in _RULES:
+        raise UserError(f"config.parallel.rules={config.parallel.rules!r}; choose from {sorted(_RULES)}")
+    return _RULES[config.parallel.rules]
+
+
+def data_stage(
+    config: ConfigDict,
+    method: Method,
+    *,
+    fields: Mapping[str, Field],
+    open_source: Callable[[], Sources],
+    evaluators: Callable[[Mesh], Sequence[Evaluator]] = no_evaluators,
+    name: str | None = None,
+    steps: int | None = None,
+    updates: int = 1,
+) -> Stage:
+    """A stage on the batches of a data set; nothing is opened before it trains.
+
+    Args:
+      config: with the sections of :func:`common_sections`.
+      method: what is trained.
+      fields: what a batch will hold, without the batch axis.
+      open_source: opens the set, or one a domain, whose batches must hold those fields.
+      evaluators: its scores, for a mesh.
+      name: of the stage; the recipe's where None.
+      steps: its length; ``training.steps`` where None.
+      updates: batches of ``data.batch_size`` that a step takes.
+
+    Raises:
+      UserError: when the data is opened and its batches hold other fields.
+    """
+    data, rows, chain = config.data, config.data.batch_size * updates, augmentations(config.data.augment)
+
+    def stream(start_step: int) -> Iterator[dict[str, np.ndarray]]:
+        source = open_source()
+        _check_fields(data.name, fields, batch_fields(source, augment=chain))
+        return batches(
+            source,
+            batch_size=rows,
+            seed=config.seed,
+            start_step=start_step,
+            augment=chain,
+            flip=data.flip,
+            workers=data.workers,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+
+    return Stage(
+        name=name or config.recipe.rpartition(".")[2],
+        method=method,
+        data=stream,
+        batch={key: jax.ShapeDtypeStruct((rows, *field.shape), field.dtype) for key, field in fields.items()},
+        images_per_step=data.batch_size,
+        steps=config.training.steps if steps is None else steps,
+        ema=average_of(config, method, data.batch_size),
+        evaluators=evaluators,
+    )
+
+
+def _check_fields(name: str, wanted: Mapping[str, Field], found: Mapping[str, Field]) -> None:
+    """Refuses data whose batches are not those that the step was built for."""
+
+    def listing(fields: Mapping[str, Field]) -> str:
+        return ", ".join(f"{key} {field.dtype}{list(field.shape)}" for key, field in sorted(fields.items()))
+
+    if listing(wanted) != listing(found):
+        raise UserError(f"{name} gives batches of {listing(found)}; the recipe takes {listing(wanted)}")
