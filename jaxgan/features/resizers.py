@@ -3,8 +3,8 @@
 Which to use: ``tf1`` for numbers comparable to those of torch-fidelity, StudioGAN's "legacy" mode or the original
 TensorFlow code (FID, Inception Score: most of the literature); ``torch`` for numbers comparable to pytorch-fid's;
 ``clean`` for images that are not of the network's size already and for whoever starts afresh: the other two alias, and
-a small change of the images (a JPEG quality, a resampling filter) moves their score more than it should (Parmar et al. 2022,
-arXiv:2104.11222).
+a small change of the images (a JPEG quality, a resampling filter) moves their score more than it should (Parmar et al.
+2022, arXiv:2104.11222).
 """
 
 import functools
