@@ -3,8 +3,8 @@
 Paper: Spectral Normalization for GANs (arXiv:1802.05957), section 4 and tables 3 to 5 (ResNets).
 
   grid25   25 Gaussians in the plane, whose modes can be counted; the default. Perceptrons of three layers, as for every
-           recipe on a toy; the rate, 4e-3, is 20 times the paper's, for 2,500 steps of 256 points. 24.7 of 25 modes,
-           0.70 of samples near one, after 5,000 steps.
+           recipe on a toy; the rate, 4e-3, is 20 times the paper's, for 2,500 steps of 256 points. 25.0 of 25 modes,
+           0.72 of samples near one, after 5,000 steps.
   ring8    Eight Gaussians, with the same networks and rates. Not measured.
   mnist    ResNets of ch 16, a rate of 1e-3 for 2e-4, 2,000 steps of 64. fd 101 after 190 steps.
   cifar10  ResNets of ch 16 (the paper: 256 and 128), without classes, a rate of 1e-3 for 2e-4, 2,000 steps of 64. fd

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jax.sharding import Mesh
 
 from jaxgan.evaluation.collect import FeatureRequest, all_images, collect
 from jaxgan.evaluation.eval_set import EvalSet
 from jaxgan.evaluation.feature_scores import METRICS, Settings, reference_request, request_of, scores_of
 from jaxgan.evaluation.image_scores import IMAGE_METRICS, PAIRED, Distance, image_scores
+from jaxgan.evaluation.inputs import even_choice
 from jaxgan.evaluation.protocol import code_version
 from jaxgan.evaluation.statistics import Statistics, cached_statistics, content_key, statistics_key, statistics_of
 from jaxgan.features.feature_network import FeatureNetwork
@@ -152,16 +154,32 @@ def score(
     if pixels:
         if not isinstance(reference, EvalSet):
             raise UserError(f"{pixels[0]} compares pixels: give images, not statistics, as --against")
-        paired = [name for name in pixels if name in PAIRED]
-        if paired and eval_set.chosen_from != reference.chosen_from:
-            sizes = [s.chosen_from or s.images.length for s in (eval_set, reference)]
-            raise UserError(
-                f"{paired[0]} compares the i-th image to the i-th, and a choice from {sizes[0]} images has other "
-                f"numbers than one from {sizes[1]}; give two sets of equal length"
-            )
         ours, theirs = (all_images(s.images, mesh=mesh, batch_size=batch_size) for s in (eval_set, reference))
-        found |= image_scores(pixels, ours, theirs, stamp=protocol, batch_size=batch_size, distances=distances)
+        for name in pixels:
+            other, about = theirs, protocol
+            if name in PAIRED:
+                other = _partners(name, eval_set, reference, theirs)
+                about = protocol | {"reference_count": len(other)}
+            found |= image_scores([name], ours, other, stamp=about, batch_size=batch_size, distances=distances)
     return found
+
+
+def _partners(name: str, eval_set: EvalSet, reference: EvalSet, theirs: np.ndarray) -> np.ndarray:
+    """The reference's image of each image of ``eval_set``, of ``theirs``: where that is a choice from a set as large as
+    the reference, the same choice.
+
+    Raises:
+      UserError: where they are choices from sets of other sizes.
+    """
+    if eval_set.chosen_from == reference.chosen_from:
+        return theirs
+    if reference.chosen_from is None and eval_set.chosen_from == len(theirs):
+        return theirs[even_choice(len(theirs), eval_set.images.length)]
+    sizes = [s.chosen_from or s.images.length for s in (eval_set, reference)]
+    raise UserError(
+        f"{name} compares the i-th image to the i-th, and a choice from {sizes[0]} images has other numbers than one "
+        f"from {sizes[1]}; give two sets of equal length"
+    )
 
 
 def reference_statistics(

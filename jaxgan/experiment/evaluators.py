@@ -93,7 +93,9 @@ def image_evaluators(
         if not draws_for_labels(method):
             inputs, _ = sample_inputs(config, method, evaluation.grid_classes, source)
             target = sample_targets(config, method, inputs.length, source)
-            more = dict(target=target, maps=label_maps(source(data.split)), rng=rng, step=step, **drawing)
+            more = dict(
+                target=target, maps=label_maps(source(reference_split(config, method))), rng=rng, step=step, **drawing
+            )
             return {"samples": panel_grid(sample_panels(method, ready(nets, step, inputs=inputs), inputs, **more))}
         shown = min(classes, evaluation.grid_classes) if method.num_classes else evaluation.grid_classes
         rows = np.linspace(0, classes - 1, shown).astype(int).tolist()

@@ -131,7 +131,7 @@ _split = jax.jit(shard_batch)
 def _squared_distances(x: Array, y: Array) -> tuple[Array, Array]:
     """[B, D], [C, D] -> squared distances [B, C] float64 and a bound on their rounding [B, C]."""
     x, y = x.astype(jnp.float64), y.astype(jnp.float64)
-    norms = jnp.sum(x * x, 1)[:, None] + jnp.sum(y * y, 1)
+    norms = jnp.sum(x * x, 1)[:, None] + jnp.sum(y * y, 1)[None]
     products = jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST)
     rounding = x.shape[1] * jnp.finfo(jnp.float64).eps * norms
     return jnp.maximum(norms - 2 * products, 0.0), rounding
@@ -142,7 +142,7 @@ def _smallest(values: Array, k: int) -> tuple[Array, Array]:
 
     k passes, since for float64 on CPU ``top_k`` sorts the whole row, which is ten times slower.
     """
-    columns = jnp.arange(values.shape[1])
+    columns = jnp.arange(values.shape[1])[None]
     kept = []
     for _ in range(k):
         least = values.min(1, keepdims=True)
@@ -157,7 +157,7 @@ def _fold_nearest(
     best: tuple[Array, Array], x: Array, y: Array, first: int, start: int, bank_rows: int, k: int, exclude_self: bool
 ) -> tuple[Array, Array]:
     """The best [B, k] of those so far and of a block of the bank that starts at row ``start``."""
-    rows = start + jnp.arange(len(y))
+    rows = start + jnp.arange(len(y))[None]
     d, _ = _squared_distances(x, y)
     barred = rows >= bank_rows
     if exclude_self:
@@ -173,6 +173,6 @@ def _fold_nearest(
 def _count(x: Array, y: Array, squared_radii: Array, counted: Array, closed: bool) -> tuple[Array, Array]:
     """Balls that hold each query [B] and queries in each ball [C]."""
     d, rounding = _squared_distances(x, y)
-    within = d <= squared_radii + rounding if closed else d < squared_radii - rounding
+    within = d <= squared_radii[None] + rounding if closed else d < squared_radii[None] - rounding
     within = within & counted[:, None]
     return shard_batch(within.sum(1)), gather(within.sum(0))

@@ -215,6 +215,12 @@ def test_pixels(tmp_path):
     assert not (tmp_path / "cache").exists()
     np.savez(tmp_path / "more.npz", images=np.concatenate([images, images]))
     few, of_more = (eval_set_of(open_images(str(tmp_path / f"{name}.npz")), 6) for name in ("a", "more"))
+    # A choice is scored against the same choice of a set as large as that it is from.
+    chosen = run(["psnr"], few, b, None, tmp_path)["psnr"]
+    np.testing.assert_allclose(
+        chosen.value, each[np.sort(np.random.default_rng(0).permutation(12)[:6])].mean(), rtol=1e-6
+    )
+    assert chosen.stamp["reference_count"] == 6 and found["psnr"].stamp["reference_count"] == 12
     with pytest.raises(UserError, match="a choice from 12 images has other numbers than one from 24"):
         run(["swd", "psnr"], few, of_more, None, tmp_path)
     with pytest.raises(UserError, match="psnr compares pixels: give images, not statistics"):

@@ -11,6 +11,7 @@ import pytest
 from jaxgan import nn as layers
 from jaxgan.methods.gan import GAN
 from jaxgan.methods.latents import Latents
+from jaxgan.methods.regularizer import Regularizer, TermOutput
 from jaxgan.methods.terms.gradient_penalties import gradient_penalties
 from jaxgan.methods.terms.orthogonal import orthogonal
 from jaxgan.networks.heads import LogitHead
@@ -242,3 +243,80 @@ def test_moments_are_shaped_as_the_running_statistics(state):
     found = make().batch_moments(state.nets, {"label": jnp.arange(6) % CLASSES}, RNG)
     expected = jax.tree.map(jnp.shape, {"g": state.nets["g"]["batch_stats"]})
     assert jax.tree.map(jnp.shape, found) == expected
+
+
+class Fading(nn.Module):
+    """Draws ``alpha`` times a learnt image, and noise from the stream of that name."""
+
+    @nn.compact
+    def __call__(self, z, labels, *, train, alpha):
+        image = self.param("image", nn.initializers.ones, (1, 4, 4, 1))
+        noise = jax.random.normal(self.make_rng("noise"), (z.shape[0], 4, 4, 1))
+        return alpha * image + 0.0 * z.sum() + noise
+
+
+class Taking(nn.Module):
+    @nn.compact
+    def __call__(self, images, labels, *, train, alpha):
+        return alpha * layers.Dense(1, spectral_norm=False, name="head")(images.reshape(images.shape[0], -1))[:, 0]
+
+
+def fading(**changes):
+    return make(
+        generator=Fading(),
+        discriminator=Taking(),
+        network_inputs=lambda step, extra: {"alpha": step.astype(jnp.float32)},
+        draws_in_sample=True,
+        **changes,
+    )
+
+
+def test_networks_take_keywords_of_the_step_in_training_and_in_sampling():
+    method = fading()
+    state = method.init(jax.random.key(0), batch())
+    run = jax.jit(method.step)
+    still, _ = run(state, batch(), RNG)  # at step 0 alpha is 0, and nothing has a gradient
+    assert_same(still.nets["g"]["params"], state.nets["g"]["params"])
+    after, _ = run(state.replace(step=jnp.int32(3)), batch(), RNG)
+    assert moved(after.nets["g"]["params"], state.nets["g"]["params"])
+
+    def draw(step):
+        given = {"key": jax.random.split(RNG, 4), "z": jnp.zeros((4, Z_DIM)), "label": jnp.zeros(4, jnp.int32)}
+        return method.sample(state.nets, given | {"step": jnp.int32(step)}, RNG)["image"]
+
+    np.testing.assert_allclose(draw(5) - draw(2), 3.0, atol=1e-5)
+    with pytest.raises(ValueError, match=r"give batch\['step'\]"):
+        method.sample(state.nets, {"z": jnp.zeros((4, Z_DIM)), "label": jnp.zeros(4, jnp.int32)}, RNG)
+
+
+def test_a_generator_that_draws_in_sampling_draws_each_row_of_its_own_key():
+    method = fading()
+    nets = method.init(jax.random.key(0), batch()).nets
+    keys = jax.random.split(RNG, 6)
+
+    def draw(keys):
+        given = {"key": keys, "z": jnp.zeros((len(keys), Z_DIM)), "label": jnp.zeros(len(keys), jnp.int32)}
+        return method.sample(nets, given | {"step": jnp.int32(0)}, RNG)["image"]
+
+    whole = draw(keys)
+    np.testing.assert_allclose(whole, jnp.concatenate([draw(keys[:4]), draw(keys[4:])]), atol=1e-6)
+    assert len({row.tobytes() for row in np.asarray(whole)}) == 6
+
+
+def test_a_lazy_term_of_g_is_an_update_of_its_own_with_state_of_its_own(state):
+    def term(context):
+        pixels = context.generate(context.z, context.fake_condition).mean()
+        return TermOutput(pixels, {"pixels": pixels}, extra=context.extra["mean"] + 1)
+
+    lazy = Regularizer("mean", g_term=term, every=2, init=lambda nets, fakes: jnp.zeros(()))
+    method = make(regularizers=(lazy,))
+    fresh = method.init(jax.random.key(0), batch())
+    run = jax.jit(method.step)
+    state = state.replace(opt=fresh.opt, extra=fresh.extra)
+    counts, values = [], []
+    for step in range(3):
+        state, metrics = run(state.replace(step=jnp.int32(step)), batch(), RNG)
+        counts.append((int(state.opt["g"][0].count), int(state.opt["d"][0].count), float(state.extra["mean"])))
+        values.append(float(metrics["g/pixels"]))
+    assert counts == [(2, 1, 1.0), (3, 2, 1.0), (5, 3, 2.0)]
+    assert values[0] == values[1] != values[2]
