@@ -39,7 +39,7 @@ jax.config.update("jax_enable_compilation_cache", True)
 # A row is added to a matrix where it says so, by its shape.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # A process that is larger when a module ends forgets its compiled programs.
-MEMORY_BYTES = 1.25 * 2**30
+MEMORY_BYTES = 2**30
 BACKEND_COMPILE = "/jax/core/compile/backend_compile_duration"
 
 

@@ -191,7 +191,7 @@ class Generator(nn.Module):
             z = jnp.concatenate([z, embed(labels)], axis=-1)
         scale = layers.Dense(self.widths[0], use_bias=False, kernel_init=_started(), name="project", **wide)(z)
         basis = self.param("basis", nn.initializers.normal(1.0), (*self.base, self.widths[0]), self.param_dtype)
-        h = shard_batch(basis.astype(jnp.float32) * scale[:, None, None])
+        h = shard_batch(basis.astype(jnp.float32)[None] * scale[:, None, None])
         for stage, width in enumerate(self.widths):
             dtype = self.dtype if stage else jnp.float32
             h = h.astype(dtype)
@@ -268,7 +268,7 @@ class Discriminator(nn.Module):
         # Each channel's map has one input channel: its fan in is the number of positions.
         positions = h.shape[1] * h.shape[2]
         basis = self.param("basis", nn.initializers.normal(positions**-0.5), h.shape[1:], self.param_dtype)
-        h = (h * basis.astype(jnp.float32)).sum((1, 2))
+        h = (h * basis.astype(jnp.float32)[None]).sum((1, 2))
         layers.sow_features(self, h[:, : self.widths[-1]])
         if self.minibatch == "discrimination":
             h = layers.MinibatchDiscrimination(name="minibatch")(h)

@@ -58,7 +58,9 @@ def test_down_concatenates_new_channels_to_the_shortcut(features, downsample):
     np.testing.assert_array_equal(out[..., :16], pooled)
     if added:
         layer = variables["params"]["conv_shortcut"]
-        np.testing.assert_allclose(out[..., 16:], pooled @ layer["kernel"][0, 0] + layer["bias"], atol=1e-5)
+        np.testing.assert_allclose(
+            out[..., 16:], pooled @ layer["kernel"][0, 0] + layer["bias"].reshape(1, 1, 1, -1), atol=1e-5
+        )
     assert np.abs(block.apply(variables, X) - out).max() > 0.01
 
 

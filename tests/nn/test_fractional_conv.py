@@ -50,11 +50,12 @@ def test_layers_have_a_plain_convolutions_parameters(resample):
     assert variables["params"]["kernel"].shape == (4, 4, 3, 2) and variables["params"]["bias"].shape == (2,)
     kernel = variables["params"]["kernel"]
     params = {"kernel": kernel, "bias": jnp.array([1.0, -2.0])}
+    bias = params["bias"].reshape(1, 1, 1, 2)
     plain = up_conv(2, 4, resample=resample, spectral_norm=False).apply({"params": params}, X)
-    expected = fractional_conv(X, kernel, form="strided") + params["bias"]
+    expected = fractional_conv(X, kernel, form="strided") + bias
     np.testing.assert_allclose(plain, expected, rtol=1e-5, atol=1e-5)
     normalized = layer.apply({**variables, "params": params}, X)
-    ratio = (normalized - params["bias"]) / (plain - params["bias"])
+    ratio = (normalized - bias) / (plain - bias)
     np.testing.assert_allclose(ratio, np.full(ratio.shape, ratio[0, 0, 0, 0]), rtol=1e-3)
     half = up_conv(2, 4, resample=resample, spectral_norm=False, dtype=jnp.bfloat16).apply({"params": params}, X)
     assert half.dtype == jnp.bfloat16

@@ -23,7 +23,7 @@ def zeroed(variables, *names):
 
 def project(variables, x):
     layer = variables["params"]["conv_shortcut"]
-    return x @ layer["kernel"][0, 0] + layer["bias"]
+    return x @ layer["kernel"][0, 0] + layer["bias"].reshape(1, 1, 1, -1)
 
 
 @pytest.mark.parametrize(
