@@ -154,9 +154,11 @@ def assert_same_end() -> Callable[[Path, Path, int], None]:
     from jaxgan.training.checkpoint import Checkpoints
 
     def state_of(workdir: Path):
-        shapes = open_run(workdir).experiment.shapes()
+        experiment = open_run(workdir).experiment
+        zeros = jax.tree.map(lambda x: jax.device_put(np.zeros(x.shape, x.dtype)), experiment.shapes())
+        frozen = {} if experiment.frozen is None else jax.device_put(experiment.frozen())
         checkpoints = Checkpoints(workdir)
-        state, _ = checkpoints.restore(jax.tree.map(lambda x: jax.device_put(np.zeros(x.shape, x.dtype)), shapes))
+        state, _ = checkpoints.restore(zeros.replace(frozen=frozen))
         checkpoints.close()
         return state
 
