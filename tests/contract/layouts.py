@@ -31,20 +31,24 @@ SETTINGS = {
 TABLE = [dict(zip(SETTINGS, row, strict=True)) for row in itertools.product(*SETTINGS.values())]
 
 
-def pairs(row):
-    return set(itertools.combinations(row.items(), 2))
+def meetings(row, ways):
+    return set(itertools.combinations(row.items(), ways))
 
 
-def pairwise(table):
-    """Greedily, the fewest rows in which every pair of settings meets."""
-    missing, chosen = set().union(*map(pairs, table)), []
+def covering(table, ways):
+    """Greedily, the fewest rows in which every ``ways`` settings meet."""
+    missing, chosen = set().union(*(meetings(row, ways) for row in table)), []
     while missing:
-        chosen.append(max(table, key=lambda row: len(pairs(row) & missing)))
-        missing -= pairs(chosen[-1])
+        chosen.append(max(table, key=lambda row: len(meetings(row, ways) & missing)))
+        missing -= meetings(chosen[-1], ways)
     return chosen
 
 
-ALWAYS = pairwise(TABLE)[:4]
+PAIRS, TRIPLES = covering(TABLE, 2), covering(TABLE, 3)
+ALWAYS = [
+    dict(mesh="fsdp", rules="zero1", accumulate=2, remat="none", groups=4, dtype="float32"),
+    dict(mesh="spatial", rules="fsdp", accumulate=1, remat="blocks", groups=None, dtype="float32"),
+]
 
 
 def experiment_of(row):

@@ -60,11 +60,10 @@ def learn(name, overrides, steps, *, g, d):
 @pytest.mark.parametrize(
     ("name", "overrides", "steps"),
     [
-        ("wgan_gp:grid25", {}, 800),
-        ("sngan:grid25", {}, 500),
-        ("gan:grid25", {"regularizers.penalties.r1": "0.05"}, 2_000),
+        pytest.param("wgan_gp:grid25", {}, 800, id="gp", marks=pytest.mark.slow),
+        pytest.param("sngan:grid25", {}, 500, id="sn"),
+        pytest.param("gan:grid25", {"regularizers.penalties.r1": "0.05"}, 2_000, id="r1", marks=pytest.mark.slow),
     ],
-    ids=["gp", "sn", "r1"],
 )
 def test_lipschitz_discriminators_find_all_25_modes(name, overrides, steps):
     many = {"evaluation.num_points": "10_000", "evaluation.batch_size": "10_000"}
@@ -74,6 +73,7 @@ def test_lipschitz_discriminators_find_all_25_modes(name, overrides, steps):
     assert found["mode_kl"] < 0.2
 
 
+@pytest.mark.slow
 def test_where_d_is_sure_the_minimax_loss_stalls_and_the_other_does_not():
     """Plain gradient descent moves G: Adam divides a gradient by its own size, and hides that it is gone."""
     game = {"optimizer.g.kind": "sgd", "optimizer.g.b1": "0.5", "method.d_steps": "10"}
@@ -95,6 +95,7 @@ def hasty(**overrides):
     return learn("gan:grid25", {"method.g_steps": "2"} | settings, 600, g=2e-3, d=1e-3)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "term",
     [
@@ -309,6 +310,7 @@ def test_what_d_sees_of_images(plain_images, name):
         assert len(state.nets["d"]["params"]) == 2
 
 
+@pytest.mark.slow
 def test_biggan_takes_them_too():
     _, state, metrics = train_images(
         "biggan:digits16,smoke",
