@@ -156,11 +156,11 @@ def score(
             raise UserError(f"{pixels[0]} compares pixels: give images, not statistics, as --against")
         ours, theirs = (all_images(s.images, mesh=mesh, batch_size=batch_size) for s in (eval_set, reference))
         for name in pixels:
-            against, about = theirs, protocol
+            others, about = theirs, protocol
             if name in PAIRED:
-                against = _partners(name, eval_set, reference, theirs)
-                about = protocol | {"reference_count": len(against)}
-            found |= image_scores([name], ours, against, stamp=about, batch_size=batch_size, distances=distances)
+                others = _partners(name, eval_set, reference, theirs)
+                about = protocol | {"reference_count": len(others)}
+            found |= image_scores([name], ours, others, stamp=about, batch_size=batch_size, distances=distances)
     return found
 
 

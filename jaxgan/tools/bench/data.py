@@ -15,7 +15,7 @@ def loader_images_per_second(stage: Any, *, batches: int) -> float:
     """Images/s of the loader alone, on the host, after one batch that is not counted."""
     iterator = stage.data(0)
     try:
-        rows = len(next(iterator)["label"])
+        rows = len(next(iter(next(iterator).values())))
         began = time.perf_counter()
         for _ in range(batches):
             next(iterator)
@@ -46,7 +46,7 @@ def measure(
     began = time.perf_counter()
     first = next(iter(chosen.data(0)))
     opened = time.perf_counter() - began
-    rows = len(first["label"])
+    rows = len(next(iter(first.values())))
     loader = loader_images_per_second(chosen, batches=batches)
     state, mesh = training.state, training.mesh
     with jax.set_mesh(mesh):
