@@ -42,7 +42,9 @@ def test_two_processes_equal_one(config, tmp_path):
             )
     codes = [p.wait(timeout=300) for p in processes]
     assert codes == [0, 0], "\n".join(path.read_text()[-3000:] for path in logs)
-    one = subprocess.run(command(config, tmp_path / "one"), env=environment(8), capture_output=True, text=True, timeout=300)
+    one = subprocess.run(
+        command(config, tmp_path / "one"), env=environment(8), capture_output=True, text=True, timeout=300
+    )
     assert one.returncode == 0, one.stderr[-3000:]
 
     two, alone = (read_metrics(tmp_path / name / "metrics.jsonl") for name in ("two", "one"))
