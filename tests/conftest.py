@@ -1,8 +1,11 @@
 """Eight simulated devices for every test, strict shapes, bounded memory, shards, and where real data may lie."""
 
+import atexit
 import ctypes
 import gc
 import os
+import shutil
+import tempfile
 
 # Before jax is imported anywhere. With two cores, eight simulated devices deadlock unless the thread pool is larger
 # than they are.
@@ -14,8 +17,14 @@ os.environ["XLA_FLAGS"] = (
 )
 os.environ["NPROC"] = "16"
 os.environ["JAX_PLATFORMS"] = "cpu"
-# Verbs that tests run in this process leave nothing in the home folder, and the compiler is what is tested.
-os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "false")
+# A program that was compiled in this process once, for another function of the same operations, is read the next time,
+# from a folder that goes with the process: nothing is left in the home folder. Processes that tests start have no cache
+# unless they ask for one.
+PROGRAMS = tempfile.mkdtemp(prefix="jaxgan-programs-")
+atexit.register(shutil.rmtree, PROGRAMS, ignore_errors=True)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = PROGRAMS
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +35,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+jax.config.update("jax_enable_compilation_cache", True)
 # A row is added to a matrix where it says so, by its shape.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # A process that is larger when a module ends forgets its compiled programs.

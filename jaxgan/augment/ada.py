@@ -36,7 +36,7 @@ PIPELINES: Mapping[str, tuple[str, ...]] = {
 }
 
 _Sides = Array
-"""[2], the width and the height of the images."""
+"""[1, 2], the width and the height of the images."""
 
 
 class _Draw(NamedTuple):
@@ -122,7 +122,7 @@ def draw(rng: Array, shape: tuple[int, ...], p: Array | float, *, pipeline: str 
     normal = _Columns(jax.random.normal(rngs[0], (batch, sum(d.numbers for d in chosen.values() if d.normal))))
     uniform = _Columns(jax.random.uniform(rngs[1], (batch, sum(d.numbers for d in chosen.values() if not d.normal))))
     decision = _Columns(jax.random.uniform(rngs[2], (batch, sum(d.decisions for d in chosen.values()))))
-    sides, p = jnp.array([width, height], jnp.float32), jnp.asarray(p, jnp.float32)
+    sides, p = jnp.array([[width, height]], jnp.float32), jnp.asarray(p, jnp.float32)
     drawn = {}
     for name, how in chosen.items():
         chance = 1.0 - jnp.sqrt(jnp.clip(1.0 - p, 0.0, 1.0)) if name.endswith("_rotation") else p

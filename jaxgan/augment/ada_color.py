@@ -18,22 +18,22 @@ CHROMA = ("hue", "saturation")
 _PRECISION = jax.lax.Precision.HIGHEST
 
 # Onto the axis of grey, (1, 1, 1) / sqrt(3); of the fourth, homogeneous coordinate nothing.
-_LUMA = np.zeros((4, 4), np.float32)
-_LUMA[:3, :3] = 1 / 3
+_LUMA = np.zeros((1, 4, 4), np.float32)
+_LUMA[:, :3, :3] = 1 / 3
 
 # v x (.) for that axis v: a rotation around it is 1 + sin K + (1 - cos) (v v' - 1).
-_CROSS = np.zeros((4, 4), np.float32)
-_CROSS[:3, :3] = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+_CROSS = np.zeros((1, 4, 4), np.float32)
+_CROSS[:, :3, :3] = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
 
-_COLORS = np.diag([1, 1, 1, 0]).astype(np.float32)
-_SHIFT = np.zeros((4, 4), np.float32)
-_SHIFT[:3, 3] = 1
+_COLORS = np.diag([1, 1, 1, 0]).astype(np.float32)[None]
+_SHIFT = np.zeros((1, 4, 4), np.float32)
+_SHIFT[:, :3, 3] = 1
 
 
 def _map(name: str, value: Array) -> Array:
     """One transform of homogeneous colours, [B, 4, 4]."""
     value = value[:, None, None]
-    identity = jnp.eye(4)
+    identity = jnp.eye(4)[None]
     if name == "brightness":
         return identity + value * _SHIFT
     if name == "contrast":

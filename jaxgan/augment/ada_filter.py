@@ -52,9 +52,9 @@ def band_gains(amplification: Array) -> Array:
     """The gains of the bands, [B, BANDS], for amplifications of one band after another, each of which keeps the
     expected power.
     """
-    one = jnp.eye(BANDS)
+    one = jnp.eye(BANDS)[None]
     each = amplification[:, :, None] * one + (1.0 - one)
-    return (each / jnp.sqrt((_POWER * jnp.square(each)).sum(-1, keepdims=True))).prod(1)
+    return (each / jnp.sqrt((_POWER[None, None] * jnp.square(each)).sum(-1, keepdims=True))).prod(1)
 
 
 def filter_bands(images: Array, gains: Array) -> Array:
@@ -75,5 +75,5 @@ def cut_out(images: Array, centre: Array, *, size: float = 0.5) -> Array:
       size: of the rectangle, as a part of either.
     """
     x, y = ((jnp.arange(n) + 0.5) / n for n in (images.shape[2], images.shape[1]))
-    columns, rows = (jnp.abs(at - centre[:, axis, None]) < size / 2 for axis, at in ((0, x), (1, y)))
+    columns, rows = (jnp.abs(at[None] - centre[:, axis, None]) < size / 2 for axis, at in ((0, x), (1, y)))
     return jnp.where((rows[:, :, None] & columns[:, None, :])[..., None], 0.0, images)

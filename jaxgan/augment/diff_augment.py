@@ -35,7 +35,7 @@ def _uniform(low: float, high: float) -> Callable[[Array, tuple[int, int, int]],
 
 
 def _draw_pair(rng: Array, batch: int, low: tuple[int, int], high: tuple[int, int]) -> Array:
-    return jax.random.randint(rng, (batch, 2), jnp.array(low), jnp.array(high))
+    return jax.random.randint(rng, (batch, 2), jnp.array([low]), jnp.array([high]))
 
 
 def _draw_shift(rng: Array, shape: tuple[int, int, int]) -> Array:
@@ -58,7 +58,7 @@ def _stretch(images: Array, factor: Array, axes: tuple[int, ...]) -> Array:
 def _translate(images: Array, shift: Array) -> Array:
     def moved(size: int, by: Array) -> Array:
         pixel = jnp.arange(size)
-        return (pixel == pixel[:, None] + by[:, None, None]).astype(images.dtype)
+        return (pixel[None, None] == pixel[None, :, None] + by[:, None, None]).astype(images.dtype)
 
     rows, columns = moved(images.shape[1], shift[:, 0]), moved(images.shape[2], shift[:, 1])
     images = jnp.einsum("bik,bkjc->bijc", rows, images, precision=_PRECISION)
@@ -67,7 +67,7 @@ def _translate(images: Array, shift: Array) -> Array:
 
 def _cut(images: Array, centre: Array) -> Array:
     def within(size: int, middle: Array) -> Array:
-        offset = jnp.arange(size) - middle[:, None] + size // 2 // 2
+        offset = jnp.arange(size)[None] - middle[:, None] + size // 2 // 2
         return (offset >= 0) & (offset < size // 2)
 
     rows, columns = within(images.shape[1], centre[:, 0]), within(images.shape[2], centre[:, 1])

@@ -57,4 +57,4 @@ def around(z: Array, rng: Array, n: int = 9, *, scale: float = 0.25) -> Array:
             f"needs one latent [Z] and an odd number of images, so that one is central; got {z.shape}, {n}"
         )
     noise = jax.random.uniform(rng, (n, *z.shape), minval=-scale, maxval=scale)
-    return z + jnp.where(jnp.arange(n)[:, None] == n // 2, 0.0, noise)
+    return z[None] + jnp.where(jnp.arange(n)[:, None] == n // 2, 0.0, noise)

@@ -18,7 +18,7 @@ def slerp(start: Array, end: Array, t: Array | float) -> Array:
 
     Args:
       start, end: [..., D] float, not zero.
-      t: [] or broadcastable to [..., 1], in [0, 1].
+      t: [], or of the rank of the two and broadcastable to [..., 1], in [0, 1].
     """
     start_norm = jnp.linalg.norm(start, axis=-1, keepdims=True)
     end_norm = jnp.linalg.norm(end, axis=-1, keepdims=True)
@@ -45,5 +45,5 @@ def path(start: Array, end: Array, steps: int, *, kind: str = "slerp") -> Array:
         raise ValueError(f"unknown interpolation {kind!r}; choose from {sorted(INTERPOLATIONS)}")
     if steps < 2:
         raise ValueError(f"a path has at least 2 steps, got {steps}")
-    t = jnp.linspace(0.0, 1.0, steps)[:, None]
+    t = jnp.linspace(0.0, 1.0, steps).reshape(*(1,) * (start.ndim - 1), steps, 1)
     return INTERPOLATIONS[kind](start[..., None, :], end[..., None, :], t)

@@ -55,12 +55,12 @@ class MinibatchDiscrimination(nn.Module):
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], *size), self.param_dtype).astype(jnp.float32)
         if self.weight_norm:
             scale = self.param("log_scale", nn.initializers.zeros, size, self.param_dtype).astype(jnp.float32)
-            kernel = kernel * jnp.exp(scale) / jnp.sqrt(jnp.square(kernel).sum(0))
+            kernel = kernel * jnp.exp(scale)[None] / jnp.sqrt(jnp.square(kernel).sum(0, keepdims=True))
         dtype = self.dtype or x.dtype
         projected = jnp.tensordot(x.astype(dtype), kernel.astype(dtype), 1).astype(jnp.float32)
         # Written out: XLA:CPU takes seven times as long for the gradient of a sum over such an axis.
         distance = sum(
-            (jnp.abs(part[:, None] - part) for part in jnp.moveaxis(projected, 2, 0)), jnp.zeros((), jnp.float32)
+            (jnp.abs(part[:, None] - part[None]) for part in jnp.moveaxis(projected, 2, 0)), jnp.zeros((), jnp.float32)
         )
         closeness = jnp.exp(-distance)
         if not self.include_self:
@@ -68,7 +68,7 @@ class MinibatchDiscrimination(nn.Module):
         features = closeness.sum(1)
         if self.use_bias:
             bias = self.param("bias", nn.initializers.constant(-1.0), (self.kernels,), self.param_dtype)
-            features = features + bias.astype(jnp.float32)
+            features = features + bias.astype(jnp.float32)[None]
         return jnp.concatenate([x, features.astype(x.dtype)], axis=-1)
 
 
@@ -99,7 +99,7 @@ def minibatch_stddev(x: Array, *, group_size: int | None = 4, channels: int = 1)
     if channels < 1 or features % channels:
         raise ValueError(f"{channels} numbers do not divide the {features} channels of shape {x.shape}")
     grouped = x.astype(jnp.float32).reshape(size, batch // size, -1, channels, features // channels)
-    variance = jnp.square(grouped - grouped.mean(0)).mean(0)
+    variance = jnp.square(grouped - grouped.mean(0, keepdims=True)).mean(0)
     deviation = jnp.sqrt(variance + _EPS).mean((1, 3))
     rows = jnp.tile(deviation, (size, 1)).astype(x.dtype).reshape(batch, *(1,) * (x.ndim - 2), channels)
     return jnp.concatenate([x, jnp.broadcast_to(rows, (*x.shape[:-1], channels))], axis=-1)

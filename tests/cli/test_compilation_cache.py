@@ -15,6 +15,7 @@ def train(workdir, cache, home):
         # As a user's: optimised, on one device.
         "XLA_FLAGS": "",
     }
+    del environment["JAX_COMPILATION_CACHE_DIR"]
     command = [sys.executable, "-m", "jaxgan", "train", "--config=wgan_gp:ring8,smoke", "--config.training.steps=3"]
     command += [f"--workdir={workdir}", "--no_progress", *([f"--compilation_cache={cache}"] if cache else [])]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)

@@ -24,12 +24,12 @@ def test_neighbours_surround_the_latent():
     got = around(z, jax.random.key(0))
     assert got.shape == (9, 2000)
     np.testing.assert_array_equal(got[4], z)
-    noise = np.delete(np.asarray(got - z), 4, axis=0)
+    noise = np.delete(np.asarray(got - z[None]), 4, axis=0)
     assert np.abs(noise).max() <= 0.25 + 1e-6
     np.testing.assert_allclose(noise.std(), 0.5 / np.sqrt(12), rtol=0.02)
     assert np.abs(np.corrcoef(noise) - np.eye(8)).max() < 0.1
     wide = around(z, jax.random.key(0), 3, scale=1.0)
-    assert wide.shape == (3, 2000) and np.abs(wide - z).max() > 0.9
+    assert wide.shape == (3, 2000) and np.abs(wide - z[None]).max() > 0.9
 
 
 def test_errors():

@@ -79,7 +79,7 @@ def test_the_region_of_a_face():
     canvas = jnp.zeros((16, 16, 1)).at[0, 0].set(100.0).at[8, 8].set(1.0)
 
     def synthesize(w):
-        return w[:, :1, None, None] * canvas
+        return w[:, :1, None, None] * canvas[None]
 
     cropped, _ = length(synthesize, mapping=lambda z: z, num_samples=64, batch_size=64, crop=face_crop)
     whole, _ = length(synthesize, mapping=lambda z: z, num_samples=64, batch_size=64)

@@ -23,7 +23,7 @@ PENALTIES = {
 
 
 def linear(slope):
-    return lambda x: (x * slope).sum(tuple(range(1, x.ndim))) + 7.0
+    return lambda x: (x * slope[None]).sum(tuple(range(1, x.ndim))) + 7.0
 
 
 @pytest.mark.parametrize(("name", "expected"), [("r1", lambda n: n**2 / 2), ("r2", lambda n: n**2 / 2),
@@ -89,7 +89,7 @@ def test_dragan_looks_up_to_half_a_deviation_above():
 @pytest.mark.parametrize("name", PENALTIES)
 def test_its_gradient_in_the_critics_weights_agrees_with_finite_differences(name):
     def penalty(w):
-        return PENALTIES[name](lambda x: jnp.tanh((x * w).sum((1, 2, 3))))
+        return PENALTIES[name](lambda x: jnp.tanh((x * w[None]).sum((1, 2, 3))))
 
     direction = RNG.normal(size=A.shape).astype(np.float32)
     direction /= np.linalg.norm(direction)

@@ -24,7 +24,9 @@ def torch_conv(kernel):
 
 
 def test_orthogonal_filters_of_any_norm_cost_nothing():
-    kernel = nn.initializers.orthogonal()(jax.random.key(0), (3, 3, 2, 5), jnp.float32) * jnp.arange(1.0, 6.0)
+    kernel = nn.initializers.orthogonal()(jax.random.key(0), (3, 3, 2, 5), jnp.float32) * jnp.arange(1.0, 6.0).reshape(
+        1, 1, 1, 5
+    )
     assert orthogonal_penalty({"conv": {"kernel": kernel}}) < 1e-9
     assert orthogonal_penalty({"conv": {"kernel": KERNEL}}) > 1.0
 
