@@ -20,9 +20,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 # A program that was compiled in this process once, for another function of the same operations, is read the next time,
 # from a folder that goes with the process: nothing is left in the home folder. Processes that tests start have no cache
 # unless they ask for one.
-PROGRAMS = tempfile.mkdtemp(prefix="jaxgan-programs-")
-atexit.register(shutil.rmtree, PROGRAMS, ignore_errors=True)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = PROGRAMS
+os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxgan-programs-")
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
@@ -34,6 +32,7 @@ import jax
 import numpy as np
 import pytest
 
+atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 ROOT = Path(__file__).resolve().parent.parent
 jax.config.update("jax_enable_compilation_cache", True)
 # A row is added to a matrix where it says so, by its shape.
@@ -164,9 +163,11 @@ def assert_same_end() -> Callable[[Path, Path, int], None]:
     from jaxgan.training.checkpoint import Checkpoints
 
     def state_of(workdir: Path):
-        shapes = open_run(workdir).experiment.shapes()
+        experiment = open_run(workdir).experiment
+        zeros = jax.tree.map(lambda x: jax.device_put(np.zeros(x.shape, x.dtype)), experiment.shapes())
+        frozen = {} if experiment.frozen is None else jax.device_put(experiment.frozen())
         checkpoints = Checkpoints(workdir)
-        state, _ = checkpoints.restore(jax.tree.map(lambda x: jax.device_put(np.zeros(x.shape, x.dtype)), shapes))
+        state, _ = checkpoints.restore(zeros.replace(frozen=frozen))
         checkpoints.close()
         return state
 

@@ -118,7 +118,7 @@ def train_torch(config: Any, *, batch: int, form: str, tiny: bool, steps: int) -
         config.data.batch_size = batch
         stage = recipes.build(config).stage_named(None)
         run = run_like(config, stage.method, form, device=device)
-        images, labels = run.place(random_batch(stage, config.generator.num_classes))
+        images, labels = run.place(random_batch(stage))
         seconds = []
         for _ in range(steps + 3):
             began = time.perf_counter()

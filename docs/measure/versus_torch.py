@@ -115,7 +115,7 @@ def versus_train(config: Any, *, forms: Sequence[str], rounds: int, device: str 
     check_step(config)
     training = compile_training(config)
     method = training.stage.method
-    host = random_batch(training.stage, config.generator.num_classes)
+    host = random_batch(training.stage)
     state = training.state
 
     def ours() -> None:

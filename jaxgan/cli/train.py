@@ -48,7 +48,8 @@ def run(arguments: Sequence[str]) -> int:
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     config = load(parsed.config, overrides)
     workdir = absolute(parsed.workdir)
-    options = dict(progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
+    options: dict[str, Any] = dict(progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
+    options["defaults"] = recipes.default_config_of(config)
     try:
         outcome = train_experiment(recipes.build(config), config, workdir, **options)
     except jax.errors.JaxRuntimeError as error:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from jaxgan.data.digits import digits_source
 from jaxgan.data.folder import folder_source
 from jaxgan.data.image_pairs import pairs_source
-from jaxgan.data.plain_images import domain_sources, single_image_source, split_domains
+from jaxgan.data.plain_images import domain_source, domain_sources, single_image_source, split_domains
 from jaxgan.data.source import Source, load
 from jaxgan.data.stacked_mnist import stacked_mnist_source
 from jaxgan.data.tfds_source import tfds_source, tfds_splits
@@ -71,7 +71,7 @@ def open_dataset(
     if kind == "tfds":
         source = tfds_source(rest, split, data_dir, image_size, channels, image_key, label_key, fields)
     elif kind == "domains":
-        source = _one_domain(name, rest, split, image_size, channels)
+        source = domain_source(rest, split, image_size, channels)
     elif kind == "pairs":
         source = pairs_source(rest, split, image_size, channels, fields)
     elif kind == "image":
@@ -81,17 +81,6 @@ def open_dataset(
         opened = folder_source(rest, image_size, channels) if kind == "folder" else None
         source = opened or digits_source(split, image_size, channels)
     return _placed(source, in_memory)
-
-
-def _one_domain(name: str, path: str, split: str, image_size: tuple[int, int] | None, channels: int) -> Source:
-    """The domain A of the split 'test', for 'testA'."""
-    domains = domain_sources(path, split[:-1], image_size, channels) if split[-1:].isupper() else {}
-    if split[-1:] not in domains:
-        raise ValueError(
-            f"{name} is a set for each of several domains: name one of them by its folder, such as trainA or testB, "
-            f"not {split!r}, or open all with open_domains"
-        )
-    return domains[split[-1]]
 
 
 def open_domains(

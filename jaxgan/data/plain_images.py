@@ -58,13 +58,29 @@ def domain_sources(
     domains = split_domains(folders, split)
     if len(domains) < 2:
         raise ValueError(f"{name} has the sub-folders {folders}; the split {split!r} needs {split}A and {split}B")
-    sources = {}
-    for domain, folder in domains.items():
-        files, rejected = picture_files(root / folder)
-        if not files:
-            raise ValueError(f"{name}: {root / folder} has no picture ({' '.join(EXTENSIONS)}); fill it or remove it")
-        sources[domain] = _files_source(f"{name}/{folder}", root / folder, files, image_size, channels, rejected)
-    return sources
+    return {domain: domain_source(path, folder, image_size, channels) for domain, folder in domains.items()}
+
+
+def domain_source(
+    path: str | os.PathLike[str], folder: str, image_size: tuple[int, int] | None = None, channels: int = 3
+) -> Source:
+    """The set of one domain of a split, by its folder's name: 'testA'.
+
+    Args:
+      path, image_size, channels: as in :func:`domain_sources`.
+      folder: the name of a sub-folder.
+
+    Raises:
+      ValueError: where there is no such folder, naming those there are, or it is empty.
+    """
+    name, root = f"domains:{path}", Path(path).expanduser()
+    there = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[-1:].isupper()) if root.is_dir() else []
+    if folder not in there:
+        raise ValueError(f"{name} has the domains {there}, not {folder!r}; name one, or open all with open_domains")
+    files, rejected = picture_files(root / folder)
+    if not files:
+        raise ValueError(f"{name}: {root / folder} has no picture ({' '.join(EXTENSIONS)}); fill it or remove it")
+    return _files_source(f"{name}/{folder}", root / folder, files, image_size, channels, rejected)
 
 
 def split_domains(names: Sequence[str], split: str) -> dict[str, str]:

@@ -3,6 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from ml_collections import ConfigDict
+
+from jaxgan.experiment.sections import keywords
+from jaxgan.training.optim import optimizer
+
 # Names that moved out of the one section of regularizers, which was also called ``stabilisers``.
 _SECTIONS = {
     "apa": "augment",
@@ -51,4 +56,16 @@ def converted(record: dict[str, Any]) -> dict[str, Any]:
             section, name, read = _METHOD_KEYS[key]
             found["method"] = {k: v for k, v in found["method"].items() if k != key}
             found[section] = {**found.get(section, {}), name: read(value)}
+    if "optimizer" in found:
+        # Settings that came later are off in the function's defaults; a recipe's own may have them on since.
+        found["optimizer"] = {player: keywords(optimizer) | keys for player, keys in found["optimizer"].items()}
     return found
+
+
+def complete(config: ConfigDict, defaults: ConfigDict) -> None:
+    """Adds the keys that ``config`` lacks, which came into being since it was written."""
+    for name, value in defaults.items():
+        if name not in config:
+            config[name] = value
+        elif isinstance(value, ConfigDict):
+            complete(config[name], value)

@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.config_file import from_json
-from jaxgan.experiment.old_runs import converted
+from jaxgan.experiment.old_runs import complete, converted
 from jaxgan.parallel import make_mesh, shardings
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
@@ -68,17 +68,8 @@ def saved_config(folder: epath.Path, default_config: Callable[[ConfigDict], Conf
       default_config: a config -> its recipe's, with every key.
     """
     config = from_json(converted(read_config(folder)))
-    _complete(config, default_config(config))
+    complete(config, default_config(config))
     return config
-
-
-def _complete(config: ConfigDict, defaults: ConfigDict) -> None:
-    """Adds the keys that ``config`` lacks."""
-    for name, value in defaults.items():
-        if name not in config:
-            config[name] = value
-        elif isinstance(value, ConfigDict):
-            _complete(config[name], value)
 
 
 def open_run(

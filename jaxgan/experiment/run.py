@@ -6,8 +6,9 @@ from typing import Any
 from etils import epath
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.config_file import from_json
 from jaxgan.experiment.mesh import experiment_mesh
-from jaxgan.experiment.old_runs import converted
+from jaxgan.experiment.old_runs import complete, converted
 from jaxgan.experiment.scores import best_is
 from jaxgan.parallel import is_main
 from jaxgan.training.loop import LoopOptions, Outcome, train
@@ -20,6 +21,7 @@ def train_experiment(
     config: ConfigDict,
     workdir: epath.PathLike,
     *,
+    defaults: ConfigDict | None = None,
     progress: bool = True,
     accept_change: bool = False,
 ) -> Outcome:
@@ -29,6 +31,7 @@ def train_experiment(
       experiment: what to train.
       config: that it was built from; ``config.seed`` seeds weights, data and scores.
       workdir: the run's folder, an absolute path; made where it is missing, and held against a second run.
+      defaults: of every key of its recipe: a run that an earlier version started, without some of them, goes on.
       progress: show the bar.
       accept_change: go on with a run that was started under another config.
 
@@ -39,7 +42,7 @@ def train_experiment(
     record = json.loads(config.to_json())
     mesh = experiment_mesh(config, experiment=experiment)
     with lock(workdir):
-        claim_config(workdir, record, accept_change=accept_change or _only_renamed(workdir, record))
+        claim_config(workdir, record, accept_change=accept_change or _is_same(workdir, record, defaults))
         if is_main():
             write_environment(workdir)
         driving = {key: value for key, value in config.training.items() if key != "steps"}
@@ -50,6 +53,11 @@ def train_experiment(
         return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
 
 
-def _only_renamed(workdir: epath.PathLike, record: dict[str, Any]) -> bool:
-    """Whether the folder's run has this config in an earlier version's sections and keys."""
-    return (epath.Path(workdir) / "config.json").exists() and converted(read_config(workdir)) == record
+def _is_same(workdir: epath.PathLike, record: dict[str, Any], defaults: ConfigDict | None) -> bool:
+    """Whether the folder's run has this config, in an earlier version's sections and keys."""
+    if not (epath.Path(workdir) / "config.json").exists():
+        return False
+    config = from_json(converted(read_config(workdir)))
+    if defaults is not None:
+        complete(config, defaults)
+    return json.loads(config.to_json()) == record

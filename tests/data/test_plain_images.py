@@ -42,6 +42,8 @@ def test_domains_of_folders(tmp_path):
     assert {k: (s.length, s.image_shape) for k, s in opened.items()} == {"A": (3, (4, 4, 3)), "B": (1, (4, 6, 3))}
     np.testing.assert_array_equal(opened["A"].fetch(np.arange(3))["image"], pixels)
     assert opened["A"].names(2) == "2" and opened["A"].version not in ("", opened["B"].version)
+    one = data.open_dataset(f"domains:{tmp_path}", split="testA", image_size=None, channels=3)
+    assert one.names(0) == "t" and one.fields.keys() == {"image"}
     batch = next(data.batches(domains(tmp_path, image_size=(4, 4)), batch_size=2, seed=0))
     assert {k: v.shape for k, v in batch.items()} == {"image_A": (2, 4, 4, 3), "image_B": (2, 4, 4, 3)}
 
@@ -60,7 +62,7 @@ def test_domains_that_lack_something(tmp_path):
         domains(tmp_path, image_size=(4, 4))
     with pytest.raises(ValueError, match=r"0\.png is 4x4, .*1\.png 5x4; pass image_size"):
         domains(tmp_path)
-    with pytest.raises(ValueError, match="by its folder, such as trainA or testB, not 'train'"):
+    with pytest.raises(ValueError, match=r"has the domains \['trainA', 'trainB'\], not 'train'; name one"):
         data.open_dataset(f"domains:{tmp_path}", image_size=None, channels=3)
     with pytest.raises(
         ValueError, match="'folder:x' is no set of unpaired domains; write 'domains:DIR' or 'tfds:NAME'"

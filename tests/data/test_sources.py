@@ -222,7 +222,7 @@ def test_tfds_sets_that_need_more(tmp_path, file, old, new, message):
     [
         (
             {"name": "cifar10"},
-            "unknown data set 'cifar10'; write 'digits', 'stacked_mnist', 'folder:PATH', 'pairs:DIR', 'image:PATH' or",
+            "unknown data set 'cifar10'; write 'digits', 'stacked_mnist', 'folder:PATH', 'pairs:DIR', 'domains:DIR'",
         ),
         ({"name": "stacked_mnist"}, "set channels=3, got 1"),
         ({"name": "folder:"}, "unknown data set 'folder:'"),

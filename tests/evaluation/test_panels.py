@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 
@@ -63,8 +64,6 @@ class Inverted:
 
 
 def test_panels_of_samples_are_input_output_target():
-    import jax
-
     maps = np.arange(5)[:, None, None] * np.ones((1, 2, 2), int)
     truth = np.full((5, 2, 2, 3), 7, np.uint8)
     rows = sample_panels(
@@ -79,3 +78,20 @@ def test_panels_of_samples_are_input_output_target():
     np.testing.assert_array_equal(rows[:, :, :2], palette()[maps])
     np.testing.assert_array_equal(rows[:, 0, 2 + GAP, 0], 255 - np.arange(5))
     assert (rows[:, :, -2:] == 7).all()
+
+
+def test_an_input_of_an_output_s_name_is_told_from_it():
+    class Darker:
+        latent_shapes = None
+        options = {}  # noqa: RUF012
+        conditions = ("image",)
+
+        def sample(self, nets, batch, rng):
+            return {"image": batch["image"] / 127.5 - 1 - 2 / 255}
+
+    given = np.full((3, 2, 2, 3), 9, np.uint8)
+    inputs = SampleInputs(3, lambda i: {"image": given[i]})
+    rows = sample_panels(Darker(), {}, inputs, rng=jax.random.key(0), mesh=make_mesh())
+    assert (rows[:, :, :2] == 9).all() and (rows[:, :, -2:] == 8).all()
+    only = sample_panels(Darker(), {}, inputs, ["input_image"], rng=jax.random.key(0), mesh=make_mesh())
+    np.testing.assert_array_equal(only, given)

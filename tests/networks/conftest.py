@@ -15,10 +15,16 @@ from jaxgan.nn import FEATURES
 _LABELS = jax.ShapeDtypeStruct((2,), jnp.int32)
 
 
-def _abstract(network, first, labels=_LABELS, *, train=False):
+@functools.cache
+def _traced(network, first, train, labels, structure):
     x = jax.ShapeDtypeStruct((2, *first), jnp.float32)
-    labels = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape[1:]), leaf.dtype), labels)
+    labels = structure.unflatten([jax.ShapeDtypeStruct((2, *shape), dtype) for shape, dtype in labels])
     return jax.eval_shape(functools.partial(network.init_with_output, train=train), jax.random.key(0), x, labels)
+
+
+def _abstract(network, first, labels=_LABELS, *, train=False):
+    leaves, structure = jax.tree.flatten(labels)
+    return _traced(network, first, train, tuple((leaf.shape[1:], leaf.dtype) for leaf in leaves), structure)
 
 
 def _filled(network, first, labels=_LABELS, scale=1.0):

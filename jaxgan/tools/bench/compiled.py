@@ -48,20 +48,23 @@ def quick_weights(config: Any) -> Any:
     no slower or faster.
     """
     config = config.copy_and_resolve_references()
-    for section in (config.generator, config.discriminator):
+    for section in (config.get("generator", {}), config.get("discriminator", {})):
         if "weight_init" in section:
             section.weight_init = "normal_02"
     return config
 
 
-def random_batch(stage: Stage, num_classes: int) -> dict[str, np.ndarray]:
-    """A batch of a stage's shapes: noise, bytes for images and normal for points, and uniform labels."""
+def random_batch(stage: Stage) -> dict[str, np.ndarray]:
+    """A batch of a stage's shapes: bytes for images, normal numbers for points and other floats, uniform labels."""
     rng = np.random.default_rng(0)
-    shapes = stage.batch
-    labels = rng.integers(0, max(1, num_classes), shapes["label"].shape, np.int32)
-    if "point" in shapes:
-        return {"point": rng.standard_normal(shapes["point"].shape, np.float32), "label": labels}
-    return {"image": rng.integers(0, 256, shapes["image"].shape, np.uint8), "label": labels}
+
+    def draw(like: Any) -> np.ndarray:
+        if np.issubdtype(like.dtype, np.floating):
+            return rng.standard_normal(like.shape).astype(like.dtype)
+        high = 256 if like.dtype == np.uint8 else max(1, stage.method.num_classes)
+        return rng.integers(0, high, like.shape, like.dtype)
+
+    return {name: draw(like) for name, like in stage.batch.items()}
 
 
 def compile_training(
@@ -75,7 +78,7 @@ def compile_training(
     chosen = experiment.stage_named(stage)
     mesh = experiment_mesh(config, devices, experiment=experiment)
     state, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
-    batch, key = host_to_global(random_batch(chosen, config.generator.num_classes), mesh), jax.random.key(0)
+    batch, key = host_to_global(random_batch(chosen), mesh), jax.random.key(0)
     with jax.set_mesh(mesh):
         step = compile_step(make_stage_step(chosen), mesh, where, donate=donate)
         began = time.perf_counter()

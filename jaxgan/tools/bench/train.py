@@ -93,7 +93,7 @@ def measure_compiled(
 ) -> dict[str, Any]:
     """As :func:`measure`, of a step that is compiled already; its state is used up."""
     flops = model_flops(training)
-    devices, dtype = training.mesh.size, str(config.generator.dtype)
+    devices, dtype = training.mesh.size, str(config.get("generator", {}).get("dtype", "float32"))
     moved = float((training.run.function.cost_analysis() or {}).get("bytes accessed", 0.0))
     state, taken = timed_steps(training, training.state, steps=steps)
     median = statistics.median(taken)
@@ -108,7 +108,7 @@ def measure_compiled(
         "devices": devices,
         "dtype": dtype,
         "batch_size": training.images_per_step,
-        "d_steps": config.method.d_steps,
+        "d_steps": getattr(training.stage.method, "d_steps", 1),
         "steps": steps,
         "compile_seconds": round(training.compile_seconds, 2),
         "step_milliseconds": round(1e3 * median, 2),
