@@ -46,7 +46,7 @@ def image_pool(*, size: int = 0, probability: float = 0.5) -> Regularizer | None
         drawn = shard_batch(jax.random.randint(slot_rng, (rows,), 0, size))
         slot = jnp.where(full, drawn, pool["count"])
         # A one-hot product in place of gathers and scatters, which would move rows between devices.
-        chosen = jnp.arange(size) == slot[:, None]
+        chosen = jnp.arange(size)[None] == slot[:, None]
         stored = chosen & (old | ~full)[:, None]
 
         def wide(mask: Array, x: Array) -> Array:
