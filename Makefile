@@ -32,6 +32,9 @@ lint: $(BIN)/.made ## check format, lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
+docs: $(BIN)/.made ## build the documentation's site in build/site (half a minute); a broken link or reference fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
+
 format: $(BIN)/.made ## put the code in order
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
