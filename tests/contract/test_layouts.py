@@ -49,6 +49,7 @@ def in_two_processes(rows, folder):
         assert [line.split()[1] for line in text.splitlines() if line.startswith("equal")] == numbers.split(",")
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_device(tmp_path):
     # The rows that leave most to go wrong: all three axes, everything split, everything in parts.
     row = dict(mesh="spatial", rules="fsdp", accumulate=2, remat="blocks", groups=None, dtype="float32")

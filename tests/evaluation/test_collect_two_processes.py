@@ -116,6 +116,7 @@ def read(path):
         return dict(file)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_two_processes_measure_as_one_does(tmp_path):
     with socket.socket() as free:

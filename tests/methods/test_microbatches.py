@@ -105,10 +105,10 @@ def assert_close(a, b):
     [
         (2, {}),
         (4, {}),
-        (3, {"joint": False}),
-        (2, {"regularizers": (gradient_penalties(r1=1.0),)}),
-        (2, {"remat": "blocks"}),
-        (4, {"remat": "convs"}),
+        pytest.param(3, {"joint": False}, marks=pytest.mark.slow),
+        pytest.param(2, {"regularizers": (gradient_penalties(r1=1.0),)}, marks=pytest.mark.slow),
+        pytest.param(2, {"remat": "blocks"}, marks=pytest.mark.slow),
+        pytest.param(4, {"remat": "convs"}, marks=pytest.mark.slow),
     ],
 )
 def test_micro_batches_equal_the_whole_batch(state, whole, parts, changes):
