@@ -91,10 +91,10 @@ class DepthwiseConv(nn.Module):
         # The odd row or column of padding goes below and to the right.
         rows, columns = (pad_h // 2, pad_h - pad_h // 2), (pad_w // 2, pad_w - pad_w // 2)
         x = jnp.pad(x, ((0, 0), rows, columns, (0, 0)))
-        y = bias
+        y, taps = bias.reshape(1, 1, 1, -1), weights[:, :, None, None]
         for i in range(k):
             for j in range(k):
-                y = y + x[:, i : i + (out_h - 1) * s + 1 : s, j : j + (out_w - 1) * s + 1 : s] * weights[i, j, 0]
+                y = y + x[:, i : i + (out_h - 1) * s + 1 : s, j : j + (out_w - 1) * s + 1 : s] * taps[i, j]
         return y
 
 

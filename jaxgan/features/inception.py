@@ -192,5 +192,5 @@ class InceptionV3(nn.Module):
         kernel = self.param("fc_kernel", nn.initializers.lecun_normal(), (2048, 1008))
         bias = self.param("fc_bias", nn.initializers.zeros, (1008,))
         taps["logits_unbiased"] = jnp.dot(taps["2048"], kernel, precision=jax.lax.Precision.HIGHEST)
-        taps["logits"] = taps["logits_unbiased"] + bias
+        taps["logits"] = taps["logits_unbiased"] + bias[None]
         return taps

@@ -73,7 +73,7 @@ def tap_distance(a: Array, b: Array, weights: Array | None = None) -> Array:
         return x / (norm + NORM_EPS)
 
     squares = jnp.square(unit(a) - unit(b))
-    return (squares if weights is None else squares * weights).sum(-1).mean((1, 2))
+    return (squares if weights is None else squares * weights.reshape(1, 1, 1, -1)).sum(-1).mean((1, 2))
 
 
 class Fire(nn.Module):
@@ -163,7 +163,8 @@ class LPIPS(nn.Module):
         features = Trunk(self.trunk, self.precision, name="features")
 
         def taps(images: Array) -> tuple[Array, ...]:
-            return features((images.astype(jnp.float32) - jnp.array(SHIFT)) / jnp.array(SCALE))
+            shift, scale = (jnp.array(values).reshape(1, 1, 1, -1) for values in (SHIFT, SCALE))
+            return features((images.astype(jnp.float32) - shift) / scale)
 
         total = jnp.zeros(a.shape[0], jnp.float32)
         for k, (x, y) in enumerate(zip(taps(a), taps(b))):
