@@ -20,7 +20,7 @@ install: $(BIN)/.made ## make .venv with jaxgan and its development tools
 demo: $(BIN)/.made ## train a small BigGAN on real digits (about 5 minutes on 2 cores), and score it
 	@$(BIN)/jaxgan train --config=biggan:digits16 --workdir=$(RUN)
 
-test: $(BIN)/.made ## run the tests: at most 12 minutes on 2 cores
+test: $(BIN)/.made ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # SHARD=1/4 is the first of four parts, which are disjoint and together are all.
