@@ -8,7 +8,7 @@ from typing import Any
 
 from extras import require
 
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 
 def smoothed(values: Sequence[float], half_life: float = 7.0) -> list[float]:
@@ -50,4 +50,4 @@ if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python docs/measure/curve.py RUN/metrics.jsonl OUT.png")
     require("matplotlib", extra="plots")
-    draw(read_metrics(sys.argv[1]), sys.argv[2])
+    draw(read_records(sys.argv[1]), sys.argv[2])

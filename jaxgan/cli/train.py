@@ -10,8 +10,6 @@ from jaxgan.cli import arguments as flags
 
 log = logging.getLogger("jaxgan")
 
-EXIT_RESTART = 42
-
 _DESCRIPTION = """Trains an experiment in a folder of its own. The same command goes on from the newest checkpoint, and
 after a kill at any moment ends in the same state, bit for bit. Records go to metrics.jsonl and tb/ (TensorBoard),
 pictures to samples/, states to checkpoints/."""
@@ -29,6 +27,10 @@ def run(arguments: Sequence[str]) -> int:
     flags.add_config(made)
     flags.add_workdir(made)
     made.add_argument("--accept_config_change", action="store_true", help="go on with a run under a changed config")
+    made.add_argument("--accept_data_change", action="store_true", help="go on with other data than before")
+    begin = made.add_mutually_exclusive_group()
+    begin.add_argument("--restart", action="store_true", help="begin at step 0; what there is moves to left/")
+    begin.add_argument("--from_step", type=int, metavar="N", help="go on from the checkpoint of this step")
     made.add_argument("--no_progress", action="store_true", help="no progress bar")
     flags.add_processes(made)
     flags.add_compilation_cache(made)
@@ -43,12 +45,15 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.experiment.run import train_experiment
     from jaxgan.parallel import initialize, is_main
     from jaxgan.training.compilation_cache import use_compilation_cache
+    from jaxgan.training.preemption import EXIT_RESTART
 
     use_compilation_cache(parsed.compilation_cache)
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     config = load(parsed.config, overrides)
     workdir = absolute(parsed.workdir)
     options: dict[str, Any] = dict(progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
+    options["accept_data_change"] = parsed.accept_data_change
+    options["begin"] = "restart" if parsed.restart else parsed.from_step
     options["defaults"] = recipes.default_config_of(config)
     try:
         outcome = train_experiment(recipes.build(config), config, workdir, **options)
@@ -69,20 +74,30 @@ def run(arguments: Sequence[str]) -> int:
 
 def _report(workdir: Any) -> None:
     """Says where everything lies, and the newest scores with their stamps."""
-    pictures = sorted((workdir / "samples").glob("*.png"), key=lambda p: int(p.stem.split("-")[0]))
+    pictures = _numbered(workdir / "samples", ".png")
     events = sorted((workdir / "tb").glob("events*"))
-    steps = sorted((workdir / "checkpoints").glob("[0-9]*"), key=lambda p: int(p.name))
+    steps = _numbered(workdir / "checkpoints", "")
     for name, found in (("samples", pictures), ("events", events), ("checkpoint", steps)):
         if found:
             print(f"{name:<11}{found[-1]}")
     print(f"{'metrics':<11}{workdir / 'metrics.jsonl'}")
     from jaxgan.evaluation.protocol import line
-    from jaxgan.training.logging import read_metrics
+    from jaxgan.training.records import read_records
 
-    scored = read_metrics(workdir / "scores.jsonl")
+    scored = read_records(workdir / "scores.jsonl")
     if (workdir / "best.json").exists():
-        print(f"{'best':<11}{(workdir / 'best.json').read_text().strip()}")
+        print(f"{'best':<11}{(workdir / 'best.json').read_text(errors='replace').strip()}")
     for record in scored:
-        if record["step"] == scored[-1]["step"]:
+        if record["step"] != scored[-1]["step"]:
+            continue
+        if record["value"] is None:
+            print(f"{record['metric']:<11}failed: {record.get('error', 'not a number')}")
+        else:
             print(line(record["metric"], record["value"], record.get("stderr"), record["stamp"]))
     sys.stdout.flush()
+
+
+def _numbered(folder: Any, suffix: str) -> list[Any]:
+    """The entries of a folder whose names begin with a step, in its order; others are someone else's."""
+    found = [p for p in folder.glob(f"*{suffix}") if p.stem.partition("-")[0].isdigit()] if folder.exists() else []
+    return sorted(found, key=lambda p: int(p.stem.partition("-")[0]))

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from jaxgan.data import Field, Source, augmentations, batch_fields, batches
 from jaxgan.experiment.sections import call, keywords
 from jaxgan.parallel import FSDP, REPLICATED, ROWS, ZERO1, Rules
+from jaxgan.training.data_identity import identity
 from jaxgan.training.ema import Ema, decay_for_half_life
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Evaluator, Method, Stage, no_evaluators
@@ -60,6 +61,8 @@ def common_sections(players: Sequence[str]) -> dict[str, dict[str, Any]]:
             "keep": 2,
             "steps_per_dispatch": 1,
             "max_in_flight": 4,
+            "on_nonfinite": "stop",
+            "max_rollbacks": 3,
         },
         "evaluation": {
             "every_steps": 5_000,
@@ -78,6 +81,7 @@ def common_sections(players: Sequence[str]) -> dict[str, dict[str, Any]]:
             "kid_block_size": 1_000,
             "is_splits": 10,
             "best": None,
+            "on_error": "record",
             "tstr": False,
             "tstr_images": 10_000,
             "tstr_steps": 500,
@@ -150,6 +154,10 @@ def data_stage(
     """
     data, rows, chain = config.data, config.data.batch_size * updates, augmentations(config.data.augment)
 
+    def data_identity() -> dict[str, Any]:
+        sources = open_source()
+        return identity(sources if isinstance(sources, Mapping) else {"data": sources})
+
     def stream(start_step: int) -> Iterator[dict[str, np.ndarray]]:
         source = open_source()
         _check_fields(data.name, fields, batch_fields(source, augment=chain))
@@ -174,6 +182,7 @@ def data_stage(
         steps=config.training.steps if steps is None else steps,
         ema=average_of(config, method, data.batch_size),
         evaluators=evaluators,
+        data_identity=data_identity,
     )
 
 

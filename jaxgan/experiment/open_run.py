@@ -15,8 +15,9 @@ from jaxgan.experiment.old_runs import complete, converted
 from jaxgan.parallel import make_mesh, shardings
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
+from jaxgan.training.finite import non_finite
 from jaxgan.training.method import Experiment, Method, Stage
-from jaxgan.training.state import Variables
+from jaxgan.training.state import TrainState, Variables
 from jaxgan.training.step import place_frozen
 from jaxgan.training.workdir import fingerprint, read_config
 
@@ -104,13 +105,9 @@ def open_run(
     config = saved_config(folder, default_config)
     experiment = build(config) if like is None else like.experiment
     mesh = make_mesh()
-    frozen = place_frozen(experiment, mesh)
-    target = jax.eval_shape(experiment.fresh_state, jax.random.key(0))
-    where = shardings(target, experiment.rules, mesh)
-    target = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), target, where)
     checkpoints = Checkpoints(folder, read_only=True)
     try:
-        restored = checkpoints.restore(target.replace(frozen=frozen), step)
+        restored = checkpoints.restore(restore_target(experiment, mesh), step)
         if restored is None:
             raise UserError(f"{workdir} has no checkpoint yet; train it further")
         state, _ = restored
@@ -126,7 +123,20 @@ def open_run(
             "changed; bring the old run back, or start a new --workdir with the new fingerprint"
         )
     nets = experiment.nets_to_score(state, stage, raw=raw)
+    if wrong := non_finite(nets):
+        raise UserError(
+            f"{workdir} at step {found}: {len(wrong)} arrays of the networks hold NaN or infinity, first {wrong[0]}: "
+            "nothing can be drawn from them; choose an earlier checkpoint with --step"
+        )
     return Run(config, experiment, mesh, stage, nets, not raw and stage.ema is not None, found, mark)
+
+
+def restore_target(experiment: Experiment, mesh: Mesh) -> TrainState:
+    """Shapes, dtypes and shardings that a checkpoint of ``experiment`` is restored to, with its frozen networks."""
+    target = jax.eval_shape(experiment.fresh_state, jax.random.key(0))
+    where = shardings(target, experiment.rules, mesh)
+    target = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), target, where)
+    return target.replace(frozen=place_frozen(experiment, mesh))
 
 
 def checkpoint_steps(workdir: str) -> list[int]:

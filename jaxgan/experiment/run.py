@@ -11,9 +11,11 @@ from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.experiment.old_runs import complete, converted
 from jaxgan.experiment.scores import best_is
 from jaxgan.parallel import is_main
+from jaxgan.training.lock import lock
 from jaxgan.training.loop import LoopOptions, Outcome, train
 from jaxgan.training.method import Experiment
-from jaxgan.training.workdir import claim_config, lock, read_config, write_environment
+from jaxgan.training.restart import go_back, restart
+from jaxgan.training.workdir import claim_config, read_config, write_environment
 
 
 def train_experiment(
@@ -24,6 +26,8 @@ def train_experiment(
     defaults: ConfigDict | None = None,
     progress: bool = True,
     accept_change: bool = False,
+    accept_data_change: bool = False,
+    begin: str | int | None = None,
 ) -> Outcome:
     """Trains ``experiment`` in ``workdir``, from its newest sound checkpoint where it has one.
 
@@ -34,6 +38,9 @@ def train_experiment(
       defaults: of every key of its recipe: a run that an earlier version started, without some of them, goes on.
       progress: show the bar.
       accept_change: go on with a run that was started under another config.
+      accept_data_change: go on with other data than the run was trained on.
+      begin: 'restart' for step 0, whatever there is, or the step of a checkpoint to go back to; None for the newest.
+        What is left behind is moved to ``left/``.
 
     Raises:
       UserError: where the config does not fit its recipe or the devices, the folder is in use or holds a run under
@@ -45,7 +52,10 @@ def train_experiment(
         claim_config(workdir, record, accept_change=accept_change or _is_same(workdir, record, defaults))
         if is_main():
             write_environment(workdir)
+        if begin is not None:
+            restart(workdir) if begin == "restart" else go_back(workdir, int(begin))
         driving = {key: value for key, value in config.training.items() if key != "steps"}
+        driving |= {"on_evaluation_error": config.evaluation.on_error, "accept_data_change": accept_data_change}
         best = config.evaluation.best
         if best is not None:
             driving |= {"best": best, "best_is": best_is(best)}

@@ -8,8 +8,8 @@ import jax
 from etils import epath
 
 from jaxgan.training.errors import UserError
-from jaxgan.training.logging import read_metrics
 from jaxgan.training.method import Score
+from jaxgan.training.records import read_records
 
 
 class Best:
@@ -39,7 +39,7 @@ class Best:
         self._value: float | None = None
         self.step: int | None = None
         if name is not None:
-            for record in read_metrics(epath.Path(workdir) / "metrics.jsonl"):
+            for record in read_records(epath.Path(workdir) / "metrics.jsonl"):
                 if after < record["step"] <= step and record.get(name) is not None:
                     self._take(record["step"], record[name])
 

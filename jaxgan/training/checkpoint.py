@@ -1,6 +1,7 @@
-"""Checkpoints that are atomic, asynchronous and verified."""
+"""Checkpoints that are atomic, asynchronous and verified: what is damaged is told from what could not be read."""
 
 import dataclasses
+import enum
 import hashlib
 import json
 import logging
@@ -15,17 +16,33 @@ from etils import epath
 
 from jaxgan.training.digest import digest
 from jaxgan.training.errors import UserError
+from jaxgan.training.finite import non_finite
 from jaxgan.training.state import TrainState, Variables
+from jaxgan.training.storage import UnreadableError, is_memory_error, is_read_error, unreadable_file, writing
 
 log = logging.getLogger("jaxgan")
 
 
 # Layers by their names today, and as the first version saved them.
 EARLIER_NAMES = {"project": "seed", "norm_project": "norm_seed"}
+# Waits between attempts to read, in seconds; a storage that fails for longer ends the run.
+RETRY_SECONDS = (1.0, 4.0, 15.0)
 
 
 class DamagedCheckpointError(Exception):
     """A checkpoint whose content is not what was saved."""
+
+
+class NonFiniteStateError(UserError):
+    """A state with NaN or infinity in it, which is not saved."""
+
+
+class _Outcome(enum.IntEnum):
+    """How an attempt to read a checkpoint ended; of several processes, the worst counts."""
+
+    READ = 0
+    DAMAGED = 1
+    UNREADABLE = 2
 
 
 def _signature(tree: Any) -> dict[str, str]:
@@ -55,12 +72,25 @@ def _agree(value: int) -> int:
     return int(multihost_utils.broadcast_one_to_all(np.int64(value)))
 
 
-def _all_succeeded(ok: bool) -> bool:
+def _worst(outcome: _Outcome) -> _Outcome:
+    """The worst outcome of all processes."""
     if jax.process_count() == 1:
-        return ok
+        return outcome
     from jax.experimental import multihost_utils
 
-    return bool(np.min(multihost_utils.process_allgather(np.int32(ok))))
+    return _Outcome(int(np.max(multihost_utils.process_allgather(np.int32(outcome)))))
+
+
+def _failure(error: Exception, folder: epath.Path) -> tuple[_Outcome, str]:
+    """What an error while reading a checkpoint says of it, and the error as a sentence that names the file."""
+    text = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+    if is_memory_error(error):
+        raise error
+    if is_read_error(error) or not folder.exists():
+        return _Outcome.UNREADABLE, f"{folder}: {text}"
+    if (unreadable := unreadable_file(folder)) is not None:
+        return _Outcome.UNREADABLE, f"{unreadable[0]}: {unreadable[1].strerror}"
+    return _Outcome.DAMAGED, text
 
 
 def fingerprints(nets: Mapping[str, Variables]) -> dict[str, str]:
@@ -101,6 +131,8 @@ class Checkpoints:
 
         With ``read_only`` nothing is made, removed or moved: for looking at a run that may be training.
         """
+        if keep < 1:
+            raise UserError(f"training.keep={keep}: keep at least 1 checkpoint; 2 outlive a damaged one")
         self._read_only = read_only
         self._root = epath.Path(workdir)
         self._directory = self._root / "checkpoints"
@@ -129,16 +161,27 @@ class Checkpoints:
     def save(self, state: TrainState, meta: dict[str, Any]) -> None:
         """Saves ``state`` under its own step, without its frozen nets, of which only fingerprints are kept; a step
         already present is left as it is.
+
+        Raises:
+          NonFiniteStateError: where it holds NaN or infinity; nothing is saved, and nothing removed.
+          UserError: where the folder cannot be written, of this save or of the one before, which ran behind.
         """
         step = int(state.step)
         if step in self._manager.all_steps():
             return
         kept = state.replace(frozen={})
+        if wrong := non_finite(kept):
+            raise NonFiniteStateError(
+                f"{len(wrong)} arrays hold NaN or infinity at step {step}, first {wrong[0]}: not saved, and the "
+                f"checkpoints before are kept"
+            )
         record = {**meta, "digest": digest(kept), "signature": _signature(kept)}
         record["frozen"] = fingerprints(state.frozen)
-        self._manager.save(
-            step, args=ocp.args.Composite(state=ocp.args.StandardSave(kept), meta=ocp.args.JsonSave(record))
-        )
+        record["checksum"] = _hash(record)
+        with writing(self._directory):
+            self._manager.save(
+                step, args=ocp.args.Composite(state=ocp.args.StandardSave(kept), meta=ocp.args.JsonSave(record))
+            )
 
     def fingerprint(self, step: int) -> str:
         """A hash of the content of the checkpoint of ``step``, from what was recorded when it was saved."""
@@ -148,6 +191,9 @@ class Checkpoints:
         meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
         if not isinstance(meta, dict) or "digest" not in meta:
             raise DamagedCheckpointError(f"{self._directory / str(step)}/meta holds no digest")
+        saved = meta.pop("checksum", None)
+        if saved is not None and saved != _hash(meta):  # older checkpoints have none
+            raise DamagedCheckpointError(f"{self._directory / str(step)}/meta differs from what was saved")
         return meta
 
     def _check_frozen(self, step: int, meta: dict[str, Any], frozen: dict[str, Variables]) -> None:
@@ -162,7 +208,8 @@ class Checkpoints:
             "weights that it came from, or train in a new --workdir"
         )
 
-    def _load(self, step: int, target: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    def _load(self, step: int, target: TrainState) -> tuple[TrainState, dict[str, Any], dict[str, str]]:
+        """The state as it lies there, under the names of then, what was recorded of it, and those names today."""
         directory = self._directory / str(step)
         meta, frozen = self._meta(step), target.frozen
         target = target.replace(frozen={})
@@ -182,16 +229,51 @@ class Checkpoints:
             )
         self._check_frozen(step, meta, frozen)
         state = self._manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(target)))["state"]
-        found = digest(state)
-        wrong = sorted(name for name, value in meta["digest"].items() if found.get(name) != value)
-        if wrong:
-            raise DamagedCheckpointError(f"{len(wrong)} arrays differ from what was saved, first {wrong[0]}")
-        return _renamed(state, names).replace(frozen=frozen), meta
+        return state, meta, names
+
+    def _read(self, step: int, target: TrainState) -> tuple[TrainState, dict[str, Any]]:
+        """The state of a step, read by all processes together, and again where storage fails for a while.
+
+        Raises:
+          UserError: where the checkpoint is of another model or of other frozen nets.
+          UnreadableError: where storage goes on to fail.
+          DamagedCheckpointError: where the content is not what was saved.
+        """
+        folder = self._directory / str(step)
+        for pause in (*RETRY_SECONDS, None):
+            outcome, reason, found = _Outcome.READ, "", None
+            try:
+                found = self._load(step, target)
+            except UserError:
+                raise
+            except DamagedCheckpointError as error:
+                outcome, reason = _Outcome.DAMAGED, str(error)
+            except Exception as error:  # what storage raises has no common type
+                outcome, reason = _failure(error, folder)
+            worst = _worst(outcome)
+            if worst is _Outcome.READ and found is not None:
+                state, meta, names = found
+                saved, here = meta["digest"], digest(state)
+                wrong = sorted(name for name in saved.keys() | here.keys() if saved.get(name) != here.get(name))
+                if not wrong:
+                    return _renamed(state, names).replace(frozen=target.frozen), meta
+                raise DamagedCheckpointError(f"{len(wrong)} arrays differ from what was saved, first {wrong[0]}")
+            if worst is _Outcome.DAMAGED:
+                raise DamagedCheckpointError(reason or "damaged as another process sees it")
+            reason = reason or f"{folder}, by another process"
+            if pause is not None:
+                log.warning("cannot read %s; trying again in %.0f s", reason, pause)
+                time.sleep(pause)
+        raise UnreadableError(
+            f"cannot read {reason}. Nothing says that it is damaged, and nothing was moved: mend the storage or the "
+            "file's permissions and run the same command again (or choose an earlier checkpoint by its step)"
+        )
 
     def restore(self, target: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]] | None:
-        """The newest sound state, with its meta; None where there is none.
+        """The newest sound state, with its meta; None where none was ever saved.
 
-        A damaged one is named, moved to ``quarantine/`` (unless opened read-only), and the one before it is tried.
+        A damaged one is named, moved to ``quarantine/`` (unless opened read-only), and the one before it is tried. Only
+        content that was read and is not what was saved is damage: reading that fails is tried again, then raised.
 
         Args:
           target: shapes, dtypes and shardings to restore to (``jax.ShapeDtypeStruct`` leaves, or arrays); the mesh may
@@ -199,7 +281,9 @@ class Checkpoints:
           step: this step and no other.
 
         Raises:
-          UserError: where ``step`` is absent, or the checkpoint is of another model or of other frozen nets.
+          UserError: where ``step`` is absent, the checkpoint is of another model or of other frozen nets, or there were
+            checkpoints and none is sound.
+          UnreadableError: where storage fails.
           DamagedCheckpointError: where the one ``step`` asked for is damaged.
         """
         if step is not None:
@@ -207,28 +291,34 @@ class Checkpoints:
                 raise UserError(
                     f"no checkpoint of step {step} in {self._directory}; there are {self.steps() or 'none'}"
                 )
-            return self._load(step, target)
+            return self._read(step, target)
         passed: set[int] = set()
         while True:
             steps = [s for s in self.steps() if s not in passed]
             candidate = _agree(steps[-1] if steps else -1)
             if candidate < 0:
+                self._check_none_lost(passed)
                 return None
-            failure: Exception | None = None
             try:
-                found = self._load(candidate, target)
-            except UserError:
-                raise
-            except Exception as error:  # what storage raises on damage has no common type
-                failure = error
-            if _all_succeeded(failure is None):
-                return found
-            reason = str(failure or "damaged as another process sees it").splitlines()[0][:200]
+                return self._read(candidate, target)
+            except DamagedCheckpointError as error:
+                reason = str(error).splitlines()[0][:200]
             passed.add(candidate)
             if self._read_only:
                 log.warning("checkpoint %s is damaged (%s); falling back", self._directory / str(candidate), reason)
             else:
                 self._quarantine(candidate, reason)
+
+    def _check_none_lost(self, passed: set[int]) -> None:
+        """Refuses to begin anew where there were checkpoints."""
+        place = self._root / "quarantine"
+        damaged = sorted(p.name for p in place.iterdir()) if place.exists() else []
+        if passed or damaged:
+            raise UserError(
+                f"none of the checkpoints in {self._root} is sound ({len(passed) or len(damaged)} damaged"
+                f"{f', in {place}: ' + ', '.join(damaged) if damaged else ''}); bring a sound one back into "
+                f"{self._directory}, or begin at step 0 with `jaxgan train --restart`"
+            )
 
     def _quarantine(self, step: int, reason: str) -> None:
         place = self._root / "quarantine" / f"{step}-{time.time_ns()}"
@@ -243,10 +333,17 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(self._directory, options=self._options)
 
     def wait(self) -> None:
-        """Returns when every save has its name."""
-        self._manager.wait_until_finished()
+        """Returns when every save has its name.
+
+        Raises:
+          UserError: where one could not be written.
+        """
+        with writing(self._directory):
+            self._manager.wait_until_finished()
 
     def close(self) -> None:
         """Waits, and frees the threads."""
-        self._manager.wait_until_finished()
-        self._manager.close()
+        try:
+            self.wait()
+        finally:
+            self._manager.close()

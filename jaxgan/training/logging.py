@@ -1,7 +1,5 @@
 """Logging of a run: metrics.jsonl, scores.jsonl, TensorBoard event files, sample pictures, a progress bar."""
 
-import json
-import logging
 import math
 import queue
 import sys
@@ -14,96 +12,34 @@ import numpy as np
 from clu import parameter_overview
 from etils import epath
 from PIL import Image
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
-from jaxgan.training.errors import UserError
-from jaxgan.training.method import Score
+from jaxgan.training.events import Events
+from jaxgan.training.method import FailedScore, Score
+from jaxgan.training.records import RecordsFile
 from jaxgan.training.state import TrainState
-
-log = logging.getLogger("jaxgan")
-
-
-def read_metrics(path: epath.PathLike) -> list[dict[str, Any]]:
-    """The records of a metrics.jsonl, in order; a line that a kill cut short is left out."""
-    path = epath.Path(path)
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_text().splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return records
-
-
-class MetricsFile:
-    """A JSON object a line, steps rising, none twice.
-
-    Opening at ``step`` drops what a killed run wrote beyond it. Object stores cannot append: there the file is written
-    again at each flush.
-    """
-
-    def __init__(self, path: epath.PathLike, *, step: int):
-        self._path = epath.Path(path)
-        self._append = "://" not in str(path)
-        kept = [r for r in read_metrics(self._path) if r["step"] <= step]
-        self._lines = [json.dumps(r) + "\n" for r in kept]
-        whole = self._path.with_name(self._path.name + ".tmp")
-        whole.write_text("".join(self._lines))
-        whole.replace(self._path)
-        self._file = open(self._path, "a") if self._append else None  # noqa: SIM115 (open for the run)
-
-    def write(self, record: dict[str, Any]) -> None:
-        """Adds one record."""
-        line = json.dumps(record) + "\n"
-        if self._file is not None:
-            self._file.write(line)
-            self._file.flush()
-        else:
-            self._lines.append(line)
-
-    def flush(self) -> None:
-        """Makes sure that all records are in the file."""
-        if self._file is None:
-            self._path.write_text("".join(self._lines))
-
-    def close(self) -> None:
-        """Flushes and closes."""
-        self.flush()
-        if self._file is not None:
-            self._file.close()
+from jaxgan.training.storage import writing
 
 
 class Writer:
-    """Writes metrics and pictures from a thread of its own, so that fetching them never holds the loop up.
+    """Writes metrics, scores and pictures from a thread of its own, so that fetching them never holds the loop up.
 
-    Used on process 0; elsewhere ``Writer(None, ...)`` only watches for metrics that are no numbers.
+    Used on process 0; elsewhere ``Writer(None, ...)`` writes nothing.
     """
 
     def __init__(self, workdir: epath.PathLike | None, *, step: int, config: str = ""):
         self._error: BaseException | None = None
         self._workdir = None if workdir is None else epath.Path(workdir)
-        self._file: MetricsFile | None = None
-        self._scores: MetricsFile | None = None
-        self._board: SummaryWriter | None = None
+        self._files: _Files | None = None if self._workdir is None else _Files(self._workdir, step, config)
         self.latest: dict[str, float] = {}
-        if self._workdir is not None:
-            self._workdir.mkdir(parents=True, exist_ok=True)
-            (self._workdir / "samples").mkdir(parents=True, exist_ok=True)
-            self._file = MetricsFile(self._workdir / "metrics.jsonl", step=step)
-            self._scores = MetricsFile(self._workdir / "scores.jsonl", step=step)
-            self._board = SummaryWriter(str(self._workdir / "tb"), purge_step=step + 1 if step else None)
-            if config:
-                self._board.add_text("config", f"```json\n{config}\n```", step)
         self._queue: queue.Queue[Any] = queue.Queue(maxsize=256)
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
         self._thread.start()
 
     def write(self, step: int, values: dict[str, Any], *, stage: str | None = None) -> None:
         """Hands over one record: floats and scalar arrays are metrics, uint8 arrays [H, W, C] pictures; scores are
-        metrics that also go, with their stamps, to scores.jsonl. ``stage``, where given, is named in both files.
+        metrics that also go, with their stamps, to scores.jsonl, where failed ones are noted with their reasons.
+        ``stage``, where given, is named in both files.
         """
         self.check()
         for value in values.values():
@@ -112,13 +48,15 @@ class Writer:
         self._queue.put((step, values, stage))
 
     def flush(self) -> None:
-        """Returns when all that was handed over is written."""
+        """Returns when all that was handed over is written.
+
+        Raises:
+          UserError: where it could not be, or the run's folder has vanished.
+        """
         self._queue.join()
-        if self._file is not None and self._scores is not None and self._board is not None:
-            self._file.flush()
-            self._scores.flush()
-            self._board.flush()
         self.check()
+        if self._files is not None:
+            self._files.flush()
 
     def check(self) -> None:
         """Raises what went wrong in the thread."""
@@ -130,10 +68,8 @@ class Writer:
         self._queue.join()
         self._queue.put(None)
         self._thread.join()
-        if self._file is not None and self._scores is not None and self._board is not None:
-            self._file.close()
-            self._scores.close()
-            self._board.close()
+        if self._files is not None:
+            self._files.close()
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -150,31 +86,56 @@ class Writer:
         about: dict[str, Any] = {"step": step} if stage is None else {"step": step, "stage": stage}
         scalars: dict[str, float] = {}
         for name, value in values.items():
-            if isinstance(value, Score):
-                scalars[name] = value.value
-                if self._scores is not None:
-                    self._scores.write({**about, "metric": name.removeprefix("eval/"), **value.fields()})
+            if isinstance(value, Score | FailedScore):
+                if isinstance(value, Score):
+                    scalars[name] = value.value
+                if self._files is not None:
+                    self._files.scores.write({**about, "metric": name.removeprefix("eval/"), **_strict(value.fields())})
                 continue
             array = np.asarray(value)
             if array.ndim == 0:
                 scalars[name] = float(array)
-            elif self._workdir is not None and self._board is not None:
-                suffix = "" if name == "samples" else f"-{name}"
-                with (self._workdir / "samples" / f"{step}{suffix}.png").open("wb") as file:
-                    Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(file, format="PNG")
-                self._board.add_image(name, array, step, dataformats="HWC")
+            elif self._files is not None:
+                self._files.picture(name, array, step)
         self.latest = scalars
-        if self._file is not None and self._board is not None:
-            finite = {k: v if math.isfinite(v) else None for k, v in scalars.items()}
-            self._file.write({**about, **finite})
+        if self._files is not None:
+            self._files.metrics.write({**about, **_strict(scalars)})
             for name, value in scalars.items():
-                self._board.add_scalar(name, value, step)
-        bad = sorted(name for name, value in scalars.items() if not math.isfinite(value))
-        if bad:
-            raise UserError(
-                f"training diverged: {', '.join(bad)} not finite at step {step}; lower the learning "
-                "rates, or go on from an earlier checkpoint with another seed"
-            )
+                self._files.events.scalar(name, value, step)
+
+
+def _strict(fields: dict[str, Any]) -> dict[str, Any]:
+    """``fields`` with null for numbers that JSON has no words for."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in fields.items()}
+
+
+class _Files:
+    """The files of one run's records, open."""
+
+    def __init__(self, workdir: epath.Path, step: int, config: str):
+        self._samples = workdir / "samples"
+        with writing(self._samples):
+            self._samples.mkdir(parents=True, exist_ok=True)
+        self.metrics = RecordsFile(workdir / "metrics.jsonl", step=step)
+        self.scores = RecordsFile(workdir / "scores.jsonl", step=step)
+        self.events = Events(workdir / "tb", step=step, config=config)
+
+    def picture(self, name: str, picture: np.ndarray, step: int) -> None:
+        suffix = "" if name == "samples" else f"-{name}"
+        path = self._samples / f"{step}{suffix}.png"
+        with writing(path), path.open("wb") as file:
+            Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file, format="PNG")
+        self.events.image(name, picture, step)
+
+    def flush(self) -> None:
+        self.metrics.flush()
+        self.scores.flush()
+        self.events.flush()
+
+    def close(self) -> None:
+        self.metrics.close()
+        self.scores.close()
+        self.events.close()
 
 
 class Progress:

@@ -116,6 +116,20 @@ class Score(NamedTuple):
         return {"value": self.value, **error, "stamp": self.stamp}
 
 
+class FailedScore(NamedTuple):
+    """A score that could not be computed.
+
+    Attributes:
+      reason: the error, in one line.
+    """
+
+    reason: str
+
+    def fields(self) -> dict[str, Any]:
+        """What a JSON line holds of it: no value, and the reason."""
+        return {"value": None, "error": self.reason}
+
+
 Result = float | np.ndarray | Score
 
 
@@ -157,6 +171,8 @@ class Stage(NamedTuple):
       steps: its length.
       ema: which nets are averaged while it trains, and how; None for none.
       evaluators: its scores, for a mesh.
+      data_identity: () -> what tells this data from other data: length, version, names of classes, by set. It is kept
+        in every checkpoint, and a run does not go on with other data. None where nothing is known.
       players: those of the method's players that are updated in it; None for all. The nets and the optimiser states of
         the others come out of every step as they went in, bit for bit. The method must not update the others either
         (a player that was updated would be seen by the next one within the step): a step that logs a loss of a player
@@ -172,6 +188,7 @@ class Stage(NamedTuple):
     ema: Ema | None = None
     evaluators: Callable[[Mesh], Sequence[Evaluator]] = no_evaluators
     players: tuple[str, ...] | None = None
+    data_identity: Callable[[], dict[str, Any]] | None = None
 
 
 class Experiment(NamedTuple):

@@ -1,17 +1,25 @@
 """Preemption: SIGTERM and SIGINT stop a run in good order, on all processes at one step."""
 
+import contextlib
+import os
 import signal
+import threading
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 import jax
 
+# Exit code of a process that the same command, started again, goes on from.
+EXIT_RESTART = 42
+
 
 class StopRequest:
     """Notices SIGTERM and SIGINT, and says at which step all processes stop.
 
-    Alone, a process stops at its next step. In a ``jax.distributed`` run its preemption service already listens for
-    SIGTERM, and has every process stop at the same step; a handler of our own would silence it, so there none is set.
+    Alone, a process stops at its next step; inside :meth:`nothing_to_save`, SIGTERM ends it at once, even while a
+    program is compiled. In a ``jax.distributed`` run its preemption service already listens for SIGTERM, and has every
+    process stop at the same step; a handler of our own would silence it, so there none is set.
     """
 
     def __init__(self) -> None:
@@ -19,24 +27,56 @@ class StopRequest:
         self._together = jax.process_count() > 1
         self._counter = 0
         self._previous: dict[int, Any] = {}
+        self._leave: Callable[[], None] | None = None
+        self._pipe: tuple[int, int] | None = None
+        self._previous_fd = -1
 
     def __enter__(self) -> "StopRequest":
-        for number in () if self._together else (signal.SIGTERM, signal.SIGINT):
-            try:
-                self._previous[number] = signal.signal(number, self._note)
-            except ValueError:  # not the main thread, where Python takes no handlers
-                break
+        if self._together or threading.current_thread() is not threading.main_thread():
+            return self
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._previous[number] = signal.signal(number, self._note)
+        # The byte is written by the C handler, while Python's handlers wait for the main thread to come out of XLA.
+        self._pipe = os.pipe()
+        os.set_blocking(self._pipe[1], False)
+        self._previous_fd = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, args=(self._pipe[0],), name="signals", daemon=True).start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        if self._pipe is not None:
+            signal.set_wakeup_fd(self._previous_fd)
+            os.close(self._pipe[1])  # which ends the thread
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self.signal == number:
+        if self.signal == number or (number == signal.SIGINT and self._leave is not None):
             raise KeyboardInterrupt
         self.signal = number
+
+    def _watch(self, pipe: int) -> None:
+        while byte := os.read(pipe, 1):
+            leave = self._leave
+            if byte[0] == signal.SIGTERM and leave is not None:
+                leave()
+        os.close(pipe)
+
+    @contextlib.contextmanager
+    def nothing_to_save(self, leave: Callable[[], None]) -> Iterator[None]:
+        """In the block all that was trained is saved, or being saved: SIGTERM calls ``leave`` from a thread, which ends
+        the process; SIGINT raises KeyboardInterrupt.
+        """
+        if self.signal == signal.SIGTERM and not self._together:
+            leave()
+        if self.signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._leave = leave
+        try:
+            yield
+        finally:
+            self._leave = None
 
     def due(self) -> bool:
         """Whether to save and stop now; call it once every iteration, on every process."""

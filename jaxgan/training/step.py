@@ -13,6 +13,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxgan.parallel import BATCH, shardings
 from jaxgan.training.ema import Ema
+from jaxgan.training.finite import all_finite
 from jaxgan.training.method import Batch, Experiment, Method, Stage
 from jaxgan.training.scan_or_unroll import scan_or_unroll
 from jaxgan.training.state import Metrics, TrainState, Variables
@@ -29,6 +30,7 @@ def make_step(
     ema: Ema | None = None,
     players: Iterable[str] | None = None,
     steps_per_dispatch: int = 1,
+    skip_nonfinite: bool = False,
     unroll: bool | None = None,
 ) -> StepFn:
     """The pure function (state, batch, rng) -> (state, metrics) of one step, or of several.
@@ -42,6 +44,8 @@ def make_step(
       players: those that are updated; None for all. See :class:`jaxgan.training.method.Stage`.
       steps_per_dispatch: K > 1 runs K steps in a call; every array of the batch then has a leading axis of K, and
         metrics are those of each step, [K].
+      skip_nonfinite: a step after which anything in the state or the metrics is NaN or infinite changes nothing except
+        the count of steps; the metric ``skipped`` is 1 for it, else 0.
       unroll: of the K steps, see :func:`jaxgan.training.scan_or_unroll.scan_or_unroll`.
 
     Raises:
@@ -58,7 +62,7 @@ def make_step(
         new = new.replace(step=state.step + 1)
         if ema is not None:
             new = new.replace(ema=ema.update(new.ema, new.nets, new.step))
-        return new, metrics
+        return _unless_nonfinite(new, state, metrics) if skip_nonfinite else (new, metrics)
 
     if steps_per_dispatch == 1:
         return one
@@ -69,11 +73,17 @@ def make_step(
     return several
 
 
-def make_stage_step(stage: Stage, *, steps_per_dispatch: int = 1, unroll: bool | None = None) -> StepFn:
-    """:func:`make_step` of a stage's method, averages and players."""
-    return make_step(
-        stage.method, ema=stage.ema, players=stage.players, steps_per_dispatch=steps_per_dispatch, unroll=unroll
-    )
+def make_stage_step(stage: Stage, **options: Any) -> StepFn:
+    """:func:`make_step` of a stage's method, averages and players, with its other options."""
+    return make_step(stage.method, ema=stage.ema, players=stage.players, **options)
+
+
+def _unless_nonfinite(new: TrainState, old: TrainState, metrics: Metrics) -> tuple[TrainState, Metrics]:
+    """``new`` where all of it and the metrics are finite, else ``old`` with the step counted."""
+    moved, rest = new.replace(frozen={}), old.replace(frozen={}, step=new.step)
+    sound = all_finite((moved, metrics))
+    chosen = jax.tree.map(lambda a, b: jnp.where(sound, a, b), moved, rest)
+    return chosen.replace(frozen=new.frozen), metrics | {"skipped": 1.0 - sound.astype(jnp.float32)}
 
 
 def _resting(method: Method, players: Iterable[str] | None) -> list[str]:

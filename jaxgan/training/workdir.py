@@ -1,20 +1,19 @@
-"""Workdir of a run: its lock, config and environment (software, devices)."""
+"""Workdir of a run: its config and environment (software, devices)."""
 
 import contextlib
 import difflib
-import fcntl
 import hashlib
 import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 from etils import epath
 
 from jaxgan.training.errors import UserError
+from jaxgan.training.storage import writing
 
 _PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "grain", "tensorflow-datasets")
 
@@ -37,6 +36,12 @@ def claim_config(workdir: epath.PathLike, config: dict[str, Any], *, accept_chan
     """
     path = epath.Path(workdir) / "config.json"
     text = config_text(config)
+    with writing(path):
+        _claim(path, text, accept_change)
+
+
+def _claim(path: epath.Path, text: str, accept_change: bool) -> None:
+    workdir = path.parent
     if path.exists() and not accept_change:
         old = path.read_text()
         if old == text:
@@ -65,7 +70,15 @@ def read_config(workdir: epath.PathLike) -> dict[str, Any]:
     path = epath.Path(workdir) / "config.json"
     if not path.exists():
         raise UserError(f"{workdir} holds no run (no config.json); give the --workdir of a `jaxgan train`")
-    return json.loads(path.read_text())
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(
+            f"{path} is damaged ({error}); bring it back from a copy, or from the command of the run"
+        ) from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} holds no config; bring it back from a copy")
+    return found
 
 
 def write_environment(workdir: epath.PathLike) -> None:
@@ -83,33 +96,6 @@ def write_environment(workdir: epath.PathLike) -> None:
         "processes": jax.process_count(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }
-    (epath.Path(workdir) / "env.json").write_text(json.dumps(record, indent=2) + "\n")
-
-
-@contextlib.contextmanager
-def lock(workdir: epath.PathLike) -> Iterator[None]:
-    """Holds the folder against a second run, until the block or the process ends, however it ends.
-
-    Object stores have no locks; there it holds nothing.
-
-    Raises:
-      UserError: where another process holds it.
-    """
-    path = epath.Path(workdir)
-    if "://" in str(path) or jax.process_index() != 0:
-        yield
-        return
-    path.mkdir(parents=True, exist_ok=True)
-    with open(path / "LOCK", "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise UserError(
-                f"{workdir} is in use by process {file.read().strip() or 'unknown'}; wait for it, or choose "
-                "another --workdir"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+    path = epath.Path(workdir) / "env.json"
+    with writing(path):
+        path.write_text(json.dumps(record, indent=2) + "\n")

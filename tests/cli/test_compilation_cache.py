@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 
 def train(workdir, cache, home):
@@ -20,7 +20,7 @@ def train(workdir, cache, home):
     command += [f"--workdir={workdir}", "--no_progress", *([f"--compilation_cache={cache}"] if cache else [])]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
-    records = read_metrics(workdir / "metrics.jsonl")
+    records = read_records(workdir / "metrics.jsonl")
     assert [r["step"] for r in records] == [1, 2, 3]
     return [{k: v for k, v in r.items() if not k.startswith("perf/")} for r in records]
 

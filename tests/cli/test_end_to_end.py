@@ -15,7 +15,7 @@ from jaxgan.data import open_dataset
 from jaxgan.evaluation.inputs import even_choice
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop import open_features as feature_networks
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,8 +48,8 @@ def arrays(path):
 
 
 def test_a_run_leaves_what_it_says(workdir, capsys):
-    assert [r["step"] for r in read_metrics(workdir / "metrics.jsonl")] == [1, 2, 3]
-    assert {"eval/tstr", "eval/classes_hit"} <= read_metrics(workdir / "metrics.jsonl")[-1].keys()
+    assert [r["step"] for r in read_records(workdir / "metrics.jsonl")] == [1, 2, 3]
+    assert {"eval/tstr", "eval/classes_hit"} <= read_records(workdir / "metrics.jsonl")[-1].keys()
     # Ten rows of two images of 8x4, framed.
     assert size(workdir / "samples" / "3.png") == (2 * 5 - 1, 10 * 9 - 1)
     assert list((workdir / "tb").glob("events*"))
@@ -119,7 +119,7 @@ def test_samples_of_a_split_s_labels_and_options_by_name(workdir, tmp_path, caps
 def test_scores_of_the_run_s_own_evaluators_by_name(workdir, capsys):
     command = ["evaluate", f"--workdir={workdir}", "--json", "--no_progress"]
     assert main([*command, "--metrics=modes,trts"]) == 0
-    trained = read_metrics(workdir / "metrics.jsonl")[-1]
+    trained = read_records(workdir / "metrics.jsonl")[-1]
     records = records_of(capsys)
     assert {name: record["value"] for name, record in records.items()} == pytest.approx(
         {name: trained[f"eval/{name}"] for name in ("modes", "trts")}
@@ -138,12 +138,12 @@ def test_scores_are_json_and_nothing_else(workdir, capsys):
     assert main(["evaluate", f"--workdir={workdir}", "--json"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {r["metric"] for r in records} >= {"tstr", "tstr_real", "trts", "classes_hit", "modes"}
-    trained = read_metrics(workdir / "metrics.jsonl")[-1]
+    trained = read_records(workdir / "metrics.jsonl")[-1]
     for record in records:
         assert record["step"] == record["stamp"]["step"] == 3 and record["stamp"]["ema"]
         np.testing.assert_allclose(record["value"], trained[f"eval/{record['metric']}"], rtol=1e-6)
     # What training wrote bears the same stamps.
-    written = {r["metric"]: r["stamp"] for r in read_metrics(workdir / "scores.jsonl")}
+    written = {r["metric"]: r["stamp"] for r in read_records(workdir / "scores.jsonl")}
     assert {r["metric"]: r["stamp"] for r in records} == written
 
 

@@ -25,7 +25,7 @@ from jaxgan.cli.main import main
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import host_to_global, make_mesh, to_host
 from jaxgan.training.checkpoint import Checkpoints
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 from jaxgan.training.step import compile_step, init_state, make_begin_stage, make_stage_step
 
 HERE = Path(__file__).parent
@@ -235,7 +235,7 @@ def sample(run, out, *flags):
 
 
 def pairs_are_drawn_for_pictures_and_scored_against_their_partners(run, capsys, tmp_path):
-    record = read_metrics(run.workdir / "metrics.jsonl")[-1]
+    record = read_records(run.workdir / "metrics.jsonl")[-1]
     assert {"g/l1", "d/real", "eval/psnr"} <= record.keys() and "stage" not in record
     # Input, output and target of three examples.
     assert read(run.workdir / "samples" / "12.png").shape == (3 * 8 + 2 * 2, 3 * 8 + 2 * 2, 3)
@@ -272,7 +272,7 @@ def pairs_are_drawn_for_pictures_and_scored_against_their_partners(run, capsys, 
 
 
 def domains_are_drawn_both_ways_and_scored_by_their_own_floats(run, capsys, tmp_path):
-    record = read_metrics(run.workdir / "metrics.jsonl")[-1]
+    record = read_records(run.workdir / "metrics.jsonl")[-1]
     assert {"g/cycle", "g/identity", "g/adversarial", "d/loss", "eval/cycle_A", "eval/cycle_B"} <= record.keys()
     assert read(run.workdir / "samples" / "12.png").shape == (2 * 8 + 2, 2 * 8 + 2, 3)
 
@@ -301,7 +301,7 @@ def domains_are_drawn_both_ways_and_scored_by_their_own_floats(run, capsys, tmp_
 
 
 def stages_keep_their_ends_and_share_a_frozen_network(run, capsys, tmp_path):
-    records = read_metrics(run.workdir / "metrics.jsonl")
+    records = read_records(run.workdir / "metrics.jsonl")
     assert [record["stage"] for record in records] == ["regression"] * 8 + ["game"] * 8
     assert "d/loss" not in records[7] and {"d/loss", "g/content"} <= records[8].keys()
     assert all("eval/psnr" in records[at] for at in (7, 15))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 
 @pytest.fixture
@@ -153,4 +153,4 @@ def test_two_processes_killed_at_random_end_as_an_undisturbed_run(launch, tmp_pa
     assert supervisor.wait(timeout=600) == 0, said(killed)
 
     assert_same_end(whole, killed, STEPS)
-    assert [record["step"] for record in read_metrics(killed / "metrics.jsonl")] == list(range(1, STEPS + 1))
+    assert [record["step"] for record in read_records(killed / "metrics.jsonl")] == list(range(1, STEPS + 1))

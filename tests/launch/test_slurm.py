@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 SCRIPT = Path(__file__).parents[2] / "launch" / "slurm.sh"
 NODES = ("n1", "n2")
@@ -255,7 +255,7 @@ def training(workdir: Path) -> tuple[str, ...]:
 
 def wait_for_step(cluster: Cluster, job: str, workdir: Path, step: int) -> None:
     deadline = time.monotonic() + 400
-    while not any(record["step"] >= step for record in read_metrics(workdir / "metrics.jsonl")):
+    while not any(record["step"] >= step for record in read_records(workdir / "metrics.jsonl")):
         assert time.monotonic() < deadline, cluster.log(job)[-3000:]
         time.sleep(0.1)
 
@@ -271,7 +271,7 @@ def test_requeued_run_ends_as_the_undisturbed_one(cluster, jaxgan, assert_same_e
     wait_for_step(cluster, job, moved, 4)
     cluster.run("scontrol", "requeue", job)
     cluster.wait(job, "PENDING")
-    stopped = max(record["step"] for record in read_metrics(moved / "metrics.jsonl"))
+    stopped = max(record["step"] for record in read_records(moved / "metrics.jsonl"))
     assert stopped < STEPS
     assert (moved / "checkpoints" / str(stopped)).is_dir(), "the requeued run did not save where it stopped"
     wait_for_step(cluster, job, moved, stopped + 4)
@@ -281,5 +281,5 @@ def test_requeued_run_ends_as_the_undisturbed_one(cluster, jaxgan, assert_same_e
 
     cluster.wait(job, "COMPLETED")
     assert cluster.field(job, "Restarts") == "2"
-    assert [r["step"] for r in read_metrics(moved / "metrics.jsonl")] == list(range(1, STEPS + 1))
+    assert [r["step"] for r in read_records(moved / "metrics.jsonl")] == list(range(1, STEPS + 1))
     assert_same_end(whole, moved, STEPS)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 HERE = Path(__file__).parent
 
@@ -170,7 +170,7 @@ exec {sys.executable} "$@" """,
 
     def step() -> int:
         assert watcher.poll() is None, watcher.communicate()
-        return max((record["step"] for record in read_metrics(run / "metrics.jsonl")), default=0)
+        return max((record["step"] for record in read_records(run / "metrics.jsonl")), default=0)
 
     until(lambda: step() >= 4, cloud, seconds=400)
     # One process of one worker dies: the other worker's ends, and both supervisors start theirs again.
@@ -189,5 +189,5 @@ exec {sys.executable} "$@" """,
 
     verbs = [call[3] for call in cloud.calls() if call[2] == "queued-resources" and call[3] != "list"]
     assert verbs == ["create", "delete", "create"]
-    assert [record["step"] for record in read_metrics(run / "metrics.jsonl")] == list(range(1, steps + 1))
+    assert [record["step"] for record in read_records(run / "metrics.jsonl")] == list(range(1, steps + 1))
     assert json.loads((run / "env.json").read_text())["processes"] == 2

@@ -6,9 +6,9 @@ import pytest
 from jaxgan.parallel import make_mesh
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
-from jaxgan.training.logging import read_metrics
 from jaxgan.training.loop import LoopOptions, train
 from jaxgan.training.method import Evaluator, Score
+from jaxgan.training.records import read_records
 
 # Steps 1 to 6; the best is 2 of 'fall', which is no multiple of save_every.
 VALUES = {1: 5.0, 2: 1.0, 3: 4.0, 4: 2.0, 5: 1.0, 6: 3.0}
@@ -52,7 +52,7 @@ def test_a_run_that_goes_on_remembers_its_best(toy, tmp_path):
     run(toy, tmp_path / "whole")
     assert kept(tmp_path / "parts") == kept(tmp_path / "whole") == [2, 6]
     assert best(tmp_path / "parts") == best(tmp_path / "whole")
-    assert read_metrics(tmp_path / "parts" / "scores.jsonl") == read_metrics(tmp_path / "whole" / "scores.jsonl")
+    assert read_records(tmp_path / "parts" / "scores.jsonl") == read_records(tmp_path / "whole" / "scores.jsonl")
 
 
 def test_a_name_that_no_score_has_is_an_error(toy, tmp_path):

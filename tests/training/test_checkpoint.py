@@ -1,18 +1,22 @@
+import errno
 import logging
+import os
 import shutil
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import orbax.checkpoint as ocp
 import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxgan.parallel import make_mesh
-from jaxgan.training.checkpoint import Checkpoints, DamagedCheckpointError
+from jaxgan.training.checkpoint import Checkpoints, DamagedCheckpointError, NonFiniteStateError
 from jaxgan.training.errors import UserError
 from jaxgan.training.state import TrainState
+from jaxgan.training.storage import UnreadableError
 
 
 def state_at(step, *, devices=8, width=64):
@@ -167,14 +171,52 @@ def test_a_damaged_step_asked_for_by_number_is_an_error_and_stays(checkpoints, w
     assert not (workdir / "quarantine").exists()
 
 
-def test_where_all_are_damaged_or_none_was_saved_there_is_none(workdir, tmp_path):
+def test_where_none_was_saved_there_is_none_and_where_all_are_damaged_it_is_said(workdir, tmp_path):
+    opened = Checkpoints(tmp_path / "new")
+    assert opened.restore(blank()) is None
+    opened.close()
     for step in ("2", "5"):
         empty(workdir / "checkpoints" / step)
-    for place, quarantined in ((workdir, 2), (tmp_path / "new", 0)):
-        opened = Checkpoints(place)
-        assert opened.restore(blank()) is None
+    # The second start finds them in quarantine.
+    for _ in range(2):
+        opened = Checkpoints(workdir)
+        with pytest.raises(UserError, match=r"none of the checkpoints .* is sound \(2 damaged.*--restart"):
+            opened.restore(blank())
         opened.close()
-        assert len(list(place.glob("quarantine/*"))) == quarantined
+        assert len(list(workdir.glob("quarantine/*"))) == 2
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES, errno.ETIMEDOUT])
+@pytest.mark.parametrize("passing", [True, False])
+def test_what_could_not_be_read_is_tried_again_and_never_taken_for_damage(workdir, monkeypatch, number, passing):
+    monkeypatch.setattr("jaxgan.training.checkpoint.RETRY_SECONDS", (0.01, 0.01))
+    restore, calls = ocp.CheckpointManager.restore, []
+
+    def failing(self, step, **options):
+        calls.append(step)
+        if not passing or len(calls) <= 2:
+            raise OSError(number, os.strerror(number), str(workdir / "checkpoints" / "5" / "state" / "d"))
+        return restore(self, step, **options)
+
+    monkeypatch.setattr(ocp.CheckpointManager, "restore", failing)
+    opened = Checkpoints(workdir)
+    if passing:
+        assert_same(opened.restore(blank())[0], state_at(5))
+    else:
+        with pytest.raises(UnreadableError, match=r"cannot read .*checkpoints/5.*nothing was moved"):
+            opened.restore(blank())
+        assert set(calls) == {5}
+    opened.close()
+    assert not (workdir / "quarantine").exists()
+    assert sorted(p.name for p in (workdir / "checkpoints").iterdir()) == ["2", "5"]
+
+
+def test_a_state_that_is_not_finite_is_not_saved(checkpoints):
+    bad = state_at(7)
+    bad.nets["g"]["params"]["w"] = bad.nets["g"]["params"]["w"].at[3, 3].set(np.nan)
+    with pytest.raises(NonFiniteStateError, match=r"NaN or infinity at step 7, first .*params/w"):
+        checkpoints.save(bad, {})
+    assert checkpoints.steps() == [2, 5]
 
 
 def test_another_models_checkpoint_is_the_users_error_and_stays(checkpoints, workdir):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 STEPS, KILLS = (12, 12), 5
 SCRIPT = Path(__file__).with_name("killed_run.py")
@@ -74,7 +74,7 @@ def test_a_killed_run_equals_an_undisturbed_one(processes, tmp_path):
 
     assert digests(whole) == digests(killed)
     # Records, too: every step once, and the same.
-    ours, theirs = (read_metrics(workdir / "metrics.jsonl") for workdir in (whole, killed))
+    ours, theirs = (read_records(workdir / "metrics.jsonl") for workdir in (whole, killed))
     assert [r["step"] for r in theirs] == list(range(1, sum(STEPS) + 1))
     for a, b in zip(ours, theirs, strict=True):
         assert {k: v for k, v in a.items() if not k.startswith("perf/")} == {

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 
 from jaxgan.parallel import make_mesh
+from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
-from jaxgan.training.logging import read_metrics
 from jaxgan.training.loop import LoopOptions, train
 from jaxgan.training.method import Evaluator
+from jaxgan.training.preemption import StopRequest
+from jaxgan.training.records import read_records
 
 OPTIONS = LoopOptions(save_every=3, log_every=1, progress=False)
 
@@ -35,15 +38,24 @@ def checkpoint_steps(workdir):
     return sorted(int(p.name) for p in (workdir / "checkpoints").iterdir())
 
 
-def killer(step):
-    """An evaluator that has the process asked to stop after ``step``."""
+@pytest.fixture
+def killed_at(monkeypatch):
+    """Has the process asked to stop in the n-th step of its run."""
 
-    def run(nets, at):
-        if at == step:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return {}
+    def arrange(step):
+        class Killed(StopRequest):
+            asked = 0
 
-    return Evaluator("killer", run, 1)
+            def due(self):
+                self.asked += 1
+                if self.asked == step:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                return super().due()
+
+        monkeypatch.setattr("jaxgan.training.loop.StopRequest", Killed)
+        return monkeypatch
+
+    return arrange
 
 
 def scores(nets, step):
@@ -74,15 +86,16 @@ def staged(toy, methods, tmp_path_factory):
 def test_a_run_counts_saves_and_logs_each_step_once(whole):
     outcome, workdir = whole
     assert outcome.stopped_by is None and int(outcome.state.step) == 6
-    assert checkpoint_steps(workdir) == [3, 6]
-    records = read_metrics(workdir / "metrics.jsonl")
+    # Saved before it is scored, too.
+    assert checkpoint_steps(workdir) == [4, 6]
+    records = read_records(workdir / "metrics.jsonl")
     assert [r["step"] for r in records] == [1, 2, 3, 4, 5, 6]
     assert {"d/loss", "g/loss", "g/grad_norm", "perf/images_per_second", "perf/data_wait_share"} <= records[0].keys()
 
 
 def test_scores_join_the_steps_own_record_and_see_averages(whole):
     outcome, workdir = whole
-    records = read_metrics(workdir / "metrics.jsonl")
+    records = read_records(workdir / "metrics.jsonl")
     # Every fourth step, and the last.
     assert [r["step"] for r in records if "eval/score" in r] == [4, 6]
     assert records[3]["eval/score"] == 2.0 and "d/loss" in records[3]
@@ -93,14 +106,15 @@ def test_scores_join_the_steps_own_record_and_see_averages(whole):
 def test_metadata_names_the_seed_and_the_datas_position(whole):
     _, workdir = whole
     meta = json.loads((workdir / "checkpoints" / "6" / "meta" / "metadata").read_text())
-    assert meta["seed"] == 0 and meta["data"] == {"position": 6}
+    assert meta["seed"] == 0 and meta["data"] == {"position": 6, "sets": {}}
     assert len(meta["config"]) == 64 and meta["rng"]["impl"]
 
 
-def test_stopped_by_a_signal_and_started_again_it_ends_in_the_same_state(toy, methods, whole, tmp_path):
+def test_stopped_by_a_signal_and_started_again_it_ends_in_the_same_state(toy, methods, whole, tmp_path, killed_at):
     before = signal.getsignal(signal.SIGTERM)
-    outcome = go(toy.experiment((methods[0], 6), evaluators=[killer(3)]), tmp_path)
-    # The handler runs at the end of step 3; step 4 is the first to see the request.
+    patch = killed_at(4)
+    outcome = go(toy.experiment((methods[0], 6)), tmp_path)
+    patch.undo()
     assert outcome.stopped_by == signal.SIGTERM
     assert int(outcome.state.step) == 4 and checkpoint_steps(tmp_path) == [3, 4]
     assert signal.getsignal(signal.SIGTERM) is before
@@ -108,7 +122,7 @@ def test_stopped_by_a_signal_and_started_again_it_ends_in_the_same_state(toy, me
     assert again.stopped_by is None
     assert_same(again.state, whole[0].state)
     assert checkpoint_steps(tmp_path) == [4, 6]
-    mine, theirs = (read_metrics(w / "metrics.jsonl") for w in (tmp_path, whole[1]))
+    mine, theirs = (read_records(w / "metrics.jsonl") for w in (tmp_path, whole[1]))
     assert [r["step"] for r in mine] == [1, 2, 3, 4, 5, 6]
     for a, b in zip(mine, theirs, strict=True):
         assert all(a[k] == b[k] for k in a if not k.startswith("perf/"))
@@ -119,24 +133,26 @@ def test_killed_without_a_save_it_goes_on_from_the_last_checkpoint(toy, methods,
     shutil.rmtree(tmp_path / "run" / "checkpoints" / "6")
     again = go(toy.experiment((methods[0], 6)), tmp_path / "run")
     assert_same(again.state, whole[0].state)
-    assert [r["step"] for r in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
+    assert [r["step"] for r in read_records(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
 
 
 def test_stages_move_one_state_in_turn_and_are_entered_once(staged):
     outcome, workdir = staged
     assert int(outcome.state.step) == 6 and int(outcome.state.extra["entered"]) == 2
-    assert [r["step"] for r in read_metrics(workdir / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
+    assert [r["step"] for r in read_records(workdir / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
     # One optimiser state all through.
     assert int(outcome.state.opt["d"][0].count) == 6
 
 
-@pytest.mark.parametrize("step", [1, 3])
-def test_a_restart_inside_a_stage_does_not_enter_it_again(toy, methods, staged, tmp_path, step):
+@pytest.mark.parametrize("step", [2, 4])
+def test_a_restart_inside_a_stage_does_not_enter_it_again(toy, methods, staged, tmp_path, killed_at, step):
     plan = (methods[0], 2), (methods[1], 4)
-    stopped = go(toy.experiment(*plan, evaluators=[killer(step)]), tmp_path)
-    # Asked at step 1, it stops where stage 1 ends; the next stage is not entered yet.
-    assert (stopped.stopped_by, int(stopped.state.step)) == (signal.SIGTERM, step + 1)
-    assert int(stopped.state.extra["entered"]) == (1 if step == 1 else 2)
+    patch = killed_at(step)
+    stopped = go(toy.experiment(*plan), tmp_path)
+    # Where stage 1 ends, the next stage is not entered yet.
+    assert (stopped.stopped_by, int(stopped.state.step)) == (signal.SIGTERM, step)
+    assert int(stopped.state.extra["entered"]) == (1 if step == 2 else 2)
+    patch.undo()
     again = go(toy.experiment(*plan), tmp_path)
     assert_same(again.state, staged[0].state)
 
@@ -146,9 +162,9 @@ def test_several_steps_a_dispatch_log_and_save_the_same_steps(toy, methods, whol
     outcome = go(toy.experiment((methods[0], 6)), tmp_path, options)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), outcome.state, whole[0].state)
     assert checkpoint_steps(tmp_path) == [3, 6]
-    records = read_metrics(tmp_path / "metrics.jsonl")
+    records = read_records(tmp_path / "metrics.jsonl")
     assert [r["step"] for r in records] == [2, 4, 6]
-    expected = {r["step"]: r["noise"] for r in read_metrics(whole[1] / "metrics.jsonl")}
+    expected = {r["step"]: r["noise"] for r in read_records(whole[1] / "metrics.jsonl")}
     np.testing.assert_allclose([r["noise"] for r in records], [expected[s] for s in (2, 4, 6)], rtol=1e-4)
 
 
@@ -158,9 +174,85 @@ def test_divergence_is_the_users_error_and_is_not_saved(toy, tmp_path):
     assert checkpoint_steps(tmp_path) == [3]
 
 
+def test_a_rollback_goes_on_from_the_last_good_state_with_other_draws(toy, tmp_path):
+    options = dataclasses.replace(OPTIONS, on_nonfinite="rollback", max_rollbacks=2)
+    # This one diverges whatever is drawn, so that it stops in the end.
+    with pytest.raises(UserError, match="diverged after 2 rollbacks: g/loss not finite at step 5"):
+        go(toy.experiment((toy.Method(diverges_at=4), 6)), tmp_path, options)
+    noise = {r["step"]: r["noise"] for r in read_records(tmp_path / "metrics.jsonl")}
+    plain = {r["step"]: r["noise"] for r in _noise_of(toy, tmp_path / "plain")}
+    assert noise[3] == plain[3] and noise[4] != plain[4]
+    assert checkpoint_steps(tmp_path) == [3]
+
+
+def _noise_of(toy, workdir):
+    go(toy.experiment((toy.Method(), 6)), workdir)
+    return read_records(workdir / "metrics.jsonl")
+
+
+def test_a_step_that_is_left_out_changes_the_count_alone(toy, tmp_path):
+    options = dataclasses.replace(OPTIONS, on_nonfinite="continue", save_every=1, keep=9)
+    outcome = go(toy.experiment((toy.Method(diverges_at=4), 6)), tmp_path, options)
+    records = read_records(tmp_path / "metrics.jsonl")
+    assert [r["skipped"] for r in records] == [0, 0, 0, 0, 1, 0] and records[4]["g/loss"] is None
+    assert int(outcome.state.step) == 6
+    checkpoints = Checkpoints(tmp_path, keep=9)
+    before, after = (checkpoints.restore(outcome.state, step)[0] for step in (4, 5))
+    checkpoints.close()
+    assert_same(before.replace(step=0), after.replace(step=0))
+
+
+def test_a_score_that_fails_is_recorded_and_training_goes_on(toy, methods, tmp_path):
+    def fails(nets, step):
+        raise ValueError("the set has no split 'test'")
+
+    evaluators = [Evaluator("scores", scores, 4), Evaluator("split", fails, 4)]
+    outcome = go(toy.experiment((methods[0], 6), evaluators=evaluators), tmp_path)
+    assert int(outcome.state.step) == 6
+    assert [r["step"] for r in read_records(tmp_path / "metrics.jsonl") if "eval/score" in r] == [4, 6]
+    failed = [r for r in read_records(tmp_path / "scores.jsonl") if r["metric"] == "split"]
+    assert [(r["step"], r["value"], r["error"]) for r in failed] == [
+        (step, None, "the set has no split 'test'") for step in (4, 6)
+    ]
+    options = dataclasses.replace(OPTIONS, on_evaluation_error="stop")
+    with pytest.raises(ValueError, match="no split"):
+        go(toy.experiment((methods[0], 6), evaluators=evaluators), tmp_path / "stop", options)
+    assert checkpoint_steps(tmp_path / "stop") == [3, 4]
+
+
+def test_a_run_that_ended_before_its_scores_computes_them_first(toy, methods, whole, tmp_path):
+    def dies(nets, step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(toy.experiment((methods[0], 6), evaluators=[Evaluator("scores", dies, 4)]), tmp_path)
+    assert [r["step"] for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3]
+    again = go(toy.experiment((methods[0], 6), evaluators=[Evaluator("scores", scores, 4)]), tmp_path)
+    assert_same(again.state, whole[0].state)
+    mine, theirs = (read_records(w / "metrics.jsonl") for w in (tmp_path, whole[1]))
+    for a, b in zip(mine, theirs, strict=True):
+        assert {k: v for k, v in a.items() if "perf/" not in k} == {k: v for k, v in b.items() if "perf/" not in k}
+
+
+def test_other_data_than_before_is_refused_with_what_differs(toy, methods, tmp_path):
+    def experiment(length, classes):
+        made = toy.experiment((methods[0], 6))
+        found = {"data": {"length": length, "version": str(length), "classes": classes}}
+        return made._replace(stages=(made.stages[0]._replace(data_identity=lambda: found),))
+
+    go(experiment(9, ["cat", "dog"]), tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints" / "6")
+    with pytest.raises(UserError, match=r"(?s)data: length was 9, is 8.*classes -dog \+fox"):
+        go(experiment(8, ["cat", "fox"]), tmp_path)
+    go(experiment(8, ["cat", "fox"]), tmp_path, dataclasses.replace(OPTIONS, accept_data_change=True))
+    assert checkpoint_steps(tmp_path)[-1] == 6
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"keep": 0}, "training.keep=0 must be at least 1"),
+        ({"on_nonfinite": "skip"}, "on_nonfinite='skip'; choose from 'stop', 'rollback', 'continue'"),
         ({"log_every": 0}, "training.log_every=0 must be at least 1"),
         ({"save_every": -1}, "training.save_every=-1 must be at least 1"),
         ({"save_every": 4, "steps_per_dispatch": 3}, "training.save_every=4 is no multiple of .*steps_per_dispatch=3"),

@@ -15,9 +15,9 @@ from jaxgan.parallel import FSDP, host_to_global, make_mesh
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.ema import Ema
 from jaxgan.training.errors import UserError
-from jaxgan.training.logging import read_metrics
 from jaxgan.training.loop import LoopOptions, train
 from jaxgan.training.method import Evaluator
+from jaxgan.training.records import read_records
 from jaxgan.training.step import compile_step, init_state, make_stage_step
 
 _SPEC = importlib.util.spec_from_file_location("two_stages", Path(__file__).with_name("two_stages.py"))
@@ -57,7 +57,7 @@ def whole(tmp_path_factory):
 def test_records_and_checkpoints_name_their_stage_and_each_stages_last_is_kept(whole):
     workdir, outcome = whole
     assert int(outcome.state.step) == 6
-    records = read_metrics(workdir / "metrics.jsonl")
+    records = read_records(workdir / "metrics.jsonl")
     assert [(r["step"], r["stage"]) for r in records] == [
         (1, "both"),
         (2, "both"),
@@ -66,7 +66,7 @@ def test_records_and_checkpoints_name_their_stage_and_each_stages_last_is_kept(w
     # Step 3 was saved, and made room.
     assert sorted(int(p.name) for p in (workdir / "checkpoints").iterdir()) == [2, 6]
     assert [state_at(workdir, step, outcome.state)[1]["stage"] for step in (2, 6)] == ["both", "taught"]
-    scored = read_metrics(workdir / "scores.jsonl")
+    scored = read_records(workdir / "scores.jsonl")
     assert [(r["step"], r["stage"], r["metric"]) for r in scored] == [(2, "both", "bias"), (6, "taught", "bias")]
 
 
@@ -76,13 +76,13 @@ def test_a_stage_moves_its_players_alone(whole):
     assert same(seam.nets["d"], outcome.state.nets["d"]) and same(seam.opt["d"], outcome.state.opt["d"])
     assert not same(seam.nets["g"], outcome.state.nets["g"])
     assert int(outcome.state.opt["g"][0].count) == 6 and int(outcome.state.opt["d"][0].count) == 2
-    records = read_metrics(workdir / "metrics.jsonl")
+    records = read_records(workdir / "metrics.jsonl")
     assert [r for r in records if "d/loss" in r] == records[:2]
 
 
 def test_evaluators_see_the_stages_averages_and_the_frozen_network(whole):
     workdir, outcome = whole
-    last = read_metrics(workdir / "metrics.jsonl")[-1]
+    last = read_records(workdir / "metrics.jsonl")[-1]
     bias = outcome.state.ema["g"]["params"]["last"]["bias"][0]
     assert last["eval/bias"] == float(bias) != float(outcome.state.nets["g"]["params"]["last"]["bias"][0])
     assert last["eval/teacher"] == float(two_stages.teacher()["teacher"]["params"]["first"]["kernel"][0, 0])
@@ -91,7 +91,7 @@ def test_evaluators_see_the_stages_averages_and_the_frozen_network(whole):
 def assert_goes_on_as(whole, workdir):
     again = go(workdir, two_stages.experiment())
     assert same(again.state, whole[1].state) and int(again.state.extra["entered"]) == 2
-    mine, theirs = (read_metrics(w / "metrics.jsonl") for w in (workdir, whole[0]))
+    mine, theirs = (read_records(w / "metrics.jsonl") for w in (workdir, whole[0]))
     for a, b in zip(mine, theirs, strict=True):
         assert all(a[k] == b[k] for k in b if not k.startswith("perf/"))
 
@@ -118,7 +118,7 @@ def test_killed_after_a_stage_began_it_begins_it_again_from_where_the_two_meet(w
 
 def test_a_stage_begins_under_a_key_that_no_step_has(whole):
     workdir, outcome = whole
-    drawn = [r["drawn"] for r in read_metrics(workdir / "metrics.jsonl")]
+    drawn = [r["drawn"] for r in read_records(workdir / "metrics.jsonl")]
     seam, _ = state_at(workdir, 2, outcome.state)
     begun = [float(state.extra["drawn"]) for state in (seam, outcome.state)]
     assert len({*drawn, *begun}) == 8

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 
 def environment(devices):
@@ -47,7 +47,7 @@ def test_two_processes_equal_one(config, tmp_path):
     )
     assert one.returncode == 0, one.stderr[-3000:]
 
-    two, alone = (read_metrics(tmp_path / name / "metrics.jsonl") for name in ("two", "one"))
+    two, alone = (read_records(tmp_path / name / "metrics.jsonl") for name in ("two", "one"))
     assert [r["step"] for r in two] == [r["step"] for r in alone] == [1, 2, 3]
     for a, b in zip(two, alone):
         for key in a:

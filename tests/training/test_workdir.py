@@ -6,14 +6,15 @@ import jax
 import pytest
 
 from jaxgan.training.errors import UserError
-from jaxgan.training.workdir import claim_config, fingerprint, lock, read_config, write_environment
+from jaxgan.training.lock import lock
+from jaxgan.training.workdir import claim_config, fingerprint, read_config, write_environment
 
 CONFIG = {"seed": 0, "data": {"batch_size": 64, "name": "digits"}}
 CHANGED = {"seed": 0, "data": {"batch_size": 32, "name": "digits"}}
 
 HOLDER = """
 import os, sys, time
-from jaxgan.training.workdir import lock
+from jaxgan.training.lock import lock
 with lock(sys.argv[1]):
     print(os.getpid(), flush=True)
     time.sleep(60)

@@ -16,10 +16,11 @@ from jaxgan.tools.studies.ensemble import Member, ensemble_experiment
 from jaxgan.tools.studies.ensemble_method import NOT_FINITE, member_state
 from jaxgan.tools.studies.results import diverged_at
 from jaxgan.training.checkpoint import Checkpoints
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.lock import lock
 from jaxgan.training.loop import LoopOptions, Outcome, train
+from jaxgan.training.records import read_records
 from jaxgan.training.state import TrainState
-from jaxgan.training.workdir import claim_config, fingerprint, lock, write_environment
+from jaxgan.training.workdir import claim_config, fingerprint, write_environment
 
 log = logging.getLogger("jaxgan")
 
@@ -106,7 +107,7 @@ def split_group(
     Returns:
       Every member's records.
     """
-    records, scores = read_metrics(group / "metrics.jsonl"), read_metrics(group / "scores.jsonl")
+    records, scores = read_records(group / "metrics.jsonl"), read_records(group / "scores.jsonl")
     each = [member_records(records, member.name, members=len(members)) for member in members]
     for member, folder, own in zip(members, folders, each):
         claim_config(folder, _record(member))

@@ -29,9 +29,10 @@ from jaxgan.tools.studies.results import (
 )
 from jaxgan.tools.studies.study import Study
 from jaxgan.training.errors import UserError
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.lock import lock
 from jaxgan.training.loop import Outcome
-from jaxgan.training.workdir import fingerprint, lock
+from jaxgan.training.records import read_records
+from jaxgan.training.workdir import fingerprint
 
 log = logging.getLogger("jaxgan")
 
@@ -150,13 +151,13 @@ def _run(member: Member, folder: epath.Path, train: Train) -> tuple[list[Result]
     try:
         stopped_by = train(member.config, folder).stopped_by
     except UserError as error:
-        if diverged_at(read_metrics(folder / "metrics.jsonl")) is None:
+        if diverged_at(read_records(folder / "metrics.jsonl")) is None:
             raise
         log.warning("%s, seed %d: %s", member.variant, member.seed, error)
     seconds = _add_seconds(folder, time.monotonic() - began)
     if stopped_by is not None:
         return [], stopped_by
-    return [_result(member, read_metrics(folder / "metrics.jsonl"), seconds)], None
+    return [_result(member, read_records(folder / "metrics.jsonl"), seconds)], None
 
 
 def _run_ensemble(
@@ -170,7 +171,7 @@ def _run_ensemble(
     try:
         outcome = train_ensemble(members, group)
     except UserError as error:
-        if diverged_at(read_metrics(group / "metrics.jsonl")) is None:
+        if diverged_at(read_records(group / "metrics.jsonl")) is None:
             raise
         log.warning("all of %s: %s", ", ".join(member.name for member in members), error)
     seconds = _add_seconds(group, time.monotonic() - began)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from etils import epath
 
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 FINISHED, DIVERGED = "finished", "diverged"
 # Names that earlier versions wrote.
@@ -45,7 +45,7 @@ class Result(NamedTuple):
 
 def read_results(workdir: epath.PathLike) -> list[Result]:
     """The lines of results.jsonl, in order; none where there is no such file."""
-    records = read_metrics(epath.Path(workdir) / "results.jsonl")
+    records = read_records(epath.Path(workdir) / "results.jsonl")
     renamed = [{_RENAMED.get(name, name): value for name, value in record.items()} for record in records]
     return [Result(**{name: r[name] for name in Result._fields if name in r}) for r in renamed]
 

@@ -21,7 +21,7 @@ from jaxgan.tools.studies.results import read_results
 from jaxgan.tools.studies.swept_scalar import SweptScalar
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 from jaxgan.training.step import compile_step, init_state, make_stage_step
 
 _SPEC = importlib.util.spec_from_file_location("points", Path(__file__).with_name("points.py"))
@@ -117,7 +117,7 @@ def test_a_vmapped_study_gives_the_results_of_runs_one_by_one(tmp_path, one_devi
         left, right = (tmp_path / part / one.variant / "seed3" for part in "ab")
         assert (left / "config.json").read_bytes() == (right / "config.json").read_bytes()
         records = [
-            [{k: v for k, v in r.items() if not k.startswith("perf/")} for r in read_metrics(side / "metrics.jsonl")]
+            [{k: v for k, v in r.items() if not k.startswith("perf/")} for r in read_records(side / "metrics.jsonl")]
             for side in (left, right)
         ]
         if one.variant == "wild":  # it ended at the same step, of a metric that both show
@@ -169,7 +169,7 @@ def test_where_all_members_diverge_the_group_ends_early(tmp_path, one_device):
     results = read_results(tmp_path)
     assert [(r.seed, r.status) for r in results] == [(0, "diverged"), (1, "diverged")]
     group = tmp_path / "wild" / "vmap-seeds0-1"
-    assert read_metrics(group / "metrics.jsonl")[-1]["step"] < 40
+    assert read_records(group / "metrics.jsonl")[-1]["step"] < 40
 
 
 def test_what_shares_a_program():

@@ -6,7 +6,7 @@ import pytest
 from jaxgan.tools.studies.grid import run_study
 from jaxgan.tools.studies.results import diverged_at, noise_scales, read_results, training_speed
 from jaxgan.training.errors import UserError
-from jaxgan.training.workdir import lock
+from jaxgan.training.lock import lock
 
 CELLS = [("narrow", 0), ("wide", 0), ("narrow", 1), ("wide", 1)]
 

@@ -1,0 +1,37 @@
+"""What tells one data set from another, and how two differ: a run goes on with its own data only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxgan.data import Source
+
+_SHOWN = 20
+
+
+def identity(sources: Mapping[str, Source]) -> dict[str, Any]:
+    """Length, version and class names of each source, by its name: plain values, for JSON."""
+    return {
+        name: {"length": source.length, "version": source.version, "classes": list(source.class_names)}
+        for name, source in sources.items()
+    }
+
+
+def difference(saved: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """What differs between two identities, a line each."""
+    lines = []
+    for name in sorted(saved.keys() | found.keys()):
+        if name not in saved or name not in found:
+            lines.append(f"  {name}: {'new' if name in found else 'gone'}")
+            continue
+        old, new = saved[name], found[name]
+        for key in ("length", "version"):
+            if old.get(key) != new.get(key):
+                lines.append(f"  {name}: {key} was {old.get(key)}, is {new.get(key)}")
+        before, now = old.get("classes", []), new.get("classes", [])
+        changes = [f"-{c}" for c in before if c not in now] + [f"+{c}" for c in now if c not in before]
+        if before != now and not changes:
+            changes = ["another order"]
+        if changes:
+            rest = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+            lines.append(f"  {name}: classes {' '.join(changes[:_SHOWN])}{rest}")
+    return "\n".join(lines)
