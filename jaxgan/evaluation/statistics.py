@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from jaxgan.evaluation.collect import Collected, FeatureRequest
 from jaxgan.metrics.feature_moments import mean_covariance
 from jaxgan.metrics.inception_score import ScoreSums
 from jaxgan.training.errors import UserError
+
+log = logging.getLogger("jaxgan")
 
 KEY_FIELDS = ("data", "version", "split", "count", "resolution", "crop", "resizer", "network", "network_sha256")
 
@@ -176,7 +179,7 @@ def cached_statistics(
         try:
             kept = load_statistics(path)
         except UserError as error:
-            raise UserError(f"{error}; the file is a cache: delete it, and it is made again") from error
+            log.warning("%s; it is a cache, and made again", error)
     parts = np.array([kept.mu is not None, kept.spatial_mu is not None, kept.features is not None])
     everywhere = _over_processes(np.array([there and not missing(kept, request), *parts]))
     if everywhere[:, 0].all():
@@ -185,5 +188,8 @@ def cached_statistics(
     held = dict(zip(("pool", "spatial", "features"), np.any(everywhere[:, 1:], axis=0).tolist()))
     made = compute(request._replace(**{name: bool(getattr(request, name) or there) for name, there in held.items()}))
     if jax.process_index() == 0:
-        save_statistics(path, made)
+        try:
+            save_statistics(path, made)
+        except OSError as error:
+            log.warning("the statistics are not kept for the next time: cannot write %s: %s", path, error)
     return made

@@ -85,6 +85,15 @@ def image_evaluators(
             f"evaluation.tstr is of samples of classes or of nothing, and {config.recipe} draws for {given}"
         )
 
+    # What scores read is opened now: a split that is not there costs no training.
+    needed = [reference_split(config, method)] if names or not draws_for_labels(method) else []
+    for split in dict.fromkeys([*needed, *([data.split, data.test_split] if evaluation.tstr else [])]):
+        opened = source(split)
+        if opened.length < 2:
+            raise UserError(
+                f"{opened.name}: scores need at least 2 examples, and the split {split!r} has {opened.length}"
+            )
+
     def ready(nets: dict[str, Variables], step: int, **more: Any) -> dict[str, Variables]:
         return prepared_nets(method, nets, evaluation, seed=seed + STANDING_SEED, mesh=mesh, step=step, **more)
 

@@ -1,24 +1,13 @@
 import json
-import subprocess
-import sys
 
 import jax
 import pytest
 
 from jaxgan.training.errors import UserError
-from jaxgan.training.lock import lock
 from jaxgan.training.workdir import claim_config, fingerprint, read_config, write_environment
 
 CONFIG = {"seed": 0, "data": {"batch_size": 64, "name": "digits"}}
 CHANGED = {"seed": 0, "data": {"batch_size": 32, "name": "digits"}}
-
-HOLDER = """
-import os, sys, time
-from jaxgan.training.lock import lock
-with lock(sys.argv[1]):
-    print(os.getpid(), flush=True)
-    time.sleep(60)
-"""
 
 
 def test_a_config_is_written_once_and_read_back(tmp_path):
@@ -48,21 +37,6 @@ def test_a_folder_without_a_run_says_so(tmp_path):
 def test_fingerprints_ignore_the_order_of_keys_alone():
     assert fingerprint(CONFIG) == fingerprint(dict(reversed(CONFIG.items())))
     assert fingerprint(CONFIG) != fingerprint(CHANGED)
-
-
-def test_a_second_process_is_refused_until_the_first_dies_however_it_dies(tmp_path):
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert int(holder.stdout.readline()) == holder.pid
-        with pytest.raises(UserError, match=rf"in use by process {holder.pid};"), lock(tmp_path):
-            pass
-    finally:
-        holder.kill()
-        holder.communicate()
-    with lock(tmp_path), pytest.raises(UserError, match="in use by process"), lock(tmp_path):
-        pass
-    with lock(tmp_path):
-        pass
 
 
 def test_the_environment_names_versions_and_devices(tmp_path):
