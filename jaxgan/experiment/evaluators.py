@@ -90,9 +90,7 @@ def image_evaluators(
     for split in dict.fromkeys([*needed, *([data.split, data.test_split] if evaluation.tstr else [])]):
         opened = source(split)
         if opened.length < 2:
-            raise UserError(
-                f"{opened.name}: scores need at least 2 examples, and the split {split!r} has {opened.length}"
-            )
+            raise UserError(f"{opened.name}: scores need 2 examples or more, the split {split!r} has {opened.length}")
 
     def ready(nets: dict[str, Variables], step: int, **more: Any) -> dict[str, Variables]:
         return prepared_nets(method, nets, evaluation, seed=seed + STANDING_SEED, mesh=mesh, step=step, **more)

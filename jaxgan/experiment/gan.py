@@ -228,9 +228,8 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
         updates=config.method.d_steps,
     )
     if toy:
-        stage = stage._replace(
-            data=functools.partial(_toy_data, config, stage.batch["point"].shape[0]), data_identity=None
-        )
+        stream = functools.partial(_toy_data, config, stage.batch["point"].shape[0])
+        stage = stage._replace(data=stream, data_identity=None)
     return Experiment(stages=(stage,), rules=rules)
 
 

@@ -60,11 +60,13 @@ def is_memory_error(error: BaseException) -> bool:
 
 def unreadable_file(folder: epath.PathLike) -> tuple[epath.Path, OSError] | None:
     """The first file below ``folder`` whose bytes cannot be read, with why; None where all can, or are missing."""
-    root = epath.Path(folder)
-    path = root
+    path = epath.Path(folder)
+    left = [path]
     try:
-        for path in sorted(root.rglob("*")):
+        while left:
+            path = left.pop()
             if path.is_dir():
+                left += sorted(path.iterdir(), reverse=True)
                 continue
             with path.open("rb") as file:
                 while file.read(_CHUNK_BYTES):

@@ -24,11 +24,11 @@ def expected(steps):
 
 
 def test_starts_after_kills_leave_each_event_once_and_lose_none(tmp_path):
-    write(tmp_path, [1, 2], step=0)  # dies before its first checkpoint, without closing
-    write(tmp_path, [1, 2, 3, 4, 5], step=0)
-    write(tmp_path, [4, 5, 6], step=3)  # all within one second
-    last = write(tmp_path, [7], step=6)
-    last.close()
+    # All within one second; the first dies before its first checkpoint.
+    starts = [([1, 2], 0), ([1, 2, 3, 4, 5], 0), ([4, 5, 6], 3), ([7], 6)]
+    opened = [write(tmp_path, steps, step=step) for steps, step in starts]
+    for events in opened:
+        events.close()
     assert scalars(tmp_path) == expected([1, 2, 3, 4, 5, 6, 7])
     assert len(list(tmp_path.iterdir())) == 1
 

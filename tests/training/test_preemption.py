@@ -29,12 +29,9 @@ with StopRequest() as stop:
 
 @pytest.mark.parametrize("inside", ["python", "xla"])
 def test_sigterm_ends_it_at_once(inside):
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, inside], stdout=subprocess.PIPE, text=True)
-    try:
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, inside], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         time.sleep(3.0 if inside == "xla" else 0.2)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 42
         assert process.stdout.read() == "left\n"
-    finally:
-        process.kill()
