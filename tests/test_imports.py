@@ -27,7 +27,7 @@ RESERVED = {
     "grain": ("data/",),
     "tensorflow_datasets": ("data/",),
     "flax.linen": ("nn/", "networks/", "features/", "training/update.py"),
-    "tensorboardX": ("training/logging.py",),
+    "tensorboardX": ("training/logging.py", "training/events.py"),
     "clu": ("training/logging.py",),
     "tqdm": ("training/logging.py",),
 }

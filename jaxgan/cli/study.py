@@ -110,7 +110,6 @@ def _train(study: Any, parsed: Any) -> int:
 
     from jaxgan import recipes
     from jaxgan.cli.run import absolute
-    from jaxgan.cli.train import EXIT_RESTART
     from jaxgan.experiment.run import train_experiment
     from jaxgan.parallel import initialize, is_main
     from jaxgan.tools.studies.ensemble_runs import train_ensemble
@@ -120,6 +119,7 @@ def _train(study: Any, parsed: Any) -> int:
     from jaxgan.tools.studies.results import read_results
     from jaxgan.tools.studies.table import markdown
     from jaxgan.training.compilation_cache import use_compilation_cache
+    from jaxgan.training.preemption import EXIT_RESTART
 
     if not parsed.no_plot:
         require_plots()

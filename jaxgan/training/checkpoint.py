@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -82,7 +82,7 @@ def _worst(outcome: _Outcome) -> _Outcome:
 
 
 def _failure(error: Exception, folder: epath.Path) -> tuple[_Outcome, str]:
-    """What an error while reading a checkpoint says of it, and the error as a sentence that names the file."""
+    """Whether an error while reading a checkpoint means damage, and the error as a sentence that names the file."""
     text = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
     if is_memory_error(error):
         raise error
@@ -158,9 +158,11 @@ class Checkpoints:
         """Keeps the checkpoint of ``step``, as well as the newest, until another is named here."""
         self._policy.best = step
 
-    def save(self, state: TrainState, meta: dict[str, Any]) -> None:
+    def save(
+        self, state: TrainState, meta: dict[str, Any], *, wrong: Callable[[TrainState], list[str]] = non_finite
+    ) -> None:
         """Saves ``state`` under its own step, without its frozen nets, of which only fingerprints are kept; a step
-        already present is left as it is.
+        already present is left as it is. ``wrong`` gives the names of arrays that make a state unfit to be saved.
 
         Raises:
           NonFiniteStateError: where it holds NaN or infinity; nothing is saved, and nothing removed.
@@ -170,9 +172,9 @@ class Checkpoints:
         if step in self._manager.all_steps():
             return
         kept = state.replace(frozen={})
-        if wrong := non_finite(kept):
+        if names := wrong(kept):
             raise NonFiniteStateError(
-                f"{len(wrong)} arrays hold NaN or infinity at step {step}, first {wrong[0]}: not saved, and the "
+                f"{len(names)} arrays hold NaN or infinity at step {step}, first {names[0]}: not saved, and the "
                 f"checkpoints before are kept"
             )
         record = {**meta, "digest": digest(kept), "signature": _signature(kept)}

@@ -1,4 +1,4 @@
-"""What tells one data set from another, and how two differ: a run goes on with its own data only."""
+"""Identity of data sets (length, version, class names), and how two differ: a run goes on with its own data only."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ def identity(sources: Mapping[str, Source]) -> dict[str, Any]:
 
 
 def difference(saved: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """What differs between two identities, a line each."""
+    """The differences between two identities, a line each."""
     lines = []
     for name in sorted(saved.keys() | found.keys()):
         if name not in saved or name not in found:

@@ -108,7 +108,15 @@ class Outcome:
 
 
 class DivergedError(UserError):
-    """Metrics or a state with NaN or infinity."""
+    """Metrics or a state with NaN or infinity.
+
+    Attributes:
+      step: where they were found.
+    """
+
+    def __init__(self, message: str, step: int):
+        super().__init__(message)
+        self.step = step
 
 
 def _dispatches(batches: Iterator[dict[str, np.ndarray]], k: int) -> Iterator[dict[str, np.ndarray]]:
@@ -178,7 +186,7 @@ def train(
                 try:
                     state = run.stages(state)
                     break
-                except (DivergedError, NonFiniteStateError) as error:
+                except DivergedError as error:
                     state = run.rolled_back(init_rng, error)
             goodput.write(int(state.step))
     finally:
@@ -238,7 +246,7 @@ class _Run:
         self.goodput.resumed_at = step
         return state
 
-    def rolled_back(self, init_rng: jax.Array, error: UserError) -> TrainState:
+    def rolled_back(self, init_rng: jax.Array, error: DivergedError) -> TrainState:
         """The last good state, to go on from with other data and other randomness.
 
         Raises:
@@ -249,7 +257,8 @@ class _Run:
             after = f" after {self.rollbacks} rollbacks" if self.rollbacks else ""
             raise DivergedError(
                 f"training diverged{after}: {error}. Lower the learning rates, or go on from an earlier checkpoint "
-                "(--from_step=N), perhaps with --config.training.on_nonfinite=rollback"
+                "(--from_step=N), perhaps with --config.training.on_nonfinite=rollback",
+                error.step,
             ) from error
         self.rollbacks += 1
         log.warning("%s; rollback %d of at most %d", error, self.rollbacks, at_most)
@@ -293,7 +302,11 @@ class _Run:
             if pending is not None:
                 self.pending.write(int(state.step), pending)
             data = {"position": int(state.step), "sets": self.identities}
-            self.checkpoints.save(state, self.record | {"data": data, "stage": stage.name, "rollbacks": self.rollbacks})
+            meta = self.record | {"data": data, "stage": stage.name, "rollbacks": self.rollbacks}
+            try:
+                self.checkpoints.save(state, meta, wrong=stage.method.non_finite)
+            except NonFiniteStateError as error:
+                raise DivergedError(str(error), int(state.step)) from error
 
     def due(self, number: int, step: int) -> list[Evaluator]:
         """The evaluators of stage ``number`` that are due after ``step``."""
@@ -407,7 +420,8 @@ class _Run:
                 records = _records(metrics, step, k, options.log_every)
                 for at, values in sorted(records.items()):
                     # Of one record ago, so that nothing waits for the device.
-                    self.check_finite(last_logged)
+                    if (diverged := self.diverged(last_logged)) is not None:
+                        raise diverged
                     last_logged = (at, values)
                 if step in records:
                     records[step] = records[step] | meter.read(step, batches.wait_seconds)
@@ -415,10 +429,13 @@ class _Run:
                     scoring = bool(self.due(number, step))
                     if scoring:
                         records.setdefault(step, _at(metrics, k, k - 1))
-                    pending = records.pop(step) if scoring else None
+                    saving = scoring or stopping or step % options.save_every == 0 or step == end
+                    diverged = self.diverged(last_logged) if saving else None
+                    pending = records.pop(step) if scoring and diverged is None else None
                     self.write(stage, records)
-                    if scoring or stopping or step % options.save_every == 0 or step == end:
-                        self.check_finite(last_logged)
+                    if diverged is not None:
+                        raise diverged
+                    if saving:
                         self.save(stage, state, pending)
                     if records or pending is not None:
                         self.goodput.write(step)
@@ -429,14 +446,13 @@ class _Run:
                 progress.advance(k, self.writer.latest)
         return state
 
-    def check_finite(self, record: tuple[int, dict[str, Any]] | None) -> None:
-        """Raises DivergedError where a logged step's metrics are not finite, the same on every process."""
+    def diverged(self, record: tuple[int, dict[str, Any]] | None) -> DivergedError | None:
+        """The error of a logged step whose metrics are not finite, the same on every process; None where they are."""
         if record is None or self.options.on_nonfinite == "continue":
-            return
+            return None
         step, values = record
         bad = sorted(name for name, value in values.items() if not np.all(np.isfinite(np.asarray(value))))
-        if bad:
-            raise DivergedError(f"{', '.join(bad)} not finite at step {step}")
+        return DivergedError(f"{', '.join(bad)} not finite at step {step}", step) if bad else None
 
 
 class _Meter:

@@ -15,6 +15,7 @@ from jax.sharding import Mesh
 from jaxgan.parallel import REPLICATED, Rules
 from jaxgan.training.ema import Ema
 from jaxgan.training.errors import UserError
+from jaxgan.training.finite import non_finite
 from jaxgan.training.state import Metrics, TrainState, Variables
 
 Batch = dict[str, Array]
@@ -91,6 +92,10 @@ class Method:
         del nets, batch, rng
         return {}
 
+    def non_finite(self, state: TrainState) -> list[str]:
+        """The names of the state's arrays whose NaN or infinity makes it unfit to be saved."""
+        return non_finite(state)
+
     def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
         """Prepares the state before a stage's first step, under a key of its own; by default it stays as it is."""
         del batch, rng
@@ -126,7 +131,7 @@ class FailedScore(NamedTuple):
     reason: str
 
     def fields(self) -> dict[str, Any]:
-        """What a JSON line holds of it: no value, and the reason."""
+        """The fields of its JSON line: no value, and the reason."""
         return {"value": None, "error": self.reason}
 
 

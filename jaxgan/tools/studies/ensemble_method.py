@@ -23,6 +23,7 @@ from jax.sharding import Mesh
 
 from jaxgan.parallel import shardings, split_interleaved
 from jaxgan.tools.studies.swept_scalar import SweptScalar
+from jaxgan.training.finite import non_finite
 from jaxgan.training.method import Batch, Evaluator, Experiment, Method, Option, Result, Score, Stage
 from jaxgan.training.state import Metrics, TrainState, Variables
 from jaxgan.training.step import begin_stage_key
@@ -166,6 +167,12 @@ class EnsembleMethod(Method):
         written = {name: _written(value) for name, value in metrics.items()}
         named = {f"{member}/{name}": value[i] for i, member in enumerate(self.names) for name, value in written.items()}
         return state.replace(**moved), named
+
+    def non_finite(self, state: TrainState) -> list[str]:
+        """Names of arrays, where no member is without NaN and infinity: one that diverged leaves the others be."""
+        leaves = [x for x in jax.tree.leaves(_fields(state)) if jnp.issubdtype(x.dtype, jnp.inexact)]
+        sound = jnp.stack([jnp.isfinite(x).reshape(x.shape[0], -1).all(axis=1) for x in leaves]).all(axis=0)
+        return [] if bool(sound.any()) else non_finite(state)
 
     def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
         """All members' own preparations."""

@@ -18,7 +18,7 @@ from jaxgan.tools.studies.results import diverged_at
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.lock import lock
 from jaxgan.training.loop import LoopOptions, Outcome, train
-from jaxgan.training.records import read_records
+from jaxgan.training.records import line_of, read_records
 from jaxgan.training.state import TrainState
 from jaxgan.training.workdir import claim_config, fingerprint, write_environment
 
@@ -72,13 +72,14 @@ def member_records(records: Sequence[Mapping[str, Any]], name: str, *, members: 
 
 def member_scores(records: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
     """A member's lines of the group's scores.jsonl, under the scores' own names."""
-    mine = [record for record in records if record["metric"].startswith(f"{name}/") and record["value"] < NOT_FINITE]
+    found = [record for record in records if record["metric"].startswith(f"{name}/")]
+    mine = [record for record in found if record["value"] is not None and record["value"] < NOT_FINITE]
     return [{**r, "metric": r["metric"].removeprefix(f"{name}/").removeprefix("eval/")} for r in mine]
 
 
 def _write_lines(path: epath.Path, records: Sequence[Mapping[str, Any]]) -> None:
     whole = path.with_name(path.name + ".tmp")
-    whole.write_text("".join(json.dumps(record) + "\n" for record in records))
+    whole.write_text("".join(line_of(dict(record)) for record in records))
     whole.replace(path)
 
 

@@ -30,7 +30,7 @@ from jaxgan.tools.studies.results import (
 from jaxgan.tools.studies.study import Study
 from jaxgan.training.errors import UserError
 from jaxgan.training.lock import lock
-from jaxgan.training.loop import Outcome
+from jaxgan.training.loop import DivergedError, Outcome
 from jaxgan.training.records import read_records
 from jaxgan.training.workdir import fingerprint
 
@@ -147,17 +147,16 @@ def _run(member: Member, folder: epath.Path, train: Train) -> tuple[list[Result]
     """Trains one cell; returns its result, or the signal that stopped it."""
     if is_main():
         folder.mkdir(parents=True, exist_ok=True)
-    began, stopped_by = time.monotonic(), None
+    began, stopped_by, diverged = time.monotonic(), None, None
     try:
         stopped_by = train(member.config, folder).stopped_by
-    except UserError as error:
-        if diverged_at(read_records(folder / "metrics.jsonl")) is None:
-            raise
+    except DivergedError as error:
+        diverged = error.step
         log.warning("%s, seed %d: %s", member.variant, member.seed, error)
     seconds = _add_seconds(folder, time.monotonic() - began)
     if stopped_by is not None:
         return [], stopped_by
-    return [_result(member, read_records(folder / "metrics.jsonl"), seconds)], None
+    return [_result(member, read_records(folder / "metrics.jsonl"), seconds, diverged=diverged)], None
 
 
 def _run_ensemble(
@@ -170,9 +169,7 @@ def _run_ensemble(
     began, outcome = time.monotonic(), None
     try:
         outcome = train_ensemble(members, group)
-    except UserError as error:
-        if diverged_at(read_records(group / "metrics.jsonl")) is None:
-            raise
+    except DivergedError as error:
         log.warning("all of %s: %s", ", ".join(member.name for member in members), error)
     seconds = _add_seconds(group, time.monotonic() - began)
     if outcome is not None and outcome.stopped_by is not None:
@@ -182,9 +179,16 @@ def _run_ensemble(
     return [_result(member, own, seconds, members=len(members)) for member, own in zip(members, records)], None
 
 
-def _result(member: Member, records: Sequence[Mapping[str, Any]], seconds: float, *, members: int = 1) -> Result:
+def _result(
+    member: Member,
+    records: Sequence[Mapping[str, Any]],
+    seconds: float,
+    *,
+    members: int = 1,
+    diverged: int | None = None,
+) -> Result:
     """The result of a run that ended, which its records tell."""
-    diverged = diverged_at(records)
+    diverged = diverged_at(records) if diverged is None else diverged
     step = member.config.training.steps if diverged is None else diverged
     return Result(
         variant=member.variant,

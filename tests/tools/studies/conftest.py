@@ -5,8 +5,7 @@ import json
 import pytest
 
 from jaxgan.tools.studies import Study, variant
-from jaxgan.training.errors import UserError
-from jaxgan.training.loop import Outcome
+from jaxgan.training.loop import DivergedError, Outcome
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ class Trainer:
             records[-1]["eval/tstr"] = 0.5 + config.seed / 10
         (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
         if end == "diverge":
-            raise UserError("training diverged: d/loss not finite at step 3")
+            raise DivergedError("training diverged: d/loss not finite at step 3", 3)
         return Outcome(None, None, 1.0)
 
 
