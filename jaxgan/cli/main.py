@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USER_ERROR
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("jaxgan").setLevel(logging.INFO)
-    logging.getLogger("absl").setLevel(logging.ERROR)  # orbax's remarks on how it was opened
+    for name in ("absl", "asyncio"):  # orbax's remarks, and tracebacks of errors that it raises as well
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.formatwarning = lambda message, *where, **more: f"warning: {message}\n"
     traceback = "--traceback" in rest
     if "--help" not in rest and "-h" not in rest and (note := fast_cpu_convolutions()):

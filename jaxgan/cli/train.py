@@ -86,7 +86,7 @@ def _report(workdir: Any) -> None:
 
     scored = read_records(workdir / "scores.jsonl")
     if (workdir / "best.json").exists():
-        print(f"{'best':<11}{(workdir / 'best.json').read_text(errors='replace').strip()}")
+        print(f"{'best':<11}{(workdir / 'best.json').read_bytes().decode(errors='replace').strip()}")
     for record in scored:
         if record["step"] != scored[-1]["step"]:
             continue

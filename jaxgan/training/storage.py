@@ -12,7 +12,7 @@ from jaxgan.training.errors import UserError
 
 # A file that should be there and is not is damage, as a wrong byte is. Other errors of reading say nothing of content.
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
-_TENSORSTORE_ERRNO = re.compile(r"\[OS error (\d+)")
+_TENSORSTORE_ERRNO = re.compile(r"OS error (\d+)|os_error_code='(\d+)'")
 _CHUNK_BYTES = 2**24
 
 
@@ -36,7 +36,7 @@ def os_errno(error: BaseException) -> int | None:
         if isinstance(one, OSError) and one.errno is not None:
             return one.errno
         if found := _TENSORSTORE_ERRNO.search(str(one)):
-            return int(found.group(1))
+            return int(found.group(1) or found.group(2))
         if isinstance(one, TimeoutError):
             return errno.ETIMEDOUT
     return None
@@ -47,13 +47,14 @@ def is_read_error(error: BaseException) -> bool:
     number = os_errno(error)
     if number is not None:
         return number not in _MISSING
-    return any(isinstance(one, OSError) for one in chain(error))
+    found = [one for one in chain(error) if isinstance(one, OSError)]
+    return bool(found) and not any(isinstance(one, FileNotFoundError | NotADirectoryError) for one in found)
 
 
 def is_memory_error(error: BaseException) -> bool:
     """Whether there was too little memory, of the host or a device; a full disk is none."""
     return any(
-        isinstance(one, MemoryError) or ("RESOURCE_EXHAUSTED" in str(one) and "OS error" not in str(one))
+        isinstance(one, MemoryError) or ("RESOURCE_EXHAUSTED" in str(one) and os_errno(one) is None)
         for one in chain(error)
     )
 
