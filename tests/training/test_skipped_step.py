@@ -35,7 +35,7 @@ class Adds(Method):
         new = state.replace(
             nets=moved(state.nets, batch["nets"]),
             opt=moved(state.opt, batch["opt"]),
-            extra=moved(state.extra, batch["x"]),
+            extra=moved(state.extra, batch["extra"]),
         )
         return new, {"g/loss": batch["loss"]}
 
