@@ -119,8 +119,8 @@ def _check(name: str, option: Option, value: Any) -> None:
     # A comparison that a NaN fails too.
     low = -np.inf if option.low is None else option.low
     high = np.inf if option.high is None else option.high
-    if not low <= value <= high:
-        raise UserError(f"{name}={value}: it lies from {low:g} to {high:g}")
+    if not (low <= value <= high and np.isfinite(value)):
+        raise UserError(f"{name}={value}: give a finite number from {low:g} to {high:g}")
 
 
 def _number(value: Any) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import types
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -34,19 +36,38 @@ def construct(cls: Callable[..., Any], name: str, section: Mapping[str, Any], **
     """``cls(**section, **given)``, with dtypes by name.
 
     Raises:
-      UserError: where the section has a key that the constructor lacks, with those that it has.
+      UserError: where the section has a key that the constructor lacks, with those that it has; on a dtype that there
+        is not, or None where the field takes none.
     """
-    fields = [f.name for f in dataclasses.fields(cls) if f.name not in (*_LINEN_FIELDS, *given)]  # type: ignore[arg-type]
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.name not in (*_LINEN_FIELDS, *given)}  # type: ignore[arg-type]
     wrong = sorted(set(section) - set(fields))
     if wrong:
         raise UserError(f"config.{name} has no key {wrong[0]!r}; {cls.__name__} takes {', '.join(fields)}")
     values = {}
     for key, value in section.items():
+        if value is None and not _takes_none(fields[key].type):
+            raise UserError(f"config.{name}.{key}=None: {cls.__name__} takes no none there; give a value")
         if key.endswith("dtype") and value is not None:
-            values[key] = jnp.dtype(value)
+            values[key] = _dtype(f"config.{name}.{key}", value)
         else:
             values[key] = tuple(value) if isinstance(value, list) else value
     return cls(**values, **given)
+
+
+def _takes_none(annotation: Any) -> bool:
+    """Whether a field's annotation has None in it; text, which says nothing here, counts as one that has."""
+    if annotation is Any or isinstance(annotation, str):
+        return True
+    return annotation is None or (
+        typing.get_origin(annotation) in (typing.Union, types.UnionType) and type(None) in typing.get_args(annotation)
+    )
+
+
+def _dtype(key: str, value: Any) -> np.dtype:
+    try:
+        return jnp.dtype(value)
+    except TypeError as error:
+        raise UserError(f"{key}={value!r} is no dtype; give one such as float32 or bfloat16") from error
 
 
 def keywords(function: Callable[..., Any]) -> dict[str, Any]:
