@@ -120,7 +120,8 @@ def _check(name: str, option: Option, value: Any) -> None:
     low = -np.inf if option.low is None else option.low
     high = np.inf if option.high is None else option.high
     if not (low <= value <= high and np.isfinite(value)):
-        raise UserError(f"{name}={value}: give a finite number from {low:g} to {high:g}")
+        finite = "" if np.isfinite(high) and np.isfinite(low) else ", and is finite"
+        raise UserError(f"{name}={value}: it lies from {low:g} to {high:g}{finite}")
 
 
 def _number(value: Any) -> np.ndarray:

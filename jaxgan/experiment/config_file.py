@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import functools
 import importlib.util
 import logging
 from collections.abc import Callable, Sequence
@@ -167,6 +168,7 @@ def _module(path: Path) -> ModuleType:
     return module
 
 
+@functools.cache  # once a process: a study loads one file for each of its variants
 def say_file(name: str, path: Path, shipped: Path | None = None) -> None:
     """Logs which file a bare name runs, and a file of the current folder that it might have meant.
 

@@ -1,6 +1,7 @@
 """Rule of one config key: its type, bounds and choices, in words and as a check."""
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -51,17 +52,20 @@ class Key:
         return ", or ".join([*words, *(["none"] if self.none else [])])
 
     def problem(self, value: Any) -> str | None:
-        """What is wrong with a value, ending in what is accepted; None where it is accepted."""
+        """What is wrong with a value, ending in what is accepted: the end of a sentence that names it. None where it is
+        accepted.
+        """
         if value is None and self.none:
             return None
         if not any(_FITS[kind](self, value) for kind in self.kinds):
-            return f"give {self.accepts()}"
+            near = difflib.get_close_matches(str(value), self.choices or (), 1)
+            return f"; did you mean {near[0]}? Give {self.accepts()}" if near else f": give {self.accepts()}"
         if self.check is None:
             return None
         try:
             self.check(value)
         except ValueError as error:
-            return str(error)
+            return f": {error}"
         return None
 
     def read(self, value: Any, text: str) -> Any:

@@ -363,7 +363,7 @@ def check_config(config: ConfigDict) -> None:
         key = find_key(name, adversarial=adversarial)
         problem = None if key is None else key.problem(value)
         if problem:
-            raise UserError(f"config.{name}={_shown(value)}: {problem}")
+            raise UserError(f"config.{name}={_shown(value)}{problem}")
     if adversarial:
         _check_attention(config)
 

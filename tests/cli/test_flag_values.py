@@ -57,7 +57,7 @@ CONFIG_VALUES = [
     ("prior.kind", "cauchy", "one of normal, uniform"),
     ("prior.categorical", "1", "whole numbers from 2"),
     ("prior.continuous", "-2", "a whole number from 0"),
-    ("method.loss", "hing", "one of f_"),
+    ("method.loss", "hing", "did you mean hinge? Give one of f_"),
     ("method.label_smoothing", "1", BELOW_ONE),
     ("method.d_steps", "0", "a whole number from 1 to 1,024"),
     ("method.g_steps", "-1", "a whole number from 1 to 1,024"),

@@ -52,7 +52,7 @@ def mistake(capsys, *argv):
         ),
         (
             ["describe", "--config=biggan:digits16", "--config.method.loss=hing"],
-            "config.method.loss='hing': give one of f_",
+            "config.method.loss='hing'; did you mean hinge? Give one of f_",
         ),
         (["train", "--config=biggan:digits16"], "required: --workdir"),
         (["sample", "--workdir=w", "--out=x.png", "--config.seed=1"], "follows the run's own config"),

@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from jaxgan import recipes
-from jaxgan.experiment.config_file import find, from_json, load, names, split_overrides
+from jaxgan.experiment.config_file import find, from_json, load, names, say_file, split_overrides
 from jaxgan.tools.studies import load_study
 from jaxgan.training.errors import UserError
 
@@ -42,6 +42,7 @@ def test_a_bare_name_a_path_and_an_argument(file, monkeypatch, tmp_path):
 
 
 def test_a_file_of_the_current_folder_never_runs_for_a_shipped_one(monkeypatch, tmp_path, caplog):
+    say_file.cache_clear()
     caplog.set_level(logging.INFO, "jaxgan")
     (tmp_path / "configs" / "studies").mkdir(parents=True)
     (tmp_path / "configs" / "biggan.py").write_text("raise SystemExit('this ran')")
