@@ -35,10 +35,7 @@ def whole(low: int, high: int = MOST) -> Callable[[str], int]:
     """The type of a flag that is a whole number from ``low`` to ``high``; 1e5 is one too."""
 
     def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = _whole_of_float(text)
+        value = _whole(text)
         if value is None or not low <= value <= high:
             raise argparse.ArgumentTypeError(f"{text!r}; give a whole number from {low:,} to {high:,}")
         return value
@@ -46,7 +43,11 @@ def whole(low: int, high: int = MOST) -> Callable[[str], int]:
     return read
 
 
-def _whole_of_float(text: str) -> int | None:
+def _whole(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        pass
     try:
         value = float(text)
     except ValueError:

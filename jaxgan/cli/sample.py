@@ -93,10 +93,10 @@ def _check_out(out: Path) -> None:
     if not out.suffix and out.exists():
         if not out.is_dir():
             raise UserError(f"--out={name} is a file; give a folder, or a name ending in .npz or .png")
-        if (there := sum(1 for _ in out.iterdir())) > 0:
+        if (there := next(out.iterdir(), None)) is not None:
             raise UserError(
-                f"--out={name} holds {there:,} files or folders already, and what is drawn now would mix with them; "
-                "choose a new folder, or empty it"
+                f"--out={name} is not empty, it holds {printable(there.name)}, and two draws would mix; choose a new "
+                "folder, or empty it"
             )
 
 

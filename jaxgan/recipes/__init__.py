@@ -71,8 +71,13 @@ def default_config_of(config: ConfigDict) -> ConfigDict:
     return default_config(config.recipe, config.get("networks"))
 
 
-def build(config: ConfigDict) -> Experiment:
+def build(config: ConfigDict, *, check: bool = True) -> Experiment:
     """Builds the recipe that ``config.recipe`` names, once every key is checked.
+
+    Args:
+      config: of the recipe.
+      check: refuse values that no run could mean; False for the config of a run that was trained nevertheless, by a
+        version that took them.
 
     Raises:
       UserError: naming the recipes that exist; on a value that no run could mean, or that the recipe does not take.
@@ -80,5 +85,6 @@ def build(config: ConfigDict) -> Experiment:
     if "recipe" not in config:
         raise UserError(f"the config names no recipe; set config.recipe to one of {', '.join(names())}")
     module = _module(config.recipe)
-    check_config(config)
+    if check:
+        check_config(config)
     return module.build(config)

@@ -2,6 +2,9 @@
 before a folder is claimed; odd ones that mean something are read as what they mean.
 """
 
+import json
+
+import numpy as np
 import pytest
 
 from jaxgan.cli.main import main
@@ -227,3 +230,51 @@ def test_an_odd_value_is_read_as_what_it_means(capsys, key, given, read):
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith(f"{key}=")]
     value, rule = line.split("  # ")
     assert value == f"{key}={read}" and len(rule.split(": ")) == 2
+
+
+def test_a_folder_that_holds_something_takes_no_second_draw(capsys, tmp_path):
+    old = tmp_path / "drawn" / "000" / "000000.png"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"of another draw")
+    said = refused(capsys, ["sample", *RUN, f"--out={tmp_path / 'drawn'}"])
+    assert f"--out={tmp_path / 'drawn'} is not empty, it holds 000" in said and "choose a new folder" in said
+    (tmp_path / "x.png").mkdir()
+    assert "x.png is a folder" in refused(capsys, ["sample", *RUN, f"--out={tmp_path / 'x.png'}"])
+    assert "000000.png" not in str(list(tmp_path.iterdir())) and old.read_bytes() == b"of another draw"
+
+
+def test_home_is_written_as_a_wave_in_every_flag_that_names_a_file(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for argv in (
+        ["sample", "--workdir=~/run", "--out=~/x.png"],
+        ["evaluate", "--workdir=~/run"],
+        ["evaluate", "--images=~/run", "--against=~/run"],
+        ["compare", "~/run", "~/other"],
+        ["describe", "--config=~/run/mine.py"],
+    ):
+        said = refused(capsys, argv)
+        assert str(tmp_path / "run") in said or "~/run/mine.py" in said, said
+    assert not list(tmp_path.iterdir())
+
+
+def test_equal_images_have_a_psnr_that_strict_json_takes(capsys, tmp_path):
+    np.savez(tmp_path / "x.npz", images=np.zeros((2, 8, 8, 3), np.uint8))
+    both = [f"--images={tmp_path / 'x.npz'}", f"--against={tmp_path / 'x.npz'}", "--metrics=psnr", "--no_progress"]
+    assert main(["evaluate", *both, "--json"]) == 0
+    line = capsys.readouterr().out
+    result = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert float(result["value"]) == float("inf")
+    (tmp_path / "a.jsonl").write_text(line)
+    assert main(["compare", str(tmp_path / "a.jsonl"), str(tmp_path / "a.jsonl"), "--json"]) == 0
+    json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def test_a_field_that_no_stamp_has_may_not_be_allowed_to_differ(capsys, tmp_path):
+    for name, truncation in (("a", 0.5), ("b", 1.0)):
+        record = {"metric": "fd", "value": 1.0, "stamp": {"truncation": truncation, "resizer": "tf1"}}
+        (tmp_path / name).write_text(json.dumps(record))
+    both = ["compare", str(tmp_path / "a"), str(tmp_path / "b")]
+    assert main([*both, "--allow=truncation"]) == 0
+    capsys.readouterr()
+    said = refused(capsys, [*both, "--allow=truncaton"])
+    assert "no stamp has a field 'truncaton'. Did you mean truncation? They have: truncation, resizer" in said

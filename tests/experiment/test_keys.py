@@ -64,7 +64,11 @@ def test_a_config_made_in_python_is_checked_where_it_is_built():
         recipes.build(ConfigDict({"seed": 0}))
 
 
-def test_none_is_refused_where_a_network_takes_none():
-    with pytest.raises(UserError, match=r"config.generator.ch=None: Generator takes no none there"):
+def test_a_network_takes_what_its_fields_are_annotated_with():
+    with pytest.raises(UserError, match=r"config.generator.ch=None: Generator takes int there"):
         recipes.build(load("biggan:digits16,smoke", [("generator.ch", "none")]))
+    config = load("wgan_gp:grid25,smoke")
+    config.generator.hidden = 8
+    with pytest.raises(UserError, match=r"config.generator.hidden=8: Generator takes tuple\[int, ...\] there"):
+        recipes.build(config)
     recipes.build(load("sngan:mnist,smoke", [("generator.ch", "none")]))
