@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from jaxgan.training.printable import printable
 from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 VERBS = {
@@ -39,6 +40,23 @@ First steps:                 jaxgan train --config=biggan:digits16 --workdir=run
 EXIT_USER_ERROR = 1
 
 
+class _Printable(logging.Formatter):
+    """Shows what a record says, names of files in it included, without what a terminal would act on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), lines=True)
+
+
+def _start_logging() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("jaxgan").setLevel(logging.INFO)
+    for name in ("absl", "asyncio"):  # orbax's remarks, and tracebacks of errors that it raises as well
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.formatwarning = lambda message, *where, **more: f"warning: {printable(str(message), lines=True)}\n"
+
+
 def _usage() -> str:
     return _USAGE.format(verbs="\n".join(f"  {name:<10} {text}" for name, text in VERBS.items()))
 
@@ -56,11 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb not in VERBS:
         print(f"jaxgan: unknown verb {verb!r}; there are {', '.join(VERBS)}. See `jaxgan --help`.", file=sys.stderr)
         return EXIT_USER_ERROR
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("jaxgan").setLevel(logging.INFO)
-    for name in ("absl", "asyncio"):  # orbax's remarks, and tracebacks of errors that it raises as well
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    warnings.formatwarning = lambda message, *where, **more: f"warning: {message}\n"
+    _start_logging()
     traceback = "--traceback" in rest
     if "--help" not in rest and "-h" not in rest and (note := fast_cpu_convolutions()):
         logging.getLogger("jaxgan").info("XLA: %s", note)
@@ -73,7 +87,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         if traceback:
             raise
-        print(f"jaxgan {verb}: {error}\n(--traceback shows where)", file=sys.stderr)
+        print(f"jaxgan {verb}: {printable(str(error), lines=True)}\n(--traceback shows where)", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except MemoryError as error:
+        if traceback:
+            raise
+        print(
+            f"jaxgan {verb}: this machine's memory does not suffice ({error}); take fewer images, or smaller batches\n"
+            "(--traceback shows where)",
+            file=sys.stderr,
+        )
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print(f"jaxgan {verb}: interrupted", file=sys.stderr)

@@ -1,6 +1,5 @@
 """``jaxgan sample --inputs``: what samples are drawn for, from a folder of pictures or a split of a data set."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ def labels_of(opened: Any, parsed: Any) -> SampleInputs:
 
 def draw(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Ready) -> int:
     """Draws for pictures or maps, and writes what is drawn."""
-    folder = Path(os.path.expanduser(parsed.inputs))
+    folder = Path(parsed.inputs)
     if folder.is_dir():
         _draw_folder(opened, parsed, folder, out, drawing, ready)
     else:
