@@ -12,14 +12,13 @@ from jaxgan.data.fields import Field, FieldSpec, check_ids, field_specs
 from jaxgan.data.image_files import (
     EXTENSIONS,
     Header,
+    check_picture,
     common_size,
     decode,
     decode_ids,
-    files_version,
-    picture_files,
-    read_headers,
     read_pixels,
 )
+from jaxgan.data.picture_scan import Scan, files_version, listing, scan_pictures
 from jaxgan.data.source import Batch, Source
 from jaxgan.data.transforms import center_crop_resize, center_crop_resize_ids, to_channels
 
@@ -65,10 +64,11 @@ def pairs_source(
     if not root.is_dir():
         raise ValueError(f"{name} is not a folder; give a folder of {LAYOUTS}")
     base = _split_folder(name, root, split)
-    sides, stems, rejected = _sides(name, base)
+    sides, stems, scan = _sides(name, base)
     specs = field_specs({f"image_{side}": side for side in sides} if fields is None else fields)
     _check_specs(name, specs, sides)
-    headers = {side: read_headers(found.files) for side, found in sides.items()}
+    known = dict(zip(scan.files, scan.headers))
+    headers = {side: [known[file] for file in found.files] for side, found in sides.items()}
     _check_sizes(name, sides, headers)
     size = image_size or _half(common_size(*_all(sides, headers), "pass image_size=(height, width)"), sides)
     made = {new: _field(spec, size, channels, headers[spec.key]) for new, spec in specs.items()}
@@ -81,7 +81,7 @@ def pairs_source(
         in_memory=False,
         names=stems.__getitem__,
         read_version=functools.partial(files_version, base, tuple(files)),
-        rejected=rejected,
+        rejected=tuple(scan.left_out),
     )
 
 
@@ -95,17 +95,22 @@ def _split_folder(name: str, root: Path, split: str) -> Path:
     return root
 
 
-def _sides(name: str, base: Path) -> tuple[dict[str, _Side], tuple[str, ...], tuple[str, ...]]:
-    """The two sides, the pairs' names, and the files that are no pictures."""
+def _sides(name: str, base: Path) -> tuple[dict[str, _Side], tuple[str, ...], Scan]:
+    """The two sides, the pairs' names, and the pictures with what is left out."""
     folders = sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith("."))
     if folders and len(folders) != 2:
         raise ValueError(f"{name}: {base} has the sub-folders {[f.name for f in folders]}; it must hold {LAYOUTS}")
-    files, rejected = picture_files(base)
-    if not files:
-        raise ValueError(f"{name}: {base} has no picture ({' '.join(EXTENSIONS)}); it must hold {LAYOUTS}")
+    scan = _whole_pairs(scan_pictures(base, check_picture)) if folders else scan_pictures(base)
+    if not scan.files:
+        left_out = (
+            f" that can be read; left out {len(scan.left_out)}: {listing(scan.left_out)}" if scan.left_out else ""
+        )
+        raise ValueError(f"{name}: {base} has no picture ({' '.join(EXTENSIONS)}){left_out}; it must hold {LAYOUTS}")
+    scan.report(name)
+    files = scan.files
     if not folders:
         stems = _by_stem(name, base, files)
-        return {side: _Side(tuple(stems.values()), half) for half, side in enumerate(HALVES)}, tuple(stems), rejected
+        return {side: _Side(tuple(stems.values()), half) for half, side in enumerate(HALVES)}, tuple(stems), scan
     loose = [f.name for f in files if f.parent == base]
     if loose:
         raise ValueError(
@@ -120,7 +125,19 @@ def _sides(name: str, base: Path) -> tuple[dict[str, _Side], tuple[str, ...], tu
             f"add the partners or remove these"
         )
     shared = tuple(left)
-    return {side: _Side(tuple(by[s] for s in shared), None) for side, by in found.items()}, shared, rejected
+    return {side: _Side(tuple(by[s] for s in shared), None) for side, by in found.items()}, shared, scan
+
+
+def _whole_pairs(scan: Scan) -> Scan:
+    """Leaves out the partners of pictures that cannot be read."""
+    lost = {
+        Path(*Path(name).parts[1:]).with_suffix(""): name
+        for name in scan.left_out
+        if Path(name).suffix.lower() in EXTENSIONS and len(Path(name).parts) > 1
+    }
+    partners = {name: lost.get(Path(*Path(name).parts[1:]).with_suffix("")) for name in scan.names}
+    why = {name: f"its partner {lone} is left out" for name, lone in partners.items() if lone}
+    return scan.keep([index for index, name in enumerate(scan.names) if name not in why], why)
 
 
 def _by_stem(name: str, base: Path, files: Sequence[Path]) -> dict[str, Path]:
