@@ -90,7 +90,7 @@ def folder_splits(root: Path) -> tuple[str, ...]:
     """
     folders = sub_folders(root)
     names = {folder.name for folder in folders}
-    is_split = "train" in names and 1 < len(names) and names <= {"train", *HELD_OUT} and all(map(sub_folders, folders))
+    is_split = "train" in names and len(names) > 1 and names <= {"train", *HELD_OUT} and all(map(sub_folders, folders))
     return tuple(name for name in ("train", *HELD_OUT) if name in names) if is_split else ()
 
 
@@ -104,8 +104,8 @@ def _check_split(name: str, splits: Sequence[str], split: str, test_share: float
         way = (
             f"choose one of {', '.join(accepted)}"
             if splits or test_share
-            else "only 'train' (or 'all'), the whole folder; hold out a share with --config.data.test_share=0.1, or make "
-            "sub-folders train/ and test/ with a sub-folder per class each"
+            else "only 'train' (or 'all'), the whole folder; hold out a share with --config.data.test_share=0.1, or "
+            "make sub-folders train/ and test/ with a sub-folder per class each"
         )
         raise ValueError(f"{name} has no split {split!r}{':' if splits or test_share else ','} {way}")
 
@@ -119,7 +119,7 @@ def _loose(root: Path) -> dict[str, str]:
 def _labelled(
     name: str, root: Path, known: Sequence[str] | None = None, around: Mapping[str, str] | None = None
 ) -> tuple[Scan, tuple[str, ...]]:
-    """The pictures in sub-folders, and the classes: ``known``, or those that have pictures; ``around`` is left out too."""
+    """The pictures in sub-folders, and the classes: ``known``, or those that have pictures; ``around`` is left out."""
     classes = [folder.name for folder in sub_folders(root)]
     if not classes:
         raise ValueError(f"{name} has no sub-folders; put the images in one sub-folder per class")
@@ -131,13 +131,14 @@ def _labelled(
     scan = scan.keep(range(len(scan.files)), {**empty, **(around or {})})
     if not scan.files:
         raise ValueError(
-            f"{name} has no readable image among {len(scan.left_out) - len(empty)} files; accepted are {' '.join(EXTENSIONS)}, in one sub-folder per class"
+            f"{name} has no readable image among {len(scan.left_out) - len(empty)} files; accepted are "
+            f"{' '.join(EXTENSIONS)}, in one sub-folder per class"
             f"{'; left out: ' + listing(scan.left_out) if scan.left_out else ''}"
         )
     if known is not None and (strange := sorted(present - set(known))):
         raise ValueError(
-            f"{name} has the classes {listing(dict.fromkeys(strange, 'not in train/'))}; give train/ images of them, or "
-            f"remove them"
+            f"{name} has the classes {listing(dict.fromkeys(strange, 'not in train/'))}; give train/ images of them, "
+            f"or remove them"
         )
     scan.report(name)
     return scan, tuple(class_order(present) if known is None else known)

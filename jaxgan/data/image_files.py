@@ -1,6 +1,7 @@
 """Image files: pixels as a viewer shows them, headers without decoding, ids of a label map, limits on size."""
 
 import contextlib
+import functools
 import io
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +17,7 @@ from jaxgan.data.source import LOAD_THREADS
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 # What a file may hold, whatever it is called. Pillow's other formats are rare, or run programs of their own (EPS).
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")
 # 8192 x 8192: decoded and converted, some 800 MB for each of the threads that read.
 MAX_PIXELS = 2**26
 # Progressive JPEGs have about ten; each takes a pass over the whole picture.
@@ -89,9 +90,9 @@ def _opened_bytes(data: bytes) -> contextlib.AbstractContextManager[Image.Image]
 def _opened(file: BinaryIO) -> Iterator[Image.Image]:
     """The picture, of which no more than the header is read yet."""
     try:
-        picture = Image.open(file, formats=FORMATS)
+        picture = Image.open(file, formats=_formats())
     except Image.UnidentifiedImageError:
-        kinds = ", ".join(kind for kind in FORMATS if kind not in ("MPO", "DIB"))
+        kinds = ", ".join(_formats())
         raise ValueError(f"no image ({kinds}), or its header is damaged") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"has too many pixels: {_most()}") from error
@@ -100,6 +101,13 @@ def _opened(file: BinaryIO) -> Iterator[Image.Image]:
         if width * height > MAX_PIXELS:
             raise ValueError(f"has {height}x{width} pixels, {width * height / 1e6:.0f} million: {_most()}")
         yield picture
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of ``FORMATS`` that this Pillow was built with."""
+    Image.init()
+    return tuple(kind for kind in FORMATS if kind in Image.OPEN)
 
 
 def _most() -> str:

@@ -130,14 +130,15 @@ def _sides(name: str, base: Path) -> tuple[dict[str, _Side], tuple[str, ...], Sc
 
 def _whole_pairs(scan: Scan) -> Scan:
     """Leaves out the partners of pictures that cannot be read."""
-    lost = {
-        Path(*Path(name).parts[1:]).with_suffix(""): name
-        for name in scan.left_out
-        if Path(name).suffix.lower() in EXTENSIONS and len(Path(name).parts) > 1
-    }
-    partners = {name: lost.get(Path(*Path(name).parts[1:]).with_suffix("")) for name in scan.names}
+    lost = {_pair_of(name): name for name in scan.left_out if Path(name).suffix.lower() in EXTENSIONS}
+    partners = {name: lost.get(_pair_of(name)) for name in scan.names if "/" in name}
     why = {name: f"its partner {lone} is left out" for name, lone in partners.items() if lone}
     return scan.keep([index for index, name in enumerate(scan.names) if name not in why], why)
+
+
+def _pair_of(name: str) -> str:
+    """What both files of a pair have in common: the name below the side's folder, without its extension."""
+    return str(Path(name.partition("/")[2] or name).with_suffix(""))
 
 
 def _by_stem(name: str, base: Path, files: Sequence[Path]) -> dict[str, Path]:

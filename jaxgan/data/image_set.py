@@ -60,9 +60,8 @@ def open_images(
 
     Args:
       name: a folder (images at any depth, in sorted order; the first level's sub-folders are classes), an .npz with
-        ``images`` [N, H, W, C] or [N, H, W] (uint8, or float in [0, 1]), perhaps ``labels`` [N] and ``class_names`` [K],
-        'tfds:NAME:SPLIT',
-        or 'digits:SPLIT'.
+        ``images`` [N, H, W, C] or [N, H, W] (uint8, or float in [0, 1]), perhaps ``labels`` [N] and ``class_names``
+        [K], 'tfds:NAME:SPLIT', or 'digits:SPLIT'.
       image_size: (height, width) to crop the centre and resize to; None takes images as they are.
       data_dir: where TFDS sets lie.
 

@@ -1,4 +1,4 @@
-"""Scan a folder for pictures that can be read: the rest is named and counted, the same way for every use of a folder."""
+"""Scan a folder for pictures that can be read: the rest is named and counted, whatever the folder is for."""
 
 import dataclasses
 import functools
@@ -63,8 +63,13 @@ class Scan:
     def keep(self, chosen: Sequence[int] | np.ndarray, why: Mapping[str, str] | None = None) -> "Scan":
         """The pictures of ``chosen``, in that order; ``why`` joins what is left out."""
         indices = [int(index) for index in chosen]
-        parts = {key: tuple(getattr(self, key)[i] for i in indices) for key in ("files", "headers", "contents")}
-        return dataclasses.replace(self, **parts, left_out={**self.left_out, **(why or {})})
+        return dataclasses.replace(
+            self,
+            files=tuple(self.files[i] for i in indices),
+            headers=tuple(self.headers[i] for i in indices),
+            contents=tuple(self.contents[i] for i in indices),
+            left_out={**self.left_out, **(why or {})},
+        )
 
     def report(self, name: str) -> None:
         """Logs what is left out, animated pictures and links that lead outside, in a line each, under ``name``."""

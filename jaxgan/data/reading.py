@@ -12,14 +12,12 @@ MAX_FILE_BYTES = 2**30
 PAUSES_SECONDS = (0.1, 0.5)
 
 # A disk or a mount fails with these, not a file: they say nothing of its content, and often pass.
-PASSING = frozenset(
-    getattr(errno, name)
-    for name in (
-        "EIO ESTALE ETIMEDOUT EAGAIN EBUSY EINTR ENOMEM ENFILE EMFILE ENODEV ENOTCONN ECONNRESET ECONNABORTED "
-        "EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH EREMOTEIO ENOLINK ENOBUFS ESHUTDOWN"
-    ).split()
-    if hasattr(errno, name)
+_PASSING_NAMES = (
+    *("EIO", "ESTALE", "ETIMEDOUT", "EAGAIN", "EBUSY", "EINTR", "ENOMEM", "ENFILE", "EMFILE", "ENODEV", "ENOTCONN"),
+    *("ECONNRESET", "ECONNABORTED", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH", "EREMOTEIO", "ENOLINK"),
+    *("ENOBUFS", "ESHUTDOWN"),
 )
+PASSING = frozenset(getattr(errno, name) for name in _PASSING_NAMES if hasattr(errno, name))
 
 _KINDS = {
     stat.S_IFIFO: "a FIFO",

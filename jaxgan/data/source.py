@@ -151,8 +151,8 @@ def in_memory(
         raise ValueError(f"{name}: labels must be int [{len(images)}], got {labels.dtype} {list(labels.shape)}")
     if class_names is None and labels.max() >= MAX_CLASSES:
         raise ValueError(
-            f"{name}: the largest label is {labels.max()}, and each number up to it would be a class; number classes from "
-            f"0, below {MAX_CLASSES}"
+            f"{name}: the largest label is {labels.max()}, and each number up to it would be a class; number classes "
+            f"from 0, below {MAX_CLASSES}"
         )
     names = tuple(map(str, range(int(labels.max()) + 1))) if class_names is None else tuple(class_names)
     if labels.min() < 0 or labels.max() >= len(names):

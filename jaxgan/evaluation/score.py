@@ -181,8 +181,8 @@ def _partners(name: str, eval_set: EvalSet, reference: EvalSet, theirs: np.ndarr
     for side in (eval_set, reference) if eval_set.lost is not None else ():
         if side.lost:
             raise UserError(
-                f"{name} compares the i-th image to the i-th, and {len(side.lost)} of {side.stamp['data']} cannot be read: "
-                f"{some(side.lost)}; restore them, or remove them from both sets"
+                f"{name} compares the i-th image to the i-th, and {len(side.lost)} of {side.stamp['data']} cannot be "
+                f"read: {some(side.lost)}; restore them, or remove them from both sets"
             )
     if eval_set.chosen_from == reference.chosen_from:
         return theirs

@@ -64,7 +64,16 @@ def statistics_of(
     pool = (None, None) if collected.pool is None else mean_covariance(collected.pool)
     spatial = (None, None) if collected.spatial is None else mean_covariance(collected.spatial)
     return Statistics(
-        collected.count, *pool, *spatial, collected.scores, collected.features, labels, class_names, stamp
+        collected.count,
+        pool[0],
+        pool[1],
+        spatial[0],
+        spatial[1],
+        collected.scores,
+        collected.features,
+        labels,
+        class_names,
+        stamp,
     )
 
 

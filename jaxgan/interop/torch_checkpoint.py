@@ -200,8 +200,8 @@ class _Metered:
         self.left -= len(data)
         if self.left < 0:
             raise _Unreadable(
-                f"its pickle, which holds names and shapes, is larger than {MAX_PICKLE_BYTES / 2**20:.0f} MiB; save the "
-                "module's state_dict() alone"
+                f"its pickle, which holds names and shapes, is larger than {MAX_PICKLE_BYTES / 2**20:.0f} MiB; save "
+                "the module's state_dict() alone"
             )
         return data
 
@@ -214,15 +214,19 @@ class _Dispatch(dict):
 _INSTRUCTIONS = (
     "PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT "
     "BINFLOAT STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 UNICODE BINUNICODE SHORT_BINUNICODE "
-    "BINUNICODE8 EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT DICT SETITEM SETITEMS "
-    "EMPTY_SET ADDITEMS FROZENSET GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL REDUCE BUILD "
-    "PERSID BINPERSID"
+    "BINUNICODE8 EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT DICT SETITEM "
+    "SETITEMS EMPTY_SET ADDITEMS FROZENSET GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL "
+    "REDUCE BUILD PERSID BINPERSID"
 )
 
 
 # Python's own unpickler, not the C one, which allocates what lengths and indices in the file claim before reading on.
 # Containers may share parts without end: nothing here compares, hashes, copies or prints one, but for a few numbers.
 class _Unpickler(pickle._Unpickler):
+    stack: list[Any]
+    memo: dict[int, Any]
+    readline: Callable[[], bytes]
+
     def __init__(self, file: io.BytesIO):
         super().__init__(_Metered(file), encoding="utf-8")
         self.storages: dict[str, _Storage] = {}
@@ -279,8 +283,8 @@ class _Unpickler(pickle._Unpickler):
         full = f"{module}.{name}"
         if full not in _NAMES:
             raise _Unreadable(
-                f"its pickle names {printable(full[:200])}, which no file of weights needs; nothing of it was run. Only "
-                "plain tensors in dictionaries are read: save the module's state_dict() alone"
+                f"its pickle names {printable(full[:200])}, which no file of weights needs; nothing of it was run. "
+                "Only plain tensors in dictionaries are read: save the module's state_dict() alone"
             )
         return _NAMES[full]
 

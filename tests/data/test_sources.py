@@ -229,7 +229,7 @@ def test_tfds_sets_that_need_more(tmp_path, file, old, new, message):
         ({"name": "digits", "split": "dev"}, r"digits has no split 'dev'; choose one of \['train', 'test', 'all'\]"),
         ({"name": "digits", "image_size": None}, r"digits needs an image_size=\(height, width\)"),
         ({"name": "digits", "image_size": (0, 4)}, "image_size must be two positive numbers"),
-        ({"name": "folder:x", "split": "test"}, "folder:x has no split 'test', only 'train'"),
+        ({"name": "digits", "test_share": 0.1}, "digits has its own splits; only 'folder:PATH' takes a test_share"),
         ({"name": "digits", "in_memory": "yes"}, "in_memory must be 'auto', True or False, got 'yes'"),
     ],
 )
