@@ -21,6 +21,7 @@ LARGE_BYTES = 2**28
 # Arrays may take this share of the memory that is free; converting and sorting them takes more.
 MEMORY_SHARE = 0.5
 _HEADER_BYTES = 65_536
+_LONGEST_REASON = 500
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -44,7 +45,9 @@ def read_npz(path: str | os.PathLike[str], names: Collection[str] | None = None)
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory for its arrays"
-    return str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+    # numpy quotes the header, which may be long.
+    return printable(" ".join(text.split())[:_LONGEST_REASON])
 
 
 def _read(place: Path, names: Collection[str] | None) -> dict[str, np.ndarray]:

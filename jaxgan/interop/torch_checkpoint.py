@@ -24,8 +24,8 @@ from jaxgan.interop.regular_file import read_regular
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _WRAPPERS = ("state_dict", "model")
-# Tensors take some 200 bytes of it each. Python needs up to 64 times a pickle's size.
-MAX_PICKLE_BYTES = 2**23
+# Tensors take some 150 bytes of it each. Reading takes up to 64 times a pickle's size, and seconds a million bytes.
+MAX_PICKLE_BYTES = 2**21
 _MOST_ARGUMENTS = 64
 _MOST_AXES = 64
 _BITS = 256

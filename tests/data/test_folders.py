@@ -1,4 +1,4 @@
-"""Folders as they come: links, sub-folders that cannot be listed, classes by number, splits, large sets, failing disks."""
+"""Folders as they come: links, sub-folders that cannot be listed, numeric classes, splits, large sets, failing disks."""
 
 import errno
 import logging
