@@ -1,4 +1,4 @@
-"""Folders as they come: links, sub-folders that cannot be listed, numeric classes, splits, large sets, failing disks."""
+"""Folders as they come: links, sub-folders that may not be listed, numeric classes, splits, large sets, bad disks."""
 
 import errno
 import logging

@@ -1,5 +1,7 @@
-"""Hostile files: weights, arrays and images made to run code, to hang, or to take all memory. One process reads them all,
-its memory limited: nothing runs, each is refused by name within seconds, before memory is taken.
+"""Hostile files: weights, arrays and images made to run code, to hang, or to take all memory.
+
+One process of limited memory reads them all: nothing runs, and each is refused by name, within seconds, before memory is
+taken.
 """
 
 import io
@@ -28,7 +30,7 @@ REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
 
 def zipped(records: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression, compresslevel=9) as archive:
+    with zipfile.ZipFile(file, "w", compression) as archive:
         for name, content in records.items():
             archive.writestr(name, content)
     return file.getvalue()
@@ -57,9 +59,16 @@ def npy(shape: str, descr: str = "'|u1'", data: bytes = b"\0" * 64, version: byt
     return b"\x93NUMPY" + version + struct.pack("<H" if version == b"\x01\x00" else "<I", len(header)) + header + data
 
 
-def zeros(shape: tuple[int, ...]) -> bytes:
-    file = io.BytesIO()
-    np.save(file, np.zeros(shape, np.uint8))
+def unfolding(name: str, shape: tuple[int, ...], **more: bytes) -> bytes:
+    """An .npz with zeros of a shape under a name, packed into a few hundred times less, and more arrays."""
+    file, size = io.BytesIO(), int(np.prod(shape))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for other, content in more.items():
+            archive.writestr(f"{other}.npy", content)
+        with archive.open(f"{name}.npy", "w") as member:
+            member.write(npy(str(shape), data=b""))
+            for start in range(0, size, 2**20):
+                member.write(bytes(min(2**20, size - start)))
     return file.getvalue()
 
 
@@ -96,7 +105,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 def png(width: int, height: int, *extra: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = zlib.compress(b"\0" * 10**6, 9)
+    data = zlib.compress(b"\0" * 10**6)
     return b"\x89PNG\r\n\x1a\n" + b"".join([chunk(b"IHDR", header), *extra, chunk(b"IDAT", data), chunk(b"IEND", b"")])
 
 
@@ -206,7 +215,7 @@ def weights(sign: Path) -> dict[str, bytes]:
         f"legacy, {name}.pth": MAGIC + b"\x80\x02" + body + b"." for name, body in bodies.items() if name in LEGACY
     }
     whole = pth(b"}U\x01a" + REBUILD + b"(" + STORAGE + b"K\0K\x04\x85K\x01\x85tRs")
-    state = {"w/data.pkl": b"\x80\x02}.", "w/data/0": b"\0" * 2**28}
+    state = {"w/data.pkl": b"\x80\x02}.", "w/data/0": b"\0" * 10**6}
     files |= {
         "a compressed record.pth": zipped(state, zipfile.ZIP_DEFLATED),
         "a record that claims gigabytes.pth": forged(whole, b"w/data/0", 2**32 - 1),
@@ -223,7 +232,7 @@ def weights(sign: Path) -> dict[str, bytes]:
     deep = b'{"__metadata__":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}"
     files |= {
         "a header of an exabyte.safetensors": safetensors(b"{}", claims=2**60),
-        "a header of a hundred megabytes.safetensors": safetensors(b"{" + b" " * (10**8 - 2) + b"}"),
+        "a header of megabytes.safetensors": safetensors(b"{" + b" " * (2**25 - 2) + b"}"),
         "a header that is nested.safetensors": safetensors(deep),
         "a shape that overflows.safetensors": safetensors({"a": entry([2**32, 2**32])}),
         "a shape of an exabyte.safetensors": safetensors({"a": entry([2**60])}),
@@ -245,7 +254,7 @@ def arrays(sign: Path) -> dict[str, bytes]:
     objects = b"\x80\x02" + calls("os", "system", f"touch {sign}") + b"."
     good = array(np.zeros((2, 4, 4, 3), np.uint8))
     made = {
-        "gigabytes of zeros": npz(zeros((3, 1000, 1000, 100))),
+        "gigabytes of zeros": unfolding("images", (100, 1000, 1000, 3)),
         "a header of terabytes": npz(npy("(1000000, 1000, 1000, 3)")),
         "a header of more than there are numbers for": npz(npy("(9223372036854775807, 9223372036854775807, 4, 3)")),
         "a header of less than is there": npz(npy("(1, 2, 2, 3)", data=b"\0" * 10**6)),
@@ -266,7 +275,7 @@ def arrays(sign: Path) -> dict[str, bytes]:
         "a label of an exa": npz(good, labels=array(np.array([0, 2**62]))),
         "a negative label": npz(good, labels=array(np.array([0, -1]))),
         "labels that wrap": npz(good, labels=array(np.array([2**32, 1]))),
-        "labels of gigabytes": npz(good, labels=zeros((2**28 * 4,))),
+        "labels of gigabytes": unfolding("labels", (2**28 + 1,), images=good),
         "names that are objects": npz(good, labels=array(np.zeros(2, int)), class_names=npy("(1,)", "'|O'", objects)),
         "a record twice": twice(good),
         "a record that claims gigabytes": forged(npz(good), b"images.npy", 2**32 - 1),
@@ -305,7 +314,7 @@ def encrypted(data: bytes) -> bytes:
 
 def images() -> dict[str, bytes]:
     """Files of images, of which each is the only one of its folder."""
-    text = zlib.compress(b"\0" * 2**27, 9)
+    text = zlib.compress(b"\0" * 2**26, 1)
     lzw = b"GIF89a\xff\xff\xff\xff\x80\0\0" + b"\0" * 6 + b",\0\0\0\0\xff\xff\xff\xff\0\x02\x02\x4c\x01\0;"
     endless = (
         b"II*\0\x08\0\0\0" + struct.pack("<H", 1) + struct.pack("<HHII", 256, 4, 2**32 - 1, 8) + struct.pack("<I", 8)
@@ -332,7 +341,8 @@ def images() -> dict[str, bytes]:
         + b"WEBPVP8X"
         + struct.pack("<I", 10)
         + b"\xff" * 10,
-        "a jpeg of gigabytes.jpg": b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff\x03\x01\x22\0\x02\x11\x01\x03\x11\x01\xff\xd9",
+        "a jpeg of gigabytes.jpg": b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff"
+        + b"\x03\x01\x22\0\x02\x11\x01\x03\x11\x01\xff\xd9",
     }
 
 
