@@ -30,8 +30,8 @@ class Statistics(NamedTuple):
       scores: sums of the Inception Score.
       features: pooled features [count, D] float32.
       labels: int [count].
-      class_names: of the labels, by number; None where classes have no names.
       stamp: the fields of ``KEY_FIELDS``; empty where a file does not say.
+      class_names: of the labels, by number; None where classes have no names.
     """
 
     count: int | None  # type: ignore[assignment]  # tuple has a method of that name
@@ -42,8 +42,8 @@ class Statistics(NamedTuple):
     scores: ScoreSums | None = None
     features: np.ndarray | None = None
     labels: np.ndarray | None = None
-    class_names: tuple[str, ...] | None = None
     stamp: Mapping[str, Any] = {}
+    class_names: tuple[str, ...] | None = None
 
 
 _HELD = set(Statistics._fields) - {"scores"}
@@ -72,8 +72,8 @@ def statistics_of(
         collected.scores,
         collected.features,
         labels,
-        class_names,
         stamp,
+        class_names,
     )
 
 

@@ -1,6 +1,6 @@
 """Hostile files: weights, arrays and images made to run code, to hang, or to take all memory.
 
-One process of limited memory reads them all: nothing runs, and each is refused by name, within seconds, before memory is
+One process of limited memory reads them all: nothing runs, and each is refused by name, in seconds, before memory is
 taken.
 """
 
