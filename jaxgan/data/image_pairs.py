@@ -19,6 +19,7 @@ from jaxgan.data.image_files import (
     read_pixels,
 )
 from jaxgan.data.picture_scan import Scan, files_version, listing, scan_pictures
+from jaxgan.data.reading import printable
 from jaxgan.data.source import Batch, Source
 from jaxgan.data.transforms import center_crop_resize, center_crop_resize_ids, to_channels
 
@@ -137,7 +138,7 @@ def _whole_pairs(scan: Scan) -> Scan:
 
 
 def _pair_of(name: str) -> str:
-    """What both files of a pair have in common: the name below the side's folder, without its extension."""
+    """The name that both files of a pair share: that below the side's folder, without its extension."""
     return str(Path(name.partition("/")[2] or name).with_suffix(""))
 
 
@@ -215,4 +216,4 @@ def _fetch(
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return ", ".join(map(printable, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

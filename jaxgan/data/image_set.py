@@ -133,7 +133,7 @@ def _arrays(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
     if labels is not None:
         digest.update(labels.astype(np.int64).tobytes())
     version = digest.hexdigest()[:16]
-    return ImageSet(f"npz:{path.name}", version, "all", crop, source, labels is not None, names is not None)
+    return ImageSet(f"npz:{printable(path.name)}", version, "all", crop, source, labels is not None, names is not None)
 
 
 def as_uint8(images: np.ndarray, name: str) -> np.ndarray:
@@ -226,7 +226,7 @@ def _two_sizes(scan: Scan) -> list[tuple[str, tuple[int, int]]]:
 
 def _folder_name(path: Path) -> str:
     # The string's last part: '.' and '..' are folders with names of their own.
-    return f"folder:{os.path.basename(os.path.abspath(path))}"
+    return f"folder:{printable(os.path.basename(os.path.abspath(path)))}"
 
 
 def _fetch(
