@@ -18,7 +18,7 @@ from jaxgan.data.image_files import (
     decode_ids,
     read_pixels,
 )
-from jaxgan.data.picture_scan import Scan, files_version, listing, scan_pictures
+from jaxgan.data.picture_scan import Scan, listing, scan_pictures
 from jaxgan.data.reading import printable
 from jaxgan.data.source import Batch, Source
 from jaxgan.data.transforms import center_crop_resize, center_crop_resize_ids, to_channels
@@ -73,7 +73,6 @@ def pairs_source(
     _check_sizes(name, sides, headers)
     size = image_size or _half(common_size(*_all(sides, headers), "pass image_size=(height, width)"), sides)
     made = {new: _field(spec, size, channels, headers[spec.key]) for new, spec in specs.items()}
-    files = sorted({file for side in sides.values() for file in side.files})
     return Source(
         name=f"{name}/{split}",
         length=len(stems),
@@ -81,7 +80,7 @@ def pairs_source(
         fetch=functools.partial(_fetch, {new: sides[spec.key] for new, spec in specs.items()}, made, size),
         in_memory=False,
         names=stems.__getitem__,
-        read_version=functools.partial(files_version, base, tuple(files)),
+        read_version=functools.partial(str, scan.version),
         rejected=tuple(scan.left_out),
     )
 

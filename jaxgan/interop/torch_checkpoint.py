@@ -221,7 +221,7 @@ _INSTRUCTIONS = (
 
 
 # Python's own unpickler, not the C one, which allocates what lengths and indices in the file claim before reading on.
-# Containers may share parts without end: nothing here compares, hashes, copies or prints one, but for a few numbers.
+# Containers may share parts without end: nothing here compares, hashes, copies or prints one.
 class _Unpickler(pickle._Unpickler):
     stack: list[Any]
     memo: dict[int, Any]
