@@ -8,8 +8,9 @@ import numpy as np
 
 from jaxgan.cli.pictures import save_folder, save_png
 from jaxgan.data import domain_field, to_channels
-from jaxgan.data.image_files import EXTENSIONS, decode, decode_ids, picture_files, read_headers, read_pixels
+from jaxgan.data.image_files import EXTENSIONS, decode, decode_ids, read_headers, read_pixels
 from jaxgan.data.image_set import open_images
+from jaxgan.data.picture_scan import picture_files
 from jaxgan.evaluation import SampleInputs, sample_batches, source_inputs, tile
 from jaxgan.evaluation.any_size import draw_any_size
 from jaxgan.evaluation.inputs import even_choice

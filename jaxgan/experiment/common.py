@@ -30,12 +30,15 @@ def common_sections(players: Sequence[str]) -> dict[str, dict[str, Any]]:
     ``data.augment`` are operations on each training example (see :func:`jaxgan.data.augmentations`), and
     ``data.test_augment`` on each example that is sampled for or scored against, such as the small copy that a
     super-resolution network starts from.
+    ``data.test_share`` of 'folder:PATH' without sub-folders train/ and test/ holds out so much of each class as the
+    split 'test', the same in every run (see :func:`jaxgan.data.folder_source`).
     """
     return {
         "data": {
             "name": "tfds:imagenet2012",
             "split": "train",
             "test_split": "validation",
+            "test_share": 0.0,
             "data_dir": None,
             "image_size": (128, 128),
             "channels": 3,

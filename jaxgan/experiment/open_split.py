@@ -24,6 +24,8 @@ def open_split(
     more: dict[str, Any] = {"fields": dict(data.fields)} if data.get("fields") else {}
     if data.get("in_memory") is not None:
         more["in_memory"] = data.in_memory
+    if data.get("test_share") and name in (None, data.name):
+        more["test_share"] = data.test_share
     source = open_dataset(
         at_home(name or data.name),
         split=split,

@@ -408,7 +408,7 @@ def score_samples(
         images = images_of_samples(method, ready, inputs, **drawing)
         found |= score(
             of_images,
-            EvalSet(images, sample_stamp(config, inputs.length), chosen_from),
+            EvalSet(images, sample_stamp(config, inputs.length), chosen_from, _class_names(scoring, config)),
             reference,
             network=scoring.network,
             mesh=mesh,
@@ -423,6 +423,13 @@ def score_samples(
         shared = dict(mesh=mesh, num_samples=num_images, batch_size=size, **drawing)
         found |= _latent_scores(scoring, config, method, ready, own, shared)
     return found
+
+
+def _class_names(scoring: Scoring, config: ConfigDict) -> tuple[str, ...] | None:
+    """The names of the classes that samples are drawn for, where a score pairs classes."""
+    if not scoring.of(name for name, metric in METRICS.items() if metric.labels):
+        return None
+    return scoring.source(config.data.split).class_names or None
 
 
 def _stamp_of_samples(config: ConfigDict, num_images: int) -> dict[str, Any]:
