@@ -93,7 +93,7 @@ def _report(workdir: Any) -> None:
         if record["value"] is None:
             print(f"{record['metric']:<11}failed: {record.get('error', 'not a number')}")
         else:
-            print(line(record["metric"], record["value"], record.get("stderr"), record["stamp"]))
+            print(line(record["metric"], float(record["value"]), record.get("stderr"), record["stamp"]))
     sys.stdout.flush()
 
 

@@ -76,6 +76,7 @@ _DATA = {
     "test_split": text("held-out split"),
     "data_dir": text("where TFDS sets lie; none for ~/tensorflow_datasets", none=True),
     "image_size": wholes("height and width; () of points", high=MOST_SIDE, counts=(0, 2)),
+    "test_share": share("of each class of a folder without train and test that is held out", below=1),
     "channels": whole("channels of an image; coordinates of a point", 1, 1024),
     "batch_size": whole("real images of one update of D", 1),
     "flip": flag("mirror half of the training images"),

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from etils import epath
 
+from jaxgan.training.records import read_records
 from jaxgan.training.strict_json import strict_json
 
 FINISHED, DIVERGED = "finished", "diverged"
