@@ -92,9 +92,8 @@ class Writer:
                 if isinstance(value, Score):
                     scalars[name] = value.value
                 if self._files is not None:
-                    self._files.scores.write(
-                        {**about, "metric": name.removeprefix("eval/"), **json.loads(strict_json(value.fields()))}
-                    )
+                    fields = json.loads(strict_json(value.fields()))
+                    self._files.scores.write({**about, "metric": name.removeprefix("eval/"), **fields})
                 continue
             array = np.asarray(value)
             if array.ndim == 0:
