@@ -13,6 +13,7 @@ from jaxgan.experiment.scores import best_is
 from jaxgan.parallel import is_main
 from jaxgan.training.loop import LoopOptions, Outcome, train
 from jaxgan.training.method import Experiment
+from jaxgan.training.watchdog import Limits
 from jaxgan.training.workdir import claim_config, lock, read_config, write_environment
 
 
@@ -49,7 +50,7 @@ def train_experiment(
         best = config.evaluation.best
         if best is not None:
             driving |= {"best": best, "best_is": best_is(best)}
-        options = LoopOptions(**driving, progress=progress)
+        options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.watchdog))
         return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
 
 

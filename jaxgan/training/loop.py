@@ -19,11 +19,13 @@ from jaxgan.parallel import host_to_global, is_main
 from jaxgan.training.best import Best
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
+from jaxgan.training.faults import Faults
 from jaxgan.training.logging import Progress, Writer, parameter_table
 from jaxgan.training.method import Evaluator, Experiment, Stage
 from jaxgan.training.preemption import StopRequest
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import compile_step, init_state, make_begin_stage, make_stage_step
+from jaxgan.training.watchdog import Limits, Watchdog
 from jaxgan.training.workdir import config_text, fingerprint
 
 log = logging.getLogger("jaxgan")
@@ -44,6 +46,7 @@ class LoopOptions:
         the newest, and named in best.json; None for none.
       best_is: 'max' or 'min'.
       progress: show the bar.
+      watchdog: how long each part may take until the process is taken for stuck.
     """
 
     save_every: int
@@ -54,6 +57,7 @@ class LoopOptions:
     best: str | None = None
     best_is: str = "max"
     progress: bool = True
+    watchdog: Limits = Limits()
 
     def check(self, experiment: Experiment, evaluators: Iterable[Evaluator]) -> None:
         """Raises UserError where an interval is not positive, or ends inside a dispatch, or two stages share a name."""
@@ -134,17 +138,33 @@ def train(
     Raises:
       UserError: where an interval is wrong, or training diverges.
     """
+    process, peers = jax.process_index(), jax.process_count() > 1
+    with Watchdog(options.watchdog, workdir=workdir, process=process, peers=peers) as watchdog:
+        return _train(experiment, workdir, config, seed, mesh, options, watchdog)
+
+
+def _train(
+    experiment: Experiment,
+    workdir: epath.PathLike,
+    config: dict[str, Any],
+    seed: int,
+    mesh: Mesh,
+    options: LoopOptions,
+    watchdog: Watchdog,
+) -> Outcome:
     began = time.monotonic()
+    faults = Faults.from_environment(workdir=workdir, process=jax.process_index())
     evaluators = [list(stage.evaluators(mesh)) for stage in experiment.stages]
     options.check(experiment, itertools.chain(*evaluators))
     init_rng, step_rng = jax.random.split(jax.random.key(seed))
 
     starts = experiment.stage_starts
-    checkpoints = Checkpoints(workdir, keep=options.keep, always=starts[1:])
+    checkpoints = Checkpoints(workdir, keep=options.keep, always=starts[1:], reading=faults.reading)
     state, state_shardings = init_state(experiment, rng=init_rng, mesh=mesh)
     if is_main():
         log.info("parameters:\n%s", parameter_table(state))
-    restored = checkpoints.restore(state)
+    with watchdog.section("restore"):
+        restored = checkpoints.restore(state)
     if restored is not None:
         state, meta = restored
         log.info("going on from step %d (%s)", int(state.step), checkpoints.directory)
@@ -170,6 +190,8 @@ def train(
         best,
         StopRequest(),
         record,
+        watchdog,
+        faults,
     )
     try:
         with jax.set_mesh(mesh), run.stop:
@@ -177,6 +199,7 @@ def train(
                 if int(state.step) < starts[number] + stage.steps and run.stop.signal is None:
                     state = run.stage(number, state)
     finally:
+        watchdog.beat("save")
         writer.close()
         checkpoints.close()
     writer.check()
@@ -200,12 +223,16 @@ class _Run:
     best: Best
     stop: StopRequest
     record: dict[str, Any]
+    watchdog: Watchdog
+    faults: Faults
 
-    def save(self, stage: Stage, state: TrainState) -> None:
+    def save(self, stage: Stage, state: TrainState, step: int) -> None:
         # Records first: a run that goes on from this checkpoint does not write them again.
         self.writer.flush()
         about = {"data": {"position": int(state.step)}, "stage": stage.name}
+        self.faults.saving(step, self.checkpoints.directory)
         self.checkpoints.save(state, self.record | about)
+        self.faults.saved(step, self.checkpoints)
 
     def evaluate(self, number: int, state: TrainState, step: int) -> dict[str, Any]:
         """Results of the evaluators of stage ``number`` that are due after ``step``."""
@@ -226,6 +253,7 @@ class _Run:
 
     def stage(self, number: int, state: TrainState) -> TrainState:
         """Runs a stage to its end or to a request to stop."""
+        self.watchdog.beat("compile")
         stage, first = self.experiment.stages[number], self.experiment.stage_starts[number]
         k, step, end = self.options.steps_per_dispatch, int(state.step), first + stage.steps
         # Records of one stage alone need no name.
@@ -248,6 +276,7 @@ class _Run:
             while step < end:
                 state, metrics = run(state, next(batches), self.rng)
                 step += k
+                state = self.faults.after(step, state)
                 if meter.compiling:
                     # The only wait: speeds are of steps alone, and a compilation that fails says so here.
                     jax.block_until_ready(metrics)
@@ -255,12 +284,16 @@ class _Run:
                 in_flight.append(metrics)
                 if len(in_flight) > self.options.max_in_flight:
                     jax.block_until_ready(in_flight.popleft())
+                self.watchdog.beat("step")
+                self.faults.at(step)
                 stopping = self.stop.due()
                 records = _records(metrics, step, k, self.options.log_every)
                 if step in records:
                     records[step] |= meter.read(step, batches.wait_seconds)
                 with meter.paused():
-                    if results := self.evaluate(number, state, step):
+                    with self.watchdog.section("evaluate"):
+                        results = self.evaluate(number, state, step)
+                    if results:
                         records[step] = records.get(step, _at(metrics, k, k - 1)) | results
                     for at, values in sorted(records.items()):
                         self.writer.write(at, values, stage=name)
@@ -268,7 +301,8 @@ class _Run:
                     if improved:
                         self.checkpoints.keep_best(step)
                     if step % self.options.save_every == 0 or step == end or stopping or improved:
-                        self.save(stage, state)
+                        with self.watchdog.section("save"):
+                            self.save(stage, state, step)
                 progress.advance(k, self.writer.latest)
                 if stopping:
                     break

@@ -1,5 +1,6 @@
 """Preemption: SIGTERM and SIGINT stop a run in good order, on all processes at one step."""
 
+import os
 import signal
 from types import FrameType
 from typing import Any
@@ -12,18 +13,21 @@ class StopRequest:
 
     Alone, a process stops at its next step. In a ``jax.distributed`` run its preemption service already listens for
     SIGTERM, and has every process stop at the same step; a handler of our own would silence it, so there none is set.
+    A SIGINT there is handed on to the service as a SIGTERM of this process.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self._together = jax.process_count() > 1
+        self._interrupted = False
         self._counter = 0
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
-        for number in () if self._together else (signal.SIGTERM, signal.SIGINT):
+        handlers = {signal.SIGTERM: self._note, signal.SIGINT: self._note}
+        for number, handler in ({signal.SIGINT: self._hand_on} if self._together else handlers).items():
             try:
-                self._previous[number] = signal.signal(number, self._note)
+                self._previous[number] = signal.signal(number, handler)
             except ValueError:  # not the main thread, where Python takes no handlers
                 break
         return self
@@ -38,6 +42,14 @@ class StopRequest:
             raise KeyboardInterrupt
         self.signal = number
 
+    def _hand_on(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self._interrupted:
+            raise KeyboardInterrupt
+        # Only once all have agreed is it `signal`, or this process alone would leave out a stage.
+        self._interrupted = True
+        os.kill(os.getpid(), signal.SIGTERM)
+
     def due(self) -> bool:
         """Whether to save and stop now; call it once every iteration, on every process."""
         # The service wants a counter that grows by exactly one, whatever the step numbers do.
@@ -46,7 +58,7 @@ class StopRequest:
             from jax.experimental import multihost_utils
 
             if multihost_utils.reached_preemption_sync_point(self._counter):
-                self.signal = signal.SIGTERM
+                self.signal = signal.SIGINT if self._interrupted else signal.SIGTERM
                 return True
             return False
         return self.signal is not None
