@@ -10,11 +10,12 @@ from jaxgan.training.errors import UserError
 # The verbs that run in several processes.
 TOGETHER = ("train", "evaluate", "features", "study")
 
-_DESCRIPTION = """Runs a verb of jaxgan in N processes that meet over loopback, each on its own GPU, and starts them again
-after exit codes 42 (asks for it, or stuck), 134 (JAX ended it because a peer was lost), 137 (killed), 142 (the watchdog's
-timer) and 143 (SIGTERM before training listened), after a wait that doubles; other codes are final. Where restart after
-restart brings no new checkpoint, it gives up with 1. SIGTERM and SIGINT reach the processes as SIGTERM, on which they
-save and leave with 42; there is no restart then; a second one kills. The processes die with this one, however it dies."""
+_DESCRIPTION = """Runs a verb of jaxgan in N processes that meet over loopback, each on its own GPU, and starts them
+again after exit codes 42 (asks for it, or stuck), 134 (JAX ended it because a peer was lost), 137 (killed), 142 (the
+watchdog's timer) and 143 (SIGTERM before training listened), after a wait that doubles; other codes are final. Where
+restart after restart brings no new checkpoint, it gives up with 1. SIGTERM and SIGINT reach the processes as SIGTERM,
+on which they save and leave with 42; there is no restart then; a second one kills. The processes die with this one,
+however it dies."""
 
 _EXAMPLES = """  jaxgan launch --procs=2 -- train --config=biggan:digits16 --workdir=runs/digits
   jaxgan launch -- train --config=biggan:cifar10 --workdir=runs/cifar

@@ -23,8 +23,8 @@ def initialize(
     With no argument nothing happens: one process. ``coordinator='auto'`` lets JAX find its peers (SLURM, TPU pods, GKE,
     Open MPI). Otherwise give ``host:port`` of process 0 with the number of processes and this one's id.
 
-    Processes wait ``connect_seconds`` for each other. One that is silent for ``heartbeat_seconds`` later is taken for dead,
-    and JAX ends the others by SIGABRT. Both are whole numbers of at least 1.
+    Processes wait ``connect_seconds`` for each other. One that is silent for ``heartbeat_seconds`` later is taken for
+    dead, and JAX ends the others by SIGABRT. Both are whole numbers of at least 1.
 
     Raises:
       ValueError: where only some of the three are given.

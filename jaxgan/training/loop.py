@@ -57,7 +57,7 @@ class LoopOptions:
     best: str | None = None
     best_is: str = "max"
     progress: bool = True
-    watchdog: Limits = Limits()
+    watchdog: Limits = dataclasses.field(default_factory=Limits)
 
     def check(self, experiment: Experiment, evaluators: Iterable[Evaluator]) -> None:
         """Raises UserError where an interval is not positive, or ends inside a dispatch, or two stages share a name."""

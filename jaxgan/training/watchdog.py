@@ -2,9 +2,9 @@
 
 A peer that is stuck and yet lives keeps all others waiting in a collective for ever; no exception comes. Here a thread
 looks a few times a second whether the main thread still comes by. Each part of a run (a step, a compilation, a save)
-has its own limit in seconds. Once one has passed, the stacks go to stderr and to ``WORKDIR/stacks-<process>-<time>.txt``
-and the process ends with exit code 42, without waiting for anything: launchers start it again, from its newest
-checkpoint.
+has its own limit in seconds. Once one has passed, the stacks go to stderr and to
+``WORKDIR/stacks-<process>-<time>.txt``, and the process ends with exit code 42, without waiting for anything: launchers
+start it again, from its newest checkpoint.
 
 XLA releases Python's lock while it computes, compiles and waits, so that the thread runs while the main thread is stuck
 in there. Where a library hangs and holds that lock, the kernel's own timer ends the process by SIGALRM (exit code 142),
@@ -79,8 +79,8 @@ SECTIONS = tuple(field.name for field in dataclasses.fields(Limits) if field.nam
 class Watchdog:
     """Watches the main thread; a context manager, in the section 'begin' at first.
 
-    ``beat("step")`` says that a step begins now, and ``with section("save"):`` that a save does, after which the section
-    around it begins anew. Either sets one attribute: nothing waits, and nothing touches a device.
+    ``beat("step")`` says that a step begins now, and ``with section("save"):`` that a save does, after which the
+    section around it begins anew. Either sets one attribute: nothing waits, and nothing touches a device.
     """
 
     def __init__(

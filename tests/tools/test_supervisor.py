@@ -1,4 +1,4 @@
-"""The supervisor of one machine: which exit codes restart, when it gives up, how signals pass, what it leaves behind."""
+"""The supervisor of one machine: codes that restart, when it gives up, how signals pass, what it leaves behind."""
 
 import itertools
 import os

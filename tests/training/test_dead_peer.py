@@ -1,4 +1,4 @@
-"""Two real processes, one of which dies, is stopped, hangs or is interrupted: the job ends within the time configured."""
+"""Two real processes, one of which dies, stops, hangs or is interrupted: the job ends within the time configured."""
 
 import itertools
 import os
