@@ -207,11 +207,12 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
 
 
 def _relay(stream: IO[bytes], out: IO[str], prefix: str) -> None:
-    for line in _lines(stream):
-        # Where nobody reads any more, the process must not be held up by a full pipe.
-        with contextlib.suppress(OSError, ValueError):
-            out.write(f"[{prefix}] {line}\n")
-            out.flush()
+    with stream:
+        for line in _lines(stream):
+            # Where nobody reads any more, the process must not be held up by a full pipe.
+            with contextlib.suppress(OSError, ValueError):
+                out.write(f"[{prefix}] {line}\n")
+                out.flush()
 
 
 def run_once(lines: Sequence[Sequence[str]], signals: Signals, policy: Policy) -> int:

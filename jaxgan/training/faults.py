@@ -22,14 +22,12 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-import jax
-import jax.numpy as jnp
 from etils import epath
 
 from jaxgan.training.errors import UserError
-from jaxgan.training.state import TrainState
 
 VARIABLE = "JAXGAN_FAULT"
 KINDS = ("kill", "hang", "nan", "slow", "enospc", "eio", "flip")
@@ -99,8 +97,8 @@ class Faults:
         if self._due("hang", step):
             _hang()
 
-    def after(self, step: int, state: TrainState) -> TrainState:
-        """The state after ``step``, with NaN for the parameters of the first network where that is due."""
+    def after(self, step: int, state: Any) -> Any:
+        """The training state after ``step``, with NaN for the parameters of the first network where that is due."""
         if not self._plan or not self._due("nan", step):
             return state
         name = min(state.nets)
@@ -128,7 +126,7 @@ class Faults:
         """After the checkpoint of ``step`` was handed to ``checkpoints``: flips a bit of it, where that is due."""
         if self._plan and self._due("flip", step):
             checkpoints.wait()
-            _flip(epath.Path(checkpoints.directory) / str(step))
+            _flip(Path(os.fspath(checkpoints.directory)) / str(step))
 
     def _due(self, kind: str, step: int) -> Fault | None:
         """The fault of this kind that is to strike now; it will not again."""
@@ -151,6 +149,8 @@ def _hang() -> NoReturn:
 
 def _poisoned(variables: Any) -> Any:
     """``variables`` with NaN for every parameter, on the devices where they are."""
+    import jax
+    import jax.numpy as jnp
 
     def nan(params: Any) -> Any:
         return jax.tree.map(lambda x: jnp.full_like(x, jnp.nan), params)
@@ -159,10 +159,10 @@ def _poisoned(variables: Any) -> Any:
     return {**variables, "params": jax.jit(nan, out_shardings=shardings)(variables["params"])}
 
 
-def _flip(folder: epath.Path) -> None:
+def _flip(folder: Path) -> None:
     """Flips a bit in the middle of the largest file under ``folder``."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    largest = max(files, key=lambda path: (path.stat().length, str(path)))
+    largest = max(files, key=lambda path: (path.stat().st_size, str(path)))
     content = bytearray(largest.read_bytes())
     content[len(content) // 2] ^= 1
     largest.write_bytes(bytes(content))

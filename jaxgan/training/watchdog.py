@@ -120,6 +120,7 @@ class Watchdog:
             faulthandler.register(signal.SIGALRM, file=_STDERR, all_threads=True, chain=True)
         self.beat("begin")
         if any(self._limits.values()):
+            self._arm(max(self._limits.values()))
             self._thread.start()
         return self
 
@@ -156,8 +157,12 @@ class Watchdog:
             limit = self._limits[seen[0]]
             if limit and waited > limit:
                 self._end(seen[0], waited, limit)
-            if self._alarm:
-                signal.setitimer(signal.ITIMER_REAL, limit and limit - waited + self._alarm_seconds)
+            self._arm(limit - waited if limit else max(self._limits.values()))
+
+    def _arm(self, seconds: float) -> None:
+        """Has the kernel end the process where the thread does not come back here in time."""
+        if self._alarm:
+            signal.setitimer(signal.ITIMER_REAL, seconds + self._alarm_seconds)
 
     def _end(self, section: str, waited: float, limit: float) -> None:
         # By the kernel, whatever becomes of what follows.

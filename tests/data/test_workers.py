@@ -31,8 +31,9 @@ def descendants(pid: int) -> set[int]:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_workers_go_with_a_killed_process(tmp_path):
+    (tmp_path / "one").mkdir()
     for index in range(8):
-        Image.fromarray(np.full((4, 4, 3), index, np.uint8)).save(tmp_path / f"{index}.png")
+        Image.fromarray(np.full((4, 4, 3), index, np.uint8)).save(tmp_path / "one" / f"{index}.png")
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
