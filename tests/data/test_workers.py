@@ -1,5 +1,7 @@
 """Worker processes of the loader go when the process that started them is killed."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -40,9 +42,12 @@ def test_workers_go_with_a_killed_process(tmp_path):
     left = descendants(process.pid)
     assert len(left) >= 2
     process.kill()
-    process.communicate()
+    process.wait()  # workers that stay hold its pipes
     deadline = time.monotonic() + 20
     while left and time.monotonic() < deadline:
         left = {pid for pid in left if Path(f"/proc/{pid}/cmdline").exists()}
         time.sleep(0.05)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
     assert not left
