@@ -34,7 +34,10 @@ def initialize(
         if num_processes is not None or process_id is not None:
             raise ValueError("--num_processes and --process_id need --coordinator=HOST:PORT (or --coordinator=auto)")
         return
-    seconds = {"initialization_timeout": connect_seconds, "heartbeat_timeout_seconds": heartbeat_seconds}
+    seconds: dict[str, Any] = {
+        "initialization_timeout": connect_seconds,
+        "heartbeat_timeout_seconds": heartbeat_seconds,
+    }
     if coordinator == "auto":
         jax.distributed.initialize(**seconds)
         return
