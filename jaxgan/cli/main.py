@@ -13,6 +13,7 @@ from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 VERBS = {
     "train": "train an experiment, or go on with one",
+    "launch": "run a verb in several processes of this machine, and start it again after a crash",
     "sample": "draw images from a trained run",
     "evaluate": "score a trained run, or images against images",
     "features": "write the features of images",

@@ -46,10 +46,18 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.parallel import initialize, is_main
     from jaxgan.training.compilation_cache import use_compilation_cache
     from jaxgan.training.preemption import EXIT_RESTART
+    from jaxgan.training.watchdog import Limits
 
     use_compilation_cache(parsed.compilation_cache)
-    initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     config = load(parsed.config, overrides)
+    limits = Limits(**config.watchdog).checked()
+    peers: dict[str, Any] = dict(coordinator=parsed.coordinator, num_processes=parsed.num_processes)
+    peers |= dict(process_id=parsed.process_id, connect_seconds=limits.connect, heartbeat_seconds=limits.heartbeat)
+    try:
+        initialize(**peers)
+    except jax.errors.JaxRuntimeError:
+        log.exception("the other processes did not come in time; the same command tries again")
+        return EXIT_RESTART
     workdir = absolute(parsed.workdir)
     options: dict[str, Any] = dict(progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
     options["accept_data_change"] = parsed.accept_data_change

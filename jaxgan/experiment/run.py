@@ -15,6 +15,7 @@ from jaxgan.training.lock import lock
 from jaxgan.training.loop import LoopOptions, Outcome, train
 from jaxgan.training.method import Experiment
 from jaxgan.training.restart import go_back, restart
+from jaxgan.training.watchdog import Limits
 from jaxgan.training.workdir import claim_config, read_config, write_environment
 
 
@@ -59,7 +60,7 @@ def train_experiment(
         best = config.evaluation.best
         if best is not None:
             driving |= {"best": best, "best_is": best_is(best)}
-        options = LoopOptions(**driving, progress=progress)
+        options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.watchdog))
         return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
 
 

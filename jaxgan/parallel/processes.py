@@ -11,26 +11,39 @@ from jaxgan.parallel.batch import BATCH
 
 
 def initialize(
-    *, coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None
+    *,
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+    connect_seconds: int = 300,
+    heartbeat_seconds: int = 100,
 ) -> None:
     """Joins the processes of one run; call it before any other use of JAX.
 
     With no argument nothing happens: one process. ``coordinator='auto'`` lets JAX find its peers (SLURM, TPU pods, GKE,
     Open MPI). Otherwise give ``host:port`` of process 0 with the number of processes and this one's id.
 
+    Processes wait ``connect_seconds`` for each other. One that is silent for ``heartbeat_seconds`` later is taken for
+    dead, and JAX ends the others by SIGABRT. Both are whole numbers of at least 1.
+
     Raises:
       ValueError: where only some of the three are given.
+      jax.errors.JaxRuntimeError: where the others do not come in time.
     """
     if coordinator is None:
         if num_processes is not None or process_id is not None:
             raise ValueError("--num_processes and --process_id need --coordinator=HOST:PORT (or --coordinator=auto)")
         return
+    seconds: dict[str, Any] = {
+        "initialization_timeout": connect_seconds,
+        "heartbeat_timeout_seconds": heartbeat_seconds,
+    }
     if coordinator == "auto":
-        jax.distributed.initialize()
+        jax.distributed.initialize(**seconds)
         return
     if num_processes is None or process_id is None:
         raise ValueError(f"--coordinator={coordinator} needs --num_processes and --process_id too")
-    jax.distributed.initialize(coordinator, num_processes=num_processes, process_id=process_id)
+    jax.distributed.initialize(coordinator, num_processes=num_processes, process_id=process_id, **seconds)
 
 
 def is_main() -> bool:

@@ -22,6 +22,7 @@ from jaxgan.training.best import Best
 from jaxgan.training.checkpoint import Checkpoints, NonFiniteStateError
 from jaxgan.training.data_identity import difference
 from jaxgan.training.errors import UserError
+from jaxgan.training.faults import Faults
 from jaxgan.training.goodput import Goodput, sentence, summary
 from jaxgan.training.logging import Progress, Writer, parameter_table
 from jaxgan.training.method import Evaluator, Experiment, FailedScore, Stage
@@ -29,6 +30,8 @@ from jaxgan.training.pending import Pending
 from jaxgan.training.preemption import EXIT_RESTART, StopRequest
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import compile_step, init_state, make_begin_stage, make_stage_step
+from jaxgan.training.storage import writing
+from jaxgan.training.watchdog import Limits, Watchdog
 from jaxgan.training.workdir import config_text, fingerprint
 
 log = logging.getLogger("jaxgan")
@@ -56,6 +59,7 @@ class LoopOptions:
         checkpoint was saved before.
       accept_data_change: go on with other data than the run was trained on.
       progress: show the bar.
+      watchdog: how long each part may take until the process is taken for stuck.
     """
 
     save_every: int
@@ -70,6 +74,7 @@ class LoopOptions:
     on_evaluation_error: str = "record"
     accept_data_change: bool = False
     progress: bool = True
+    watchdog: Limits = dataclasses.field(default_factory=Limits)
 
     def check(self, experiment: Experiment, evaluators: Iterable[Evaluator]) -> None:
         """Raises UserError where an interval is not positive, or ends inside a dispatch, or two stages share a name."""
@@ -166,7 +171,22 @@ def train(
       UserError: where an interval is wrong, the data is not what the run was trained on, storage fails, or training
         diverges.
     """
+    process, peers = jax.process_index(), jax.process_count() > 1
+    with Watchdog(options.watchdog, workdir=workdir, process=process, peers=peers) as watchdog:
+        return _train(experiment, workdir, config, seed, mesh, options, watchdog)
+
+
+def _train(
+    experiment: Experiment,
+    workdir: epath.PathLike,
+    config: dict[str, Any],
+    seed: int,
+    mesh: Mesh,
+    options: LoopOptions,
+    watchdog: Watchdog,
+) -> Outcome:
     began = time.monotonic()
+    faults = Faults.from_environment(workdir=workdir, process=jax.process_index())
     evaluators = [list(stage.evaluators(mesh)) for stage in experiment.stages]
     options.check(experiment, itertools.chain(*evaluators))
     init_rng, step_rng = jax.random.split(jax.random.key(seed))
@@ -175,10 +195,12 @@ def train(
         "config": fingerprint(config),
         "rng": {"impl": str(jax.random.key_impl(step_rng)), "key": jax.random.key_data(step_rng).tolist()},
     }
-    checkpoints = Checkpoints(workdir, keep=options.keep, always=experiment.stage_starts[1:])
+    always = experiment.stage_starts[1:]
+    checkpoints = Checkpoints(workdir, keep=options.keep, always=always, reading=faults.reading)
     goodput = Goodput(workdir, began=began)
     stop = StopRequest()
-    run = _Run(experiment, evaluators, mesh, options, workdir, config, step_rng, checkpoints, goodput, stop, record)
+    helpers = (checkpoints, goodput, stop, watchdog, faults)
+    run = _Run(experiment, evaluators, mesh, options, workdir, config, step_rng, helpers, record)
     try:
         with jax.set_mesh(mesh), stop:
             state = run.restored(init_rng)
@@ -190,6 +212,7 @@ def train(
                     state = run.rolled_back(init_rng, error)
             goodput.write(int(state.step))
     finally:
+        watchdog.beat("save")
         run.close()
     run.writer.check()
     if is_main():
@@ -210,14 +233,13 @@ class _Run:
         workdir: epath.PathLike,
         config: dict[str, Any],
         rng: jax.Array,
-        checkpoints: Checkpoints,
-        goodput: Goodput,
-        stop: StopRequest,
+        helpers: tuple[Checkpoints, Goodput, StopRequest, Watchdog, Faults],
         record: dict[str, Any],
     ):
         self.experiment, self.evaluators, self.mesh, self.options = experiment, evaluators, mesh, options
         self.workdir, self.config, self.rng = workdir, config, rng
-        self.checkpoints, self.goodput, self.stop, self.record = checkpoints, goodput, stop, record
+        self.checkpoints, self.goodput, self.stop, self.watchdog, self.faults = helpers
+        self.record = record
         self.pending = Pending(workdir)
         self.writer = Writer(None, step=0)
         self.rollbacks = 0
@@ -291,22 +313,27 @@ class _Run:
             finally:
                 os._exit(EXIT_RESTART)
 
-        with self.goodput.time(kind), self.stop.nothing_to_save(leave):
+        watched = self.watchdog.section("begin" if kind == "initialise" else kind)
+        with watched, self.goodput.time(kind), self.stop.nothing_to_save(leave):
             yield
 
     def save(self, stage: Stage, state: TrainState, pending: dict[str, Any] | None) -> None:
         """Saves a state; ``pending`` are the metrics of its step where its scores are still to come."""
-        with self.goodput.time("save"):
+        step = int(state.step)
+        with self.watchdog.section("save"), self.goodput.time("save"):
             # Records first: a run that goes on from this checkpoint does not write them again.
             self.writer.flush()
             if pending is not None:
-                self.pending.write(int(state.step), pending)
-            data = {"position": int(state.step), "sets": self.identities}
+                self.pending.write(step, pending)
+            data = {"position": step, "sets": self.identities}
             meta = self.record | {"data": data, "stage": stage.name, "rollbacks": self.rollbacks}
             try:
+                with writing(self.checkpoints.directory):
+                    self.faults.saving(step, self.checkpoints.directory)
                 self.checkpoints.save(state, meta, wrong=stage.method.non_finite)
             except NonFiniteStateError as error:
-                raise DivergedError(str(error), int(state.step)) from error
+                raise DivergedError(str(error), step) from error
+            self.faults.saved(step, self.checkpoints)
 
     def due(self, number: int, step: int) -> list[Evaluator]:
         """The evaluators of stage ``number`` that are due after ``step``."""
@@ -413,9 +440,12 @@ class _Run:
                 else:
                     state, metrics = run(state, next(batches), rng)
                 step += k
+                state = self.faults.after(step, state)
                 in_flight.append(metrics)
                 if len(in_flight) > options.max_in_flight:
                     jax.block_until_ready(in_flight.popleft())
+                self.watchdog.beat("step")
+                self.faults.at(step)
                 stopping = self.stop.due()
                 records = _records(metrics, step, k, options.log_every)
                 for at, values in sorted(records.items()):

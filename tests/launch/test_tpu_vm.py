@@ -112,7 +112,7 @@ def test_create_train_stop_resume_delete(cloud):
     ]
     for index in range(2):
         assert "./jaxgan[tpu,features] gcsfs" in cloud.worker(index, "installed")
-        assert "def supervise" in cloud.worker(index, "jaxgan/launch/one_node.py")
+        assert "jaxgan launch" in cloud.worker(index, "jaxgan/launch/one_node.py")
 
     flags = ("--config=biggan:imagenet128,table1=8", "--workdir=gs://bucket/a b")
     cloud.run("train", *flags)

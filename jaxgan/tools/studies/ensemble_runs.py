@@ -20,6 +20,7 @@ from jaxgan.training.lock import lock
 from jaxgan.training.loop import LoopOptions, Outcome, train
 from jaxgan.training.records import line_of, read_records
 from jaxgan.training.state import TrainState
+from jaxgan.training.watchdog import Limits
 from jaxgan.training.workdir import claim_config, fingerprint, write_environment
 
 log = logging.getLogger("jaxgan")
@@ -47,7 +48,7 @@ def train_ensemble(members: Sequence[Member], workdir: epath.PathLike, *, progre
         if is_main():
             write_environment(workdir)
         driving = {key: value for key, value in config.training.items() if key != "steps"}
-        options = LoopOptions(**driving, progress=progress)
+        options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.watchdog))
         return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
 
 
