@@ -278,6 +278,17 @@ _TRAINING = {
     "max_rollbacks": whole("rollbacks after which the run stops"),
 }
 
+_WATCHDOG = {
+    "begin": number("seconds from the start to the first compilation; 0 for no limit, as in all", low=0),
+    "restore": number("seconds of reading checkpoints", low=0),
+    "compile": number("seconds of compiling the step and running it once", low=0),
+    "step": number("seconds of one dispatch", low=0),
+    "save": number("seconds of one save", low=0),
+    "evaluate": number("seconds of all scores of a step", low=0),
+    "connect": whole("seconds that processes wait for each other at the start", 1),
+    "heartbeat": whole("seconds that a process may be silent", 1),
+}
+
 _EVALUATION = {
     "every_steps": whole("steps between scores; 0 for the end alone"),
     "batch_norm": choice("statistics that samples are drawn with", "standing", "running"),
@@ -323,6 +334,7 @@ COMMON: dict[str, Key] = {
     **_of("ema", _EMA),
     **_of("training", _TRAINING),
     **_of("evaluation", _EVALUATION),
+    **_of("watchdog", _WATCHDOG),
     **_of("parallel", _PARALLEL),
 }
 # Sections of those that name their ``networks``.

@@ -170,8 +170,8 @@ class Watchdog:
         name = f"stacks-{self._process}-{time.strftime('%Y%m%dT%H%M%S')}.txt"
         text = (
             f"watchdog: process {self._process} is stuck: {section} has gone on for {waited:.0f} s, longer than "
-            f"watchdog.{section}={limit:g}; ending it with exit code {EXIT_RESTART}, to be started again. Stacks of all "
-            f"threads follow, and are in {self._workdir / name}. Where it was only slow, raise "
+            f"watchdog.{section}={limit:g}; ending it with exit code {EXIT_RESTART}, to be started again. Stacks of "
+            f"all threads follow, and are in {self._workdir / name}. Where it was only slow, raise "
             f"--config.watchdog.{section} (0 for no limit) and pass --accept_config_change.\n"
         ).encode()
         with contextlib.suppress(OSError):
