@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.training.checkpoint import Checkpoints
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
 PROCESSES, DEVICES = 2, 2
@@ -144,7 +144,7 @@ def records(workdir: Path) -> list[dict[str, Any]]:
     """The records of a run without speeds, which differ."""
     return [
         {name: value for name, value in record.items() if not name.startswith("perf/")}
-        for record in read_metrics(workdir / "metrics.jsonl")
+        for record in read_records(workdir / "metrics.jsonl")
     ]
 
 

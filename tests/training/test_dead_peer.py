@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from jaxgan.training.logging import read_metrics
+from jaxgan.training.records import read_records
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -46,7 +46,7 @@ class Job:
 
     def until_step(self, step):
         deadline = time.monotonic() + 240
-        while not any(record["step"] >= step for record in read_metrics(self.folder / "run" / "metrics.jsonl")):
+        while not any(record["step"] >= step for record in read_records(self.folder / "run" / "metrics.jsonl")):
             assert time.monotonic() < deadline and self.processes[0].poll() is None, self.said()
             time.sleep(0.05)
 
