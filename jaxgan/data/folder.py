@@ -86,11 +86,10 @@ def folder_source(
 
 def folder_splits(root: Path) -> tuple[str, ...]:
     """The sub-folders of ``root`` that are splits: 'train' and one or more of ``HELD_OUT``, without others next to
-    them, each with sub-folders of its own; () where sub-folders are classes.
+    them; () where sub-folders are classes.
     """
-    folders = sub_folders(root)
-    names = {folder.name for folder in folders}
-    is_split = "train" in names and len(names) > 1 and names <= {"train", *HELD_OUT} and all(map(sub_folders, folders))
+    names = {folder.name for folder in sub_folders(root)}
+    is_split = "train" in names and len(names) > 1 and names <= {"train", *HELD_OUT}
     return tuple(name for name in ("train", *HELD_OUT) if name in names) if is_split else ()
 
 

@@ -124,6 +124,8 @@ def _arrays(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
         images = np.stack([center_crop_resize(image, image_size) for image in images])
     if names is not None and (labels is None or names.dtype.kind != "U" or names.ndim != 1):
         raise ValueError(f"{path}: class_names must be text [K] of `labels`, got {names.dtype} {list(names.shape)}")
+    if names is not None and len(np.unique(names)) < len(names):
+        raise ValueError(f"{path}: class_names holds a name twice")
     source = in_memory(
         images,
         np.zeros(len(images), np.int32) if labels is None else labels,

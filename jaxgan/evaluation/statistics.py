@@ -156,6 +156,8 @@ def _misfit(held: Mapping[str, np.ndarray], stamp: Any, count: int | None) -> st
         return f"labels must lie in [0, {classes}), got {labels.min()} to {labels.max()}"
     if names is not None and (names.dtype.kind != "U" or names.ndim != 1):
         return f"class_names must be text [K], got {names.dtype} {list(names.shape)}"
+    if names is not None and len(np.unique(names)) < len(names):
+        return "class_names holds a name twice"
     return ""
 
 

@@ -129,6 +129,11 @@ def test_sub_folders_train_and_test_are_splits(tmp_path, caplog):
         opened(tmp_path, test_share=0.5)
     with pytest.raises(ValueError, match=r"holds the splits train, test; give one of them: .*/train or .*/test"):
         open_images(str(tmp_path))
+    flat = tmp_path / ".flat"
+    for split in ("train", "test"):
+        save(flat / split / "0.png")
+    with pytest.raises(ValueError, match=r"flat/train has no sub-folders; put the images in one sub-folder per class"):
+        opened(flat)
     save(tmp_path / "test" / "11" / "x.png")
     with pytest.raises(ValueError, match=r"has the classes 11 \(not in train/\); give train/ images of them"):
         opened(tmp_path, split="test")
