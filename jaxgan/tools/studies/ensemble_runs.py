@@ -81,7 +81,7 @@ def member_scores(records: Sequence[Mapping[str, Any]], name: str) -> list[dict[
 
 def _write_lines(path: epath.Path, records: Sequence[Mapping[str, Any]]) -> None:
     whole = path.with_name(path.name + ".tmp")
-    whole.write_text("".join(line_of(dict(record)) for record in records))
+    whole.write_text("".join(line_of(dict(record), path.name) for record in records))
     whole.replace(path)
 
 
