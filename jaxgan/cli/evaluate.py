@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.data.printable import printable
 from jaxgan.experiment.key import MOST_IMAGES, MOST_SEED
 from jaxgan.training.errors import UserError
-from jaxgan.training.printable import printable
 from jaxgan.training.strict_json import strict_json
 
 _DESCRIPTION = """Scores a trained run, or any images, and stamps each number with its protocol.

@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from jaxgan.training.printable import printable
+from jaxgan.data.printable import printable
 from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 VERBS = {

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from jaxgan.cli import arguments as flags
+from jaxgan.data.printable import printable
 from jaxgan.experiment.key import MOST_IMAGES
 from jaxgan.training.errors import UserError
-from jaxgan.training.printable import printable
 
 log = logging.getLogger("jaxgan")
 

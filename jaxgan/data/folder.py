@@ -10,7 +10,8 @@ import numpy as np
 
 from jaxgan.data.image_files import EXTENSIONS, decode, reason
 from jaxgan.data.picture_scan import Scan, class_order, listing, readable_folders, scan_pictures
-from jaxgan.data.reading import is_passing, printable
+from jaxgan.data.printable import printable
+from jaxgan.data.reading import is_passing
 from jaxgan.data.source import Batch, Source, image_fields
 from jaxgan.data.transforms import center_crop_resize, to_channels
 from jaxgan.data.walk import sub_folders

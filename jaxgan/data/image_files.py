@@ -12,7 +12,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from jaxgan.data.reading import is_passing, printable, read_file, retried
+from jaxgan.data.printable import printable
+from jaxgan.data.reading import is_passing, read_file, retried
 from jaxgan.data.source import LOAD_THREADS
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")

@@ -19,7 +19,7 @@ from jaxgan.data.image_files import (
     read_pixels,
 )
 from jaxgan.data.picture_scan import Scan, listing, scan_pictures
-from jaxgan.data.reading import printable
+from jaxgan.data.printable import printable
 from jaxgan.data.source import Batch, Source
 from jaxgan.data.transforms import center_crop_resize, center_crop_resize_ids, to_channels
 

@@ -17,7 +17,7 @@ from jaxgan.data.image_files import EXTENSIONS, read_pixels
 from jaxgan.data.npz import npz_names, read_npz
 from jaxgan.data.open import open_dataset
 from jaxgan.data.picture_scan import Scan, class_order, listing, scan_pictures
-from jaxgan.data.reading import printable
+from jaxgan.data.printable import printable
 from jaxgan.data.source import LOAD_THREADS, Batch, Source, image_fields, in_memory
 from jaxgan.data.tfds_source import describe_tfds
 from jaxgan.data.transforms import center_crop_resize, to_channels

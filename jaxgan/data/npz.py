@@ -13,7 +13,8 @@ from typing import IO
 
 import numpy as np
 
-from jaxgan.data.reading import is_passing, not_regular, printable, retried
+from jaxgan.data.printable import printable
+from jaxgan.data.reading import is_passing, not_regular, retried
 
 # No set of images shrinks so far: what unfolds further, and is large, is a trap.
 MAX_RATIO = 100

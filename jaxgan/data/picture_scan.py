@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxgan.data.image_files import EXTENSIONS, Header, check_pixels, read_header, reason, seems_whole
-from jaxgan.data.reading import is_passing, printable, read_file
+from jaxgan.data.printable import printable
+from jaxgan.data.reading import is_passing, read_file
 from jaxgan.data.source import LOAD_THREADS
 from jaxgan.data.walk import walk
 

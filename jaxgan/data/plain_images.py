@@ -13,7 +13,8 @@ import numpy as np
 from jaxgan.data.fields import Field
 from jaxgan.data.image_files import EXTENSIONS, Header, common_size, decode_bytes, read_pixels, reason
 from jaxgan.data.picture_scan import files_version, listing, scan_pictures
-from jaxgan.data.reading import is_passing, printable, read_file
+from jaxgan.data.printable import printable
+from jaxgan.data.reading import is_passing, read_file
 from jaxgan.data.source import Batch, Source
 from jaxgan.data.transforms import center_crop_resize, to_channels
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from jaxgan.data.printable import printable
+
 MAX_FILE_BYTES = 2**30
 PAUSES_SECONDS = (0.1, 0.5)
 
@@ -81,8 +83,3 @@ def read_file(path: str | os.PathLike[str], limit: int = MAX_FILE_BYTES) -> byte
         return Path(path).read_bytes()
 
     return retried(read, path)
-
-
-def printable(name: str) -> str:
-    """A file's name with control characters and undecodable bytes escaped, so that it can reach a terminal."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)

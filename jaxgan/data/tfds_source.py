@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.data.fields import FieldSpec, field_specs, label_field
-from jaxgan.data.reading import printable
+from jaxgan.data.printable import printable
 from jaxgan.data.source import Batch, Source
 from jaxgan.data.tfds_fields import TfdsReader, holds_pictures, tfds_reader
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxgan.data.printable import printable
 from jaxgan.experiment.variants import Variants
 from jaxgan.training.errors import UserError
-from jaxgan.training.printable import printable
 
 log = logging.getLogger("jaxgan")
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from jaxgan.data.reading import printable
+from jaxgan.data.printable import printable
 from jaxgan.interop.regular_file import read_regular
 
 _MAGIC = 0x1950A86A20F9469CFC6C

@@ -20,7 +20,7 @@ from jaxgan.data.prefetch import prefetch
 from jaxgan.parallel import host_to_global, is_main
 from jaxgan.training.best import Best
 from jaxgan.training.checkpoint import Checkpoints, NonFiniteStateError
-from jaxgan.training.data_identity import difference
+from jaxgan.training.data_identity import difference, renumbered
 from jaxgan.training.errors import UserError
 from jaxgan.training.faults import Faults
 from jaxgan.training.goodput import Goodput, sentence, summary
@@ -394,6 +394,12 @@ class _Run:
             raise UserError(
                 f"the data is not what this run was trained on:\n{difference(saved, found)}\nbring it back, start in a "
                 "new --workdir, or pass --accept_data_change to go on with this data"
+            )
+        if saved is None and self.goodput.resumed_at and renumbered(found) and not self.options.accept_data_change:
+            raise UserError(
+                "this run began under an earlier version, which numbered class folders in the order of the alphabet "
+                "(10 before 2): rename them so that both orders are the same and keep the classes' numbers, or pass "
+                "--accept_data_change to go on with other numbers"
             )
         self.identities = self.identities | {stage.name: found}
 

@@ -33,8 +33,8 @@ def line_of(record: dict[str, Any], name: str) -> str:
 
 
 def record_of(line: str, name: str) -> dict[str, Any] | None:
-    """The record of a line of the file ``name``, without its checksum; None where it is damaged, or no JSON object. Lines of earlier
-    versions, which have no checksum, are taken as they are.
+    """The record of a line of the file ``name``, without its checksum; None where it is damaged, or no JSON object.
+    Lines of earlier versions, which have no checksum, are taken as they are.
     """
     try:
         record = json.loads(line)

@@ -73,9 +73,8 @@ def test_a_flipped_bit_in_a_line_is_found_named_and_counted(tmp_path, caplog, se
 
 def test_foreign_lines_are_left_out_and_counted(tmp_path, caplog):
     path = tmp_path / "metrics.jsonl"
-    path.write_text(
-        line_of({"step": 1}, "metrics.jsonl") + 'hello\n[1, 2]\n{"epoch": 3}\n' + line_of({"step": 2}, "metrics.jsonl")
-    )
+    first, last = (line_of({"step": step}, path.name) for step in (1, 2))
+    path.write_text(first + 'hello\n[1, 2]\n{"epoch": 3}\n' + last)
     with caplog.at_level(logging.WARNING, "jaxgan"):
         RecordsFile(path, step=9).close()
     assert "left out 2 damaged or foreign lines, of numbers 2, 3" in caplog.text
@@ -85,6 +84,8 @@ def test_foreign_lines_are_left_out_and_counted(tmp_path, caplog):
 
 def test_files_that_changed_places_are_damaged(tmp_path):
     for name in ("metrics.jsonl", "scores.jsonl"):
-        RecordsFile(tmp_path / name, step=0).write({"step": 1})
+        file = RecordsFile(tmp_path / name, step=0)
+        file.write({"step": 1})
+        file.close()
     (tmp_path / "metrics.jsonl").replace(tmp_path / "scores.jsonl")
     assert read_lines(tmp_path / "scores.jsonl") == ([], [1])

@@ -1,6 +1,6 @@
 import pytest
 
-from jaxgan.training.printable import printable
+from jaxgan.data.printable import printable
 
 
 @pytest.mark.parametrize(
