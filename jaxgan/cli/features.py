@@ -7,6 +7,7 @@ from pathlib import Path
 from jaxgan.cli import arguments as flags
 from jaxgan.experiment.key import MOST_IMAGES
 from jaxgan.training.errors import UserError
+from jaxgan.training.printable import printable
 
 _DESCRIPTION = """Writes the features of images: an .npz with `features` [N, D] float32 in the order given (a folder's
 files in sorted order), their mean `mu` and covariance `sigma` (which pytorch-fid reads too), `count`, `labels` where
@@ -62,5 +63,5 @@ def run(arguments: Sequence[str]) -> int:
     )
     if is_main():
         save_statistics(out, found)
-        print(out)
+        print(printable(str(out)))
     return 0

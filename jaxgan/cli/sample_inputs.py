@@ -17,6 +17,7 @@ from jaxgan.evaluation.panels import inputs_and_outputs, label_maps, panel_grid,
 from jaxgan.experiment.open_split import open_split
 from jaxgan.experiment.scores import target_of
 from jaxgan.training.errors import UserError
+from jaxgan.training.printable import printable
 
 Ready = Callable[[SampleInputs | None], Any]
 
@@ -48,7 +49,7 @@ def draw(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Re
         _draw_folder(opened, parsed, folder, out, drawing, ready)
     else:
         _draw_split(opened, parsed, out, drawing, ready)
-    print(out)
+    print(printable(str(out)))
     return 0
 
 
