@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxgan.cli import arguments as flags
+from jaxgan.data.printable import printable
 from jaxgan.experiment.key import MOST_IMAGES
 from jaxgan.training.errors import UserError
 
@@ -62,5 +63,5 @@ def run(arguments: Sequence[str]) -> int:
     )
     if is_main():
         save_statistics(out, found)
-        print(out)
+        print(printable(str(out)))
     return 0

@@ -191,7 +191,7 @@ def _draw_for_labels(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any
         seconds,
         inputs.length / seconds,
     )
-    print(out)
+    print(printable(str(out)))
     return 0
 
 
@@ -228,7 +228,7 @@ def _interpolate(
         **{name: value for name, value in drawing.items() if name != "batch_size"},
     )
     save_png(out, grid)
-    print(out)
+    print(printable(str(out)))
     return 0
 
 
@@ -247,7 +247,7 @@ def _points(opened: Any, nets: Any, inputs: Any, labels: np.ndarray, out: Path, 
         np.savez_compressed(out, points=points, labels=labels)
     else:
         save_png(out, density_plot(points, toy_mixture(opened.config.data.name.removeprefix("toy:"))))
-    print(out)
+    print(printable(str(out)))
     return 0
 
 

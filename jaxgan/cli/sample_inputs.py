@@ -11,6 +11,7 @@ from jaxgan.data import domain_field, to_channels
 from jaxgan.data.image_files import EXTENSIONS, decode, decode_ids, read_headers, read_pixels
 from jaxgan.data.image_set import open_images
 from jaxgan.data.picture_scan import picture_files
+from jaxgan.data.printable import printable
 from jaxgan.evaluation import SampleInputs, sample_batches, source_inputs, tile
 from jaxgan.evaluation.any_size import draw_any_size
 from jaxgan.evaluation.inputs import even_choice
@@ -49,7 +50,7 @@ def draw(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Re
         _draw_folder(opened, parsed, folder, out, drawing, ready)
     else:
         _draw_split(opened, parsed, out, drawing, ready)
-    print(out)
+    print(printable(str(out)))
     return 0
 
 

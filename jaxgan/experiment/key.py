@@ -17,7 +17,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Key:
-    """What a config key may be.
+    """Type, bounds and choices of a config key.
 
     Attributes:
       meaning: one line for the reader of ``jaxgan describe --keys``.
@@ -47,12 +47,12 @@ class Key:
     form: str = ""
 
     def accepts(self) -> str:
-        """What is accepted, in words: 'a whole number from 1 to 1,000, or none'."""
+        """The accepted values in words: 'a whole number from 1 to 1,000, or none'."""
         words = [_WORDS[kind](self) for kind in self.kinds]
         return ", or ".join([*words, *(["none"] if self.none else [])])
 
     def problem(self, value: Any) -> str | None:
-        """What is wrong with a value, ending in what is accepted: the end of a sentence that names it. None where it is
+        """The end of a sentence that names a refused value: why it is refused, and what is accepted. None where it is
         accepted.
         """
         if value is None and self.none:

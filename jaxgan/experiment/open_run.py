@@ -84,7 +84,7 @@ def saved_config(folder: epath.Path, default_config: Callable[[ConfigDict], Conf
 
 
 def _made_by(folder: epath.Path) -> str:
-    """What to do with a run of another version."""
+    """Advice for a run of another version."""
     try:
         version = f"jaxgan {json.loads((folder / 'env.json').read_text())['versions']['jaxgan']}"
     except (OSError, ValueError, KeyError, TypeError):

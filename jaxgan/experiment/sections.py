@@ -47,8 +47,8 @@ def construct(cls: Callable[..., Any], name: str, section: Mapping[str, Any], **
     for key, value in section.items():
         value = tuple(value) if isinstance(value, list) else value
         if not _takes(fields[key].type, value):
-            wanted: Any = fields[key].type
-            kind = str(wanted) if typing.get_origin(wanted) else wanted.__name__
+            kind = fields[key].type
+            kind = kind.__name__ if isinstance(kind, type) and typing.get_origin(kind) is None else kind
             raise UserError(f"config.{name}.{key}={value!r}: {cls.__name__} takes {kind} there")
         values[key] = _dtype(f"config.{name}.{key}", value) if key.endswith("dtype") and value is not None else value
     return cls(**values, **given)

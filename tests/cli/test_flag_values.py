@@ -192,7 +192,7 @@ SAMPLE = ["sample", *RUN, "--out=x.png"]
         (["study", "gd_ratio", "--plan", "--topology=h100:8", "--price=inf"], "--price: 'inf'", "a number from 0"),
         (["bench", "train", CONFIG, "--steps=0"], "--steps: '0'", WHOLE),
         (["bench", "sample", CONFIG, "--batch_sizes=0"], "--batch_sizes=0", "whole numbers from 1"),
-        (["bench", "sample", CONFIG, "--dtypes=bf16"], "'bf16'", "float32, bfloat16, float16"),
+        (["bench", "sample", CONFIG, "--dtypes=bf16", "--batch_sizes=8"], "dtypes=['bf16']", "float32, bfloat16"),
         (["bench", "scaling", CONFIG, "--devices=-2"], "--devices=-2", "whole numbers from 1"),
         (
             [*LAPGAN, "--config.heads.auxiliary.real=1"],
