@@ -5,6 +5,7 @@ import importlib.metadata
 import logging
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 
@@ -60,7 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("jaxgan").setLevel(logging.INFO)
     logging.getLogger("absl").setLevel(logging.ERROR)  # orbax's remarks on how it was opened
     warnings.formatwarning = lambda message, *where, **more: f"warning: {message}\n"
-    traceback = "--traceback" in rest
     if "--help" not in rest and "-h" not in rest and (note := fast_cpu_convolutions()):
         logging.getLogger("jaxgan").info("XLA: %s", note)
     try:
@@ -69,14 +69,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has left, as `| head` does: nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError) as error:
-        if traceback:
-            raise
-        print(f"jaxgan {verb}: {error}\n(--traceback shows where)", file=sys.stderr)
-        return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print(f"jaxgan {verb}: interrupted", file=sys.stderr)
-        return 130
+        return _leave(130)
+    except Exception as error:
+        if "--traceback" in rest or not isinstance(error, ValueError | OSError):
+            if not _has_peers():
+                raise
+            traceback.print_exc()
+        else:
+            print(f"jaxgan {verb}: {error}\n(--traceback shows where)", file=sys.stderr)
+        return _leave(EXIT_USER_ERROR)
+
+
+def _has_peers() -> bool:
+    """Whether this process is one of several; nothing is imported for it."""
+    jax = sys.modules.get("jax")
+    return jax is not None and jax.distributed.is_initialized()
+
+
+def _leave(code: int) -> int:
+    """``code``, or with peers the end of this process: an ordinary exit would wait for theirs."""
+    if not _has_peers():
+        return code
+    from jaxgan.parallel import leave
+
+    return leave(code)
 
 
 if __name__ == "__main__":
