@@ -50,11 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     limits = Limits(**config.watchdog).checked()
     peers: dict[str, Any] = dict(coordinator=parsed.coordinator, num_processes=parsed.num_processes)
     peers |= dict(process_id=parsed.process_id, connect_seconds=limits.connect, heartbeat_seconds=limits.heartbeat)
-    try:
-        initialize(**peers)
-    except jax.errors.JaxRuntimeError:
-        log.exception("the other processes did not come in time; the same command tries again")
-        return leave(EXIT_RESTART)
+    initialize(**peers)
     workdir = absolute(parsed.workdir)
     options: dict[str, Any] = dict(progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
     options["defaults"] = recipes.default_config_of(config)

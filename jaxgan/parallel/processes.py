@@ -26,11 +26,10 @@ def initialize(
     Open MPI). Otherwise give ``host:port`` of process 0 with the number of processes and this one's id.
 
     Processes wait ``connect_seconds`` for each other. One that is silent for ``heartbeat_seconds`` later is taken for
-    dead, and JAX ends the others by SIGABRT. Both are whole numbers of at least 1.
+    dead. In both cases JAX ends the others by SIGABRT (exit code 134). Both are whole numbers of at least 1.
 
     Raises:
       ValueError: where only some of the three are given.
-      jax.errors.JaxRuntimeError: where the others do not come in time.
     """
     if coordinator is None:
         if num_processes is not None or process_id is not None:
