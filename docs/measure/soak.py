@@ -30,8 +30,8 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
 PROCESSES, DEVICES = 2, 2
 LONGEST_SECONDS = 900.0
 # Of parts of the run: a loaded machine takes a fraction of them.
-LIMITS = {"connect": 30, "heartbeat": 10, "begin": 120, "restore": 60, "compile": 120, "step": 30, "save": 60}
-LIMITS |= {"evaluate": 120}
+LIMITS = {"connect": 60, "heartbeat": 10, "begin": 300, "restore": 120, "compile": 300, "step": 60, "save": 120}
+LIMITS |= {"evaluate": 300}
 
 
 class Hit(NamedTuple):

@@ -5,6 +5,7 @@ import importlib.metadata
 import logging
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 
@@ -76,7 +77,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"jaxgan: unknown verb {verb!r}; there are {', '.join(VERBS)}. See `jaxgan --help`.", file=sys.stderr)
         return EXIT_USER_ERROR
     _start_logging()
-    traceback = "--traceback" in rest
     if "--help" not in rest and "-h" not in rest and (note := fast_cpu_convolutions()):
         logging.getLogger("jaxgan").info("XLA: %s", note)
     try:
@@ -85,23 +85,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has left, as `| head` does: nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError) as error:
-        if traceback:
-            raise
-        print(f"jaxgan {verb}: {printable(str(error), lines=True)}\n(--traceback shows where)", file=sys.stderr)
-        return EXIT_USER_ERROR
-    except MemoryError as error:
-        if traceback:
-            raise
-        print(
-            f"jaxgan {verb}: this machine's memory does not suffice ({error}); take fewer images, or smaller batches\n"
-            "(--traceback shows where)",
-            file=sys.stderr,
-        )
-        return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print(f"jaxgan {verb}: interrupted", file=sys.stderr)
-        return 130
+        return _leave(130)
+    except Exception as error:
+        if "--traceback" in rest or not isinstance(error, ValueError | OSError | MemoryError):
+            if not _has_peers():
+                raise
+            traceback.print_exc()
+        else:
+            print(f"jaxgan {verb}: {_sentence(error)}\n(--traceback shows where)", file=sys.stderr)
+        return _leave(EXIT_USER_ERROR)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"this machine's memory does not suffice ({error}); take fewer images, or smaller batches"
+    return printable(str(error), lines=True)
+
+
+def _has_peers() -> bool:
+    """Whether this process is one of several; nothing is imported for it."""
+    jax = sys.modules.get("jax")
+    return jax is not None and jax.distributed.is_initialized()
+
+
+def _leave(code: int) -> int:
+    """``code``, or with peers the end of this process: an ordinary exit would wait for theirs."""
+    if not _has_peers():
+        return code
+    from jaxgan.parallel import leave
+
+    return leave(code)
 
 
 if __name__ == "__main__":

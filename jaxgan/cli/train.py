@@ -43,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.cli.run import absolute
     from jaxgan.experiment.config_file import load
     from jaxgan.experiment.run import train_experiment
-    from jaxgan.parallel import initialize, is_main
+    from jaxgan.parallel import initialize, is_main, leave
     from jaxgan.training.compilation_cache import use_compilation_cache
     from jaxgan.training.preemption import EXIT_RESTART
     from jaxgan.training.watchdog import Limits
@@ -53,11 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     limits = Limits(**config.watchdog).checked()
     peers: dict[str, Any] = dict(coordinator=parsed.coordinator, num_processes=parsed.num_processes)
     peers |= dict(process_id=parsed.process_id, connect_seconds=limits.connect, heartbeat_seconds=limits.heartbeat)
-    try:
-        initialize(**peers)
-    except jax.errors.JaxRuntimeError:
-        log.exception("the other processes did not come in time; the same command tries again")
-        return EXIT_RESTART
+    initialize(**peers)
     workdir = absolute(parsed.workdir)
     options: dict[str, Any] = dict(progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
     options["accept_data_change"] = parsed.accept_data_change
@@ -70,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
         if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):
             raise
         log.exception("a device or a peer failed; the same command goes on from the newest checkpoint")
-        return EXIT_RESTART
+        return leave(EXIT_RESTART)
     if outcome.stopped_by is not None:
         name = signal.Signals(outcome.stopped_by).name
         log.info("stopped by %s after saving step %d; the same command goes on", name, int(outcome.state.step))

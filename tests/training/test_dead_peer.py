@@ -107,3 +107,11 @@ def test_an_interrupted_job_is_saved_at_an_agreed_step(job):
     steps = set(re.findall(r"after saving step (\d+)", run.said()))
     assert len(steps) == 1
     assert (run.folder / "run" / "checkpoints" / steps.pop()).is_dir()
+
+
+def test_an_error_of_one_process_is_its_exit_code_at_once(job):
+    run = job(fault="enospc@50:0")
+    run.until_step(40)
+    code, _ = run.end_of(0, within=60)
+    assert code == 1 and "No space left on device" in run.said()
+    assert run.end_of(1, within=max(HEARTBEAT, STEP) + SLACK)[0] in (42, -signal.SIGABRT), run.said()
