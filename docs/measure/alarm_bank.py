@@ -38,6 +38,7 @@ from ml_collections import ConfigDict
 from jaxgan import recipes
 from jaxgan.data import toy_mixture
 from jaxgan.experiment.config_file import load
+from jaxgan.methods.gan import GAN
 from jaxgan.methods.regularizer import Regularizer
 from jaxgan.metrics import mode_scores
 from jaxgan.tools.monitor.alarms import RULES, Rule, series_of
@@ -174,9 +175,10 @@ class Trainer:
             own.seed = seed
             self.experiments.append(recipes.build(own))
         self.seeds, stage = seeds, self.experiments[0].stages[0]
+        assert isinstance(stage.method, GAN)
         self.method = stage.method
         if regularizer is not None:
-            self.method = dataclasses.replace(stage.method, regularizers=(*stage.method.regularizers, regularizer))
+            self.method = dataclasses.replace(self.method, regularizers=(*self.method.regularizers, regularizer))
         self.mixture = toy_mixture(config.data.name.removeprefix("toy:"))
         keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]
         self.init_keys = [pair[0] for pair in keys]
@@ -234,7 +236,7 @@ def carried(old: TrainState, trainer: Trainer) -> TrainState:
         return {net: {name: cast(values[net][name], x) for name, x in found.items()} for net, found in wanted.items()}
 
     state = old.replace(nets=part(old.nets, like.nets), ema=part(old.ema, like.ema))
-    if jax.tree.structure(old.opt) == jax.tree.structure(like.opt):
+    if str(jax.tree.structure(old.opt)) == str(jax.tree.structure(like.opt)):
         return state.replace(opt=cast(old.opt, like.opt))
     method = trainer.method
     return jax.vmap(lambda own: fresh_optimizers(own, method.players, method.optimizers))(state)
@@ -258,7 +260,8 @@ def train_bank(folder: Path, ways: Sequence[Way]) -> None:
         if not missing:
             continue
         began = time.monotonic()
-        whole, kept, past = Trainer(config_of(base, {}), SEEDS), {}, [[] for _ in SEEDS]
+        whole, kept = Trainer(config_of(base, {}), SEEDS), {}
+        past: list[list[dict[str, Any]]] = [[] for _ in SEEDS]
         for states, records in whole.train(whole.fresh(), max(CHANGES)):
             for own, record in zip(past, records):
                 own.append(record)
@@ -313,8 +316,9 @@ class Outcome(NamedTuple):
     lead: int | None = None
 
 
-def outcome(run: Run, steps: np.ndarray, values: np.ndarray, threshold: float) -> Outcome:
-    """The first alarm of a run, judged."""
+def outcome(run: Run, alarming: tuple[np.ndarray, np.ndarray], threshold: float) -> Outcome:
+    """The first alarm of a run, judged, from the steps of its records and how alarming each is."""
+    steps, values = alarming
     broken = steps[values >= threshold]
     first = int(broken[0]) if len(broken) else None
     if run.collapsed is None or run.collapsed <= run.changed:
@@ -326,7 +330,7 @@ def outcome(run: Run, steps: np.ndarray, values: np.ndarray, threshold: float) -
 
 def judged(runs: Sequence[Run], rule: Rule, threshold: float, cache: Callable[..., Any]) -> dict[str, Any]:
     """Counts over runs, the median lead, and the chance that a blind rule does as well."""
-    outcomes = [outcome(run, *cache(number, rule), threshold) for number, run in enumerate(runs)]
+    outcomes = [outcome(run, cache(number, rule), threshold) for number, run in enumerate(runs)]
     collapsing = [o for o, run in zip(outcomes, runs) if run.collapsed is not None]
     healthy = [o for o, run in zip(outcomes, runs) if run.collapsed is None]
     right, false = sum(o.kind == "right" for o in collapsing), sum(o.kind == "false" for o in healthy)
