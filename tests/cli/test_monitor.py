@@ -27,7 +27,9 @@ def test_records_hold_health_where_it_is_measured(workdir):
         assert record["d/update_ratio"] > 0 and record["g/update_ratio"] > 0 and record["g/spread"] > 0
         assert record["d/gap"] == pytest.approx(record["d/real"] - record["d/fake"], abs=1e-5)
         assert record["d/sigma/hidden_1"] > 0
-    assert "d/sigma_2/hidden_1" not in first and 0 < second["d/sigma_2/hidden_1"] <= second["d/sigma/hidden_1"] * 1.01
+    # Weights that begin orthogonal, with equal singular values, have hardly moved.
+    assert "d/sigma_2/hidden_1" not in first
+    assert second["d/sigma_2/hidden_1"] == pytest.approx(second["d/sigma/hidden_1"], rel=0.3)
 
 
 def test_the_terminal_and_the_page_show_it(workdir, tmp_path, capsys, unchanged):
