@@ -21,6 +21,7 @@ VERBS = {
     "compare": "put two results side by side, if their protocols are the same",
     "bench": "measure the step, the sampler, the loader, or how work is shared over devices",
     "study": "run a grid of variants and seeds, as a table with spread and a plot",
+    "monitor": "show a run in the terminal or as an HTML report: curves, samples, alarms",
     "verify": "check every file of a run: checkpoints, records, events, pictures",
     "list": "print the recipes, their papers and the variants of their configs",
     "describe": "print an experiment's config and sizes, without data or training",

@@ -70,6 +70,8 @@ def common_sections(players: Sequence[str]) -> dict[str, dict[str, Any]]:
             "max_in_flight": 4,
             "on_nonfinite": "stop",
             "max_rollbacks": 3,
+            "health": False,
+            "singular_values_every": 0,
         },
         "watchdog": defaults(Limits),
         "evaluation": {

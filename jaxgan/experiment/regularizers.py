@@ -24,6 +24,7 @@ from jaxgan.methods.terms.historical_averaging import historical_averaging
 from jaxgan.methods.terms.instance_noise import instance_noise
 from jaxgan.methods.terms.lecam import lecam
 from jaxgan.methods.terms.mode_seeking import seek_modes
+from jaxgan.methods.terms.spread import spread
 from jaxgan.networks.heads import ClassifierHead, CodeHead
 from jaxgan.training.errors import UserError
 
@@ -42,6 +43,7 @@ MAKERS: Makers = {
     "regularizers.feature_matching": matched_features,
     "regularizers.mode_seeking": seek_modes,
     "regularizers.historical": historical_averaging,
+    "regularizers.spread": spread,
     "heads.auxiliary": auxiliary_classifier,
     "heads.information": code_posterior,
 }

@@ -7,7 +7,8 @@ mutable=['spectral'])`` moves it by one iteration, any other call leaves it, so 
 ``u`` and ``v`` carry no gradient, sigma does (BigGAN-PyTorch ``layers.py``, torch ``spectral_norm``).
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -97,6 +98,39 @@ def fold_spectral_norms(variables: Any, *, eps: float = 1e-6) -> Any:
 
     params, spectral = fold(variables["params"], variables["spectral"])
     return {**variables, "params": params, "spectral": spectral}
+
+
+class NormalizedWeight(NamedTuple):
+    """A spectrally normalised weight as it is stored.
+
+    Attributes:
+      weight: float of any rank, undivided.
+      u: [outputs], the left vector.
+      output_axis: of ``weight``.
+    """
+
+    weight: Array
+    u: Array
+    output_axis: int
+
+
+def normalized_weights(variables: Mapping[str, Any]) -> dict[str, NormalizedWeight]:
+    """The spectrally normalised weights of a network by the '/'-joined names of their layers, in order; empty where
+    there are none, or their norms are folded in.
+    """
+    found: dict[str, NormalizedWeight] = {}
+
+    def walk(params: Any, spectral: Any, path: tuple[str, ...]) -> None:
+        if "u" in spectral:
+            name, axis = ("embedding", 0) if "embedding" in params else ("kernel", -1)
+            found["/".join(path)] = NormalizedWeight(params[name], spectral["u"], axis)
+            return
+        for name in spectral:
+            if name != "folded":
+                walk(params[name], spectral[name], (*path, name))
+
+    walk(variables["params"], variables.get("spectral", {}), ())
+    return found
 
 
 class Conv(nn.Conv):

@@ -24,6 +24,7 @@ from jaxgan.training.data_identity import difference, renumbered
 from jaxgan.training.errors import UserError
 from jaxgan.training.faults import Faults
 from jaxgan.training.goodput import Goodput, sentence, summary
+from jaxgan.training.health import Health
 from jaxgan.training.logging import Progress, Writer, parameter_table
 from jaxgan.training.method import Evaluator, Experiment, FailedScore, Stage
 from jaxgan.training.pending import Pending
@@ -58,6 +59,8 @@ class LoopOptions:
       on_evaluation_error: 'record' notes a score that fails, with its reason, and trains on; 'stop' ends the run, whose
         checkpoint was saved before.
       accept_data_change: go on with other data than the run was trained on.
+      health: log update-to-weight ratios, D's gap and the largest singular value of each spectrally normalised weight.
+      singular_values_every: steps between records of the second and the third of them, where ``health``; 0 for never.
       progress: show the bar.
       watchdog: how long each part may take until the process is taken for stuck.
     """
@@ -73,6 +76,8 @@ class LoopOptions:
     max_rollbacks: int = 3
     on_evaluation_error: str = "record"
     accept_data_change: bool = False
+    health: bool = False
+    singular_values_every: int = 0
     progress: bool = True
     watchdog: Limits = dataclasses.field(default_factory=Limits)
 
@@ -88,6 +93,8 @@ class LoopOptions:
         for name, value in (intervals | {"training.log_every": self.log_every, "training.keep": self.keep}).items():
             if value < 1:
                 raise UserError(f"{name}={value} must be at least 1")
+        if self.singular_values_every < 0:
+            raise UserError(f"training.singular_values_every={self.singular_values_every}: give 0 for never, or more")
         choices = {"best_is": ("max", "min"), "on_nonfinite": ("stop", "rollback", "continue")}
         for name, allowed in (choices | {"on_evaluation_error": ("record", "stop")}).items():
             if getattr(self, name) not in allowed:
@@ -242,6 +249,7 @@ class _Run:
         self.record = record
         self.pending = Pending(workdir)
         self.writer = Writer(None, step=0)
+        self.health = Health(options.singular_values_every) if options.health else None
         self.rollbacks = 0
         self.identities: dict[str, Any] = {}
 
@@ -368,6 +376,7 @@ class _Run:
     def write(self, stage: Stage, records: dict[int, dict[str, Any]]) -> None:
         """Hands over the records of steps, in their order."""
         for step, values in sorted(records.items()):
+            values = values if self.health is None else self.health.measured(values, step)
             # Records of one stage alone need no name.
             self.writer.write(step, values, stage=stage.name if len(self.experiment.stages) > 1 else None)
 
@@ -419,7 +428,8 @@ class _Run:
         if step == first:
             with self.quiet("compile"):
                 state = self.begin_stage(number, state)
-        pure = make_stage_step(stage, steps_per_dispatch=k, skip_nonfinite=options.on_nonfinite == "continue")
+        skip = options.on_nonfinite == "continue"
+        pure = make_stage_step(stage, steps_per_dispatch=k, skip_nonfinite=skip, health=self.health)
         run = compile_step(pure, self.mesh, self.shardings, steps_per_dispatch=k)
         # After a rollback neither the randomness nor the data is what led to it.
         rng = jax.random.fold_in(self.rng, self.rollbacks) if self.rollbacks else self.rng

@@ -16,6 +16,7 @@ from jaxgan.parallel import REPLICATED, Rules
 from jaxgan.training.ema import Ema
 from jaxgan.training.errors import UserError
 from jaxgan.training.finite import non_finite
+from jaxgan.training.health import Health, health_metrics
 from jaxgan.training.state import Metrics, TrainState, Variables
 
 Batch = dict[str, Array]
@@ -95,6 +96,10 @@ class Method:
     def non_finite(self, state: TrainState) -> list[str]:
         """The names of the state's arrays whose NaN or infinity makes it unfit to be saved."""
         return non_finite(state)
+
+    def health(self, new: TrainState, old: TrainState, players: Sequence[str], options: Health) -> Metrics:
+        """The health of ``players`` after a step; see :func:`jaxgan.training.health.health_metrics`."""
+        return health_metrics({player: self.players[player] for player in players}, new, old, options)
 
     def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
         """Prepares the state before a stage's first step, under a key of its own; by default it stays as it is."""

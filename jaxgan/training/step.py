@@ -14,6 +14,7 @@ from jax.sharding import PartitionSpec as P
 from jaxgan.parallel import BATCH, shardings
 from jaxgan.training.ema import Ema
 from jaxgan.training.finite import all_finite
+from jaxgan.training.health import Health, gaps
 from jaxgan.training.method import Batch, Experiment, Method, Stage
 from jaxgan.training.scan_or_unroll import scan_or_unroll
 from jaxgan.training.state import Metrics, TrainState, Variables
@@ -31,6 +32,7 @@ def make_step(
     players: Iterable[str] | None = None,
     steps_per_dispatch: int = 1,
     skip_nonfinite: bool = False,
+    health: Health | None = None,
     unroll: bool | None = None,
 ) -> StepFn:
     """The pure function (state, batch, rng) -> (state, metrics) of one step, or of several.
@@ -46,6 +48,8 @@ def make_step(
         metrics are those of each step, [K].
       skip_nonfinite: a step after which anything in the state or the metrics is NaN or infinite changes nothing except
         the count of steps; the metric ``skipped`` is 1 for it, else 0.
+      health: adds the metrics of :meth:`jaxgan.training.method.Method.health`, and the gap between D's outputs; None
+        for none.
       unroll: of the K steps, see :func:`jaxgan.training.scan_or_unroll.scan_or_unroll`.
 
     Raises:
@@ -62,7 +66,12 @@ def make_step(
         new = new.replace(step=state.step + 1)
         if ema is not None:
             new = new.replace(ema=ema.update(new.ema, new.nets, new.step))
-        return _unless_nonfinite(new, state, metrics) if skip_nonfinite else (new, metrics)
+        if skip_nonfinite:
+            new, metrics = _unless_nonfinite(new, state, metrics)
+        if health is not None:
+            moving = [player for player in method.players if player not in resting]
+            metrics = metrics | gaps(metrics) | method.health(new, state, moving, health)
+        return new, metrics
 
     if steps_per_dispatch == 1:
         return one

@@ -24,6 +24,7 @@ from jax.sharding import Mesh
 from jaxgan.parallel import shardings, split_interleaved
 from jaxgan.tools.studies.swept_scalar import SweptScalar
 from jaxgan.training.finite import non_finite
+from jaxgan.training.health import Health
 from jaxgan.training.method import Batch, Evaluator, Experiment, Method, Option, Result, Score, Stage
 from jaxgan.training.state import Metrics, TrainState, Variables
 from jaxgan.training.step import begin_stage_key
@@ -164,9 +165,21 @@ class EnsembleMethod(Method):
             return _fields(moved), metrics
 
         moved, metrics = self._each(one, _fields(state), self._rows(batch), self._step_keys(state.step))
+        return state.replace(**moved), self._named(metrics)
+
+    def _named(self, metrics: Metrics) -> Metrics:
+        """Metrics [S] as '<member>/<metric>'."""
         written = {name: _written(value) for name, value in metrics.items()}
-        named = {f"{member}/{name}": value[i] for i, member in enumerate(self.names) for name, value in written.items()}
-        return state.replace(**moved), named
+        return {f"{member}/{name}": value[i] for i, member in enumerate(self.names) for name, value in written.items()}
+
+    def health(self, new: TrainState, old: TrainState, players: Sequence[str], options: Health) -> Metrics:
+        """The health of every member."""
+
+        def one(method: Method, after: dict[str, Any], before: dict[str, Any]) -> Metrics:
+            states = (TrainState(step=new.step, **after), TrainState(step=old.step, **before))
+            return method.health(*states, players, options)
+
+        return self._named(self._each(one, _fields(new), _fields(old)))
 
     def non_finite(self, state: TrainState) -> list[str]:
         """Names of arrays, where no member is without NaN and infinity: one that diverged leaves the others be."""

@@ -1,0 +1,424 @@
+"""Do the alarms foresee collapse? A bank of small GANs, half of them driven to collapse, half healthy.
+
+python docs/measure/alarm_bank.py --workdir=runs/bank
+
+Perceptrons learn 8 or 25 Gaussians in the plane, whose modes can be counted. Each base is trained undisturbed with four
+seeds. At a step of its own a run's config is changed and it goes on: in a way that is to destroy it (D's rate, no
+spectral normalisation, batches of 8, no D steps, ...), or in one that is to do no harm. A run has collapsed from the
+first of three evaluations in a row, ``RECORD`` steps from each other, at which 1,000 points of G (not averaged) hit
+fewer than half of the modes.
+
+A rule's threshold is the one that best tells collapse from health (true rate minus false rate) on one half of the runs:
+half of the ways, with two of the seeds. The other ways with the other seeds are held out. On them an alarm is right
+where it comes after the change and before the collapse; before the change, or in a run that does not collapse, it is
+false. Fisher's exact test says how likely a rule that knows nothing would do as well.
+
+Runs are kept in ``--workdir`` as JSON lines and not trained again.
+"""
+
+import argparse
+import collections
+import dataclasses
+import functools
+import itertools
+import json
+import math
+import operator
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxgan import recipes
+from jaxgan.data import toy_mixture
+from jaxgan.experiment.config_file import load
+from jaxgan.methods.gan import GAN
+from jaxgan.methods.regularizer import Regularizer
+from jaxgan.metrics import mode_scores
+from jaxgan.tools.monitor.alarms import RULES, Rule, series_of
+from jaxgan.tools.studies.ensemble import with_values
+from jaxgan.training.health import Health
+from jaxgan.training.method import Experiment
+from jaxgan.training.state import TrainState, fresh_optimizers
+from jaxgan.training.step import make_step
+
+SEEDS = (0, 1, 2, 3)
+RECORD, AFTER = 20, 1_200  # steps between records; steps after the change
+CHANGES = (800, 1_000, 1_200)  # steps at which configs change
+BASES = ("sngan:grid25", "sngan:ring8", "r3gan:grid25", "r3gan:ring8")
+POINTS, IN_A_ROW = 1_000, 3
+
+
+class Way(NamedTuple):
+    """A change of a config in the middle of a run.
+
+    Attributes:
+      name: of the way.
+      base: the config that it starts from.
+      changes: config key -> the new value; a string that begins with '*' multiplies the old one.
+      harm: whether it is meant to destroy the run.
+      regularizer: one more, for the rest of the run.
+    """
+
+    name: str
+    base: str
+    changes: Mapping[str, Any] = {}
+    harm: bool = True
+    regularizer: Regularizer | None = None
+
+
+def label_noise(share: float) -> Regularizer:
+    """Fakes among what D is told is real."""
+
+    def replace_real(real: Any, fake: Any, *, rng: Any, extra: Any) -> Any:
+        del extra
+        chosen = jax.random.bernoulli(rng, share, (real.shape[0],))
+        return jnp.where(chosen.reshape(-1, *(1,) * (real.ndim - 1)), fake, real)
+
+    return Regularizer("label_noise", replace_real=replace_real)
+
+
+BFLOAT16 = {f"{net}.{key}": "bfloat16" for net in ("generator", "discriminator") for key in ("dtype", "param_dtype")}
+RATES = ("optimizer.g.learning_rate", "optimizer.d.learning_rate")
+
+# In pairs of the same number, of which the first is tuned on and the second held out.
+WAYS = (
+    Way("D's rate x 30", "sngan:grid25", {RATES[1]: "*30"}),
+    Way("D's rate x 100", "r3gan:ring8", {RATES[1]: "*100"}),
+    Way("no D steps", "sngan:ring8", {RATES[1]: 1e-12}),
+    Way("D's rate / 100", "r3gan:grid25", {RATES[1]: "*0.01"}),
+    Way("G's rate x 30", "r3gan:grid25", {RATES[0]: "*30"}),
+    Way("G's rate x 20", "sngan:ring8", {RATES[0]: "*20"}),
+    Way("no spectral norm", "sngan:grid25", {"discriminator.spectral_norm": False}),
+    Way("no gradient penalty", "r3gan:grid25", {"regularizers.penalties.r1": 0.0, "regularizers.penalties.r2": 0.0}),
+    Way("batches of 8", "r3gan:grid25", {"data.batch_size": 8}),
+    Way("batches of 8", "sngan:grid25", {"data.batch_size": 8}),
+    Way("label noise 0.8", "sngan:ring8", regularizer=label_noise(0.8)),
+    Way("label noise 0.9", "r3gan:grid25", regularizer=label_noise(0.9)),
+    Way("bfloat16 weights", "sngan:grid25", BFLOAT16),
+    Way("bfloat16 weights", "r3gan:grid25", BFLOAT16),
+    Way("both rates x 20", "sngan:ring8", dict.fromkeys(RATES, "*20")),
+    Way("momentum 0.98", "sngan:grid25", {"optimizer.g.b1": 0.98, "optimizer.d.b1": 0.98}),
+    Way("G's weights decay", "r3gan:ring8", {"optimizer.g.weight_decay": 0.1}),
+    Way("top-k 0.02", "sngan:grid25", {"top_k.minimum": 0.02, "top_k.decay": 0.01, "top_k.steps": 1}),
+    Way("D clipped", "sngan:grid25", {"clip.bound": 0.02, "discriminator.spectral_norm": False}),
+    Way("penalty x 10,000", "r3gan:ring8", {"regularizers.penalties.r1": 100.0, "regularizers.penalties.r2": 100.0}),
+    Way("none", "sngan:grid25", harm=False),
+    Way("none", "r3gan:grid25", harm=False),
+    Way("none", "r3gan:ring8", harm=False),
+    Way("none", "sngan:ring8", harm=False),
+    Way("D's rate x 1.5", "r3gan:grid25", {RATES[1]: "*1.5"}, harm=False),
+    Way("D's rate x 1.5", "sngan:ring8", {RATES[1]: "*1.5"}, harm=False),
+    Way("G's rate / 2", "sngan:grid25", {RATES[0]: "*0.5"}, harm=False),
+    Way("G's rate / 2", "r3gan:ring8", {RATES[0]: "*0.5"}, harm=False),
+    Way("both rates / 4", "r3gan:ring8", dict.fromkeys(RATES, "*0.25"), harm=False),
+    Way("both rates / 4", "sngan:grid25", dict.fromkeys(RATES, "*0.25"), harm=False),
+    Way("batches of 128", "sngan:ring8", {"data.batch_size": 128}, harm=False),
+    Way("batches of 128", "r3gan:grid25", {"data.batch_size": 128}, harm=False),
+    Way("label smoothing by noise 0.05", "r3gan:ring8", harm=False, regularizer=label_noise(0.05)),
+    Way("label smoothing by noise 0.05", "sngan:grid25", harm=False, regularizer=label_noise(0.05)),
+    Way("penalty x 2", "r3gan:grid25", {"regularizers.penalties.r1": 0.02, "regularizers.penalties.r2": 0.02}, False),
+    Way("batches of 512", "sngan:ring8", {"data.batch_size": 512}, harm=False),
+    Way("both rates / 2", "sngan:grid25", dict.fromkeys(RATES, "*0.5"), harm=False),
+    Way("both rates / 2", "r3gan:grid25", dict.fromkeys(RATES, "*0.5"), harm=False),
+    Way("D's rate / 1.5", "r3gan:ring8", {RATES[1]: "*0.667"}, harm=False),
+    Way("D's rate / 1.5", "sngan:ring8", {RATES[1]: "*0.667"}, harm=False),
+)
+
+
+class Run(NamedTuple):
+    """One run of the bank.
+
+    Attributes:
+      way, base, seed: of the run.
+      held_out: whether thresholds were tuned without it.
+      harm: whether its change was meant to destroy it.
+      changed: the step of the change.
+      collapsed: the step of its collapse; None where it held.
+      records: of its metrics.
+    """
+
+    way: str
+    base: str
+    seed: int
+    held_out: bool
+    harm: bool
+    changed: int
+    collapsed: int | None
+    records: list[dict[str, Any]]
+
+
+def config_of(base: str, changes: Mapping[str, Any]) -> ConfigDict:
+    """A base's config with changes."""
+    config = load(base)
+    values = {"regularizers.spread.directions": 8}
+    for key, value in changes.items():
+        factor = isinstance(value, str) and value.startswith("*")
+        old = functools.reduce(operator.getitem, key.split("."), config)
+        values[key] = old * float(value[1:]) if factor else value
+    return with_values(config, values)
+
+
+class Trainer:
+    """Several seeds of one experiment, as one program."""
+
+    def __init__(self, config: ConfigDict, seeds: Sequence[int], regularizer: Regularizer | None = None):
+        self.experiments: list[Experiment] = []
+        for seed in seeds:
+            own = config.copy_and_resolve_references()
+            own.seed = seed
+            self.experiments.append(recipes.build(own))
+        self.seeds, stage = seeds, self.experiments[0].stages[0]
+        assert isinstance(stage.method, GAN)
+        self.method = stage.method
+        if regularizer is not None:
+            self.method = dataclasses.replace(self.method, regularizers=(*self.method.regularizers, regularizer))
+        self.mixture = toy_mixture(config.data.name.removeprefix("toy:"))
+        keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]
+        self.init_keys = [pair[0] for pair in keys]
+        self.keys = jnp.stack([pair[1] for pair in keys])
+        one = jax.vmap(make_step(self.method, ema=stage.ema, health=Health()))
+
+        def dispatch(states: TrainState, batches: Any, keys: Any) -> tuple[TrainState, Any]:
+            states, metrics = jax.lax.scan(lambda s, b: one(s, b, keys), states, batches)
+            return states, jax.tree.map(lambda x: x[-1], metrics)
+
+        self.dispatch = jax.jit(dispatch)
+        z = jax.random.normal(jax.random.key(5), (POINTS, *self.method.latent_shapes.shape))
+
+        def draw(nets: Any) -> Any:
+            batch = {"z": z, "label": jnp.zeros((POINTS,), jnp.int32)}
+            return jax.vmap(lambda own: self.method.sample(own, batch, jax.random.key(0))["point"])(nets)
+
+        self.draw = jax.jit(draw)
+
+    def fresh(self) -> TrainState:
+        """Stacked states at step 0."""
+        states = [experiment.fresh_state(key) for experiment, key in zip(self.experiments, self.init_keys)]
+        return jax.tree.map(lambda *x: jnp.stack(x), *states)
+
+    def train(self, states: TrainState, steps: int) -> Iterator[tuple[TrainState, list[dict[str, Any]]]]:
+        """After every ``RECORD`` steps: the states, and each seed's record with its count of modes."""
+        first = int(states.step[0])
+        streams = [experiment.stages[0].data(first) for experiment in self.experiments]
+        for step in range(first + RECORD, first + steps + 1, RECORD):
+            batches = [[next(stream) for stream in streams] for _ in range(RECORD)]
+            stacked = {name: np.stack([[own[name] for own in row] for row in batches]) for name in batches[0][0]}
+            states, metrics = self.dispatch(states, stacked, self.keys)
+            metrics, points = jax.device_get((metrics, self.draw(states.nets)))
+            records = []
+            for number in range(len(self.seeds)):
+                own = {name: float(value[number]) for name, value in metrics.items()}
+                record: dict[str, Any] = {"step": step}
+                record |= {name: value if math.isfinite(value) else None for name, value in own.items()}
+                drawn = np.where(np.isfinite(points[number]), points[number], 1e6).astype(np.float32)
+                record["modes"] = int(mode_scores(drawn, self.mixture.means, self.mixture.std)[0])
+                records.append(record)
+            yield states, records
+
+
+def carried(old: TrainState, trainer: Trainer) -> TrainState:
+    """Old stacked states in the form of another config's: collections that it lacks go, dtypes are its own, and an
+    optimiser of another form starts anew.
+    """
+    like = jax.eval_shape(trainer.experiments[0].fresh_state, jax.random.key(0))
+
+    def cast(values: Any, wanted: Any) -> Any:
+        return jax.tree.map(lambda x, y: x.astype(y.dtype), values, wanted)
+
+    def part(values: Any, wanted: Any) -> Any:
+        return {net: {name: cast(values[net][name], x) for name, x in found.items()} for net, found in wanted.items()}
+
+    state = old.replace(nets=part(old.nets, like.nets), ema=part(old.ema, like.ema))
+    if str(jax.tree.structure(old.opt)) == str(jax.tree.structure(like.opt)):
+        return state.replace(opt=cast(old.opt, like.opt))
+    method = trainer.method
+    return jax.vmap(lambda own: fresh_optimizers(own, method.players, method.optimizers))(state)
+
+
+def collapse_step(records: Sequence[Mapping[str, Any]], modes: int) -> int | None:
+    """The first of ``IN_A_ROW`` records with fewer than half of the modes, once at least half were there."""
+    few = np.array([record["modes"] < modes / 2 for record in records])
+    begun = int(np.argmin(few)) if not few.all() else len(few)
+    for at in range(begun, len(few) - IN_A_ROW + 1):
+        if few[at : at + IN_A_ROW].all():
+            return int(records[at]["step"])
+    return None
+
+
+def train_bank(folder: Path, ways: Sequence[Way]) -> None:
+    """Trains the runs that the folder lacks; a file a way and its half."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for base in dict.fromkeys(way.base for way in ways):
+        missing = [(n, way) for n, way in enumerate(ways) if way.base == base and not _file(folder, n).exists()]
+        if not missing:
+            continue
+        began = time.monotonic()
+        whole, kept = Trainer(config_of(base, {}), SEEDS), {}
+        past: list[list[dict[str, Any]]] = [[] for _ in SEEDS]
+        for states, records in whole.train(whole.fresh(), max(CHANGES)):
+            for own, record in zip(past, records):
+                own.append(record)
+            if records[0]["step"] in CHANGES:
+                kept[records[0]["step"]] = states
+        print(f"{base}: modes {[own[-1]['modes'] for own in past]}, {time.monotonic() - began:.0f} s", flush=True)
+        for number, way in missing:
+            _branch(folder, number, way, kept, past)
+
+
+def _branch(folder: Path, number: int, way: Way, kept: Mapping[int, TrainState], past: Sequence[Any]) -> None:
+    began = time.monotonic()
+    held_out, changed = bool(number % 2), CHANGES[number // 2 % len(CHANGES)]
+    members = (2, 3) if held_out else (0, 1)
+    trainer = Trainer(config_of(way.base, way.changes), [SEEDS[i] for i in members], way.regularizer)
+    old = jax.tree.map(lambda x: x[np.array(members)], kept[changed])
+    states = carried(old, trainer)
+    records: list[list[Any]] = [[r for r in past[i] if r["step"] <= changed] for i in members]
+    for _, found in trainer.train(states, AFTER):
+        for own, record in zip(records, found):
+            own.append(record)
+    ends = [collapse_step(own, len(trainer.mixture.means)) for own in records]
+    runs = [
+        Run(way.name, way.base, SEEDS[i], held_out, way.harm, changed, end, own)
+        for i, end, own in zip(members, ends, records)
+    ]
+    _file(folder, number).write_text("".join(json.dumps(run._asdict()) + "\n" for run in runs))
+    said = ["held" if end is None else f"collapsed at {end}" for end in ends]
+    print(f"  {way.name} at {changed}: {', '.join(said)}, {time.monotonic() - began:.0f} s", flush=True)
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"{number:02}.jsonl"
+
+
+def alarming(run: Run, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
+    """(steps, the largest statistic over the rule's metrics) of a run's records."""
+    largest: dict[int, float] = {}
+    for (_, metric), (steps, values) in series_of(run.records).items():
+        if rule.applies(metric):
+            sound = np.isfinite(values)
+            for step, value in zip(steps[sound].tolist(), rule.statistic(values[sound]).tolist()):
+                if value == value:
+                    largest[step] = max(largest.get(step, -math.inf), value)
+    return np.array(sorted(largest)), np.array([largest[step] for step in sorted(largest)])
+
+
+class Outcome(NamedTuple):
+    """What a threshold gave in one run: 'right', 'missed', 'false' or 'quiet', and the lead in steps where right."""
+
+    kind: str
+    lead: int | None = None
+
+
+def outcome(run: Run, alarming: tuple[np.ndarray, np.ndarray], threshold: float) -> Outcome:
+    """The first alarm of a run, judged, from the steps of its records and how alarming each is."""
+    steps, values = alarming
+    broken = steps[values >= threshold]
+    first = int(broken[0]) if len(broken) else None
+    if run.collapsed is None or run.collapsed <= run.changed:
+        return Outcome("quiet" if first is None else "false")
+    if first is None or first >= run.collapsed:
+        return Outcome("missed")
+    return Outcome("false") if first <= run.changed else Outcome("right", run.collapsed - first)
+
+
+def judged(runs: Sequence[Run], rule: Rule, threshold: float, cache: Callable[..., Any]) -> dict[str, Any]:
+    """Counts over runs, the median lead, and the chance that a blind rule does as well."""
+    outcomes = [outcome(run, cache(number, rule), threshold) for number, run in enumerate(runs)]
+    collapsing = [o for o, run in zip(outcomes, runs) if run.collapsed is not None]
+    healthy = [o for o, run in zip(outcomes, runs) if run.collapsed is None]
+    right, false = sum(o.kind == "right" for o in collapsing), sum(o.kind == "false" for o in healthy)
+    leads = sorted(o.lead for o in collapsing if o.lead is not None)
+    return {
+        "right": right,
+        "collapsing": len(collapsing),
+        "early": sum(o.kind == "false" for o in collapsing),
+        "false": false,
+        "healthy": len(healthy),
+        "lead": leads[len(leads) // 2] if leads else None,
+        "leads": leads,
+        "p": fisher(right, len(collapsing), false, len(healthy)),
+    }
+
+
+def fisher(right: int, collapsing: int, false: int, healthy: int) -> float:
+    """P(at least ``right`` alarms fall on collapsing runs), of alarms dealt out at random."""
+    alarms, total = right + false, collapsing + healthy
+    ways = [
+        math.comb(collapsing, k) * math.comb(healthy, alarms - k) for k in range(right, min(alarms, collapsing) + 1)
+    ]
+    return sum(ways) / math.comb(total, alarms)
+
+
+def tuned(runs: Sequence[Run], rule: Rule, cache: Callable[..., Any]) -> float:
+    """The threshold that best tells collapse from health, as far from both neighbours as can be."""
+    peaks = []
+    for number, run in enumerate(runs):
+        steps, values = cache(number, rule)
+        shown = values[steps < run.collapsed] if run.collapsed is not None else values
+        peaks.append(float(shown.max()) if len(shown) else 0.0)
+    ordered = sorted({peak for peak in peaks if peak > 0 and math.isfinite(peak)})
+    between = [math.sqrt(a * b) for a, b in itertools.pairwise(ordered)] + [2 * ordered[-1]] if ordered else [math.inf]
+
+    def skill(threshold: float) -> tuple[float, float]:
+        found = judged(runs, rule, threshold, cache)
+        gain = found["right"] / max(found["collapsing"], 1) - found["false"] / max(found["healthy"], 1)
+        return round(gain, 6), threshold
+
+    return max(between, key=skill)
+
+
+def analyse(folder: Path, ways: Sequence[Way], rules: Sequence[Rule] = RULES) -> None:
+    """Tunes, judges, prints."""
+    runs = []
+    for number in range(len(ways)):
+        if _file(folder, number).exists():
+            runs += [Run(**json.loads(line)) for line in _file(folder, number).read_text().splitlines()]
+    runs = [run for run in runs if run.collapsed is None or run.collapsed > run.changed]
+    halves = [[run for run in runs if run.held_out == held_out] for held_out in (False, True)]
+    caches = [functools.cache(lambda n, rule, half=half: alarming(half[n], rule)) for half in halves]
+    for name, half in zip(("tuned on", "held out"), halves):
+        kinds = collections.Counter((run.harm, run.collapsed is not None) for run in half)
+        print(
+            f"{name}: of {kinds[True, True] + kinds[True, False]} runs driven to it {kinds[True, True]} collapsed, of "
+            f"{kinds[False, True] + kinds[False, False]} others {kinds[False, True]}"
+        )
+    print("| rule | threshold | tuned on: foreseen, false | held out: foreseen | false | lead in steps | p |")
+    print("|---|---|---|---|---|---|---|")
+    for rule in rules:
+        threshold = tuned(halves[0], rule, caches[0])
+        on, out = (judged(half, rule, threshold, cache) for half, cache in zip(halves, caches))
+        cells = [
+            rule.name,
+            f"{threshold:.3g}",
+            f"{_share(on, 'right', 'collapsing')}, {_share(on, 'false', 'healthy')}",
+        ]
+        early = f" (false before: {out['early']})" if out["early"] else ""
+        cells += [_share(out, "right", "collapsing") + early, _share(out, "false", "healthy")]
+        cells.append("" if out["lead"] is None else f"{out['lead']} ({out['leads'][0]} to {out['leads'][-1]})")
+        cells.append(f"{out['p']:.2g}" + (", no better than chance" if out["p"] > 0.05 else ""))
+        print(f"| {' | '.join(cells)} |")
+
+
+def _share(found: Mapping[str, Any], part: str, whole: str) -> str:
+    return f"{found[part]} of {found[whole]}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Trains what is missing, and prints the tables."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--workdir", required=True, type=Path, help="where runs are kept")
+    parsed = made.parse_args(arguments)
+    train_bank(parsed.workdir, WAYS)
+    analyse(parsed.workdir, WAYS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

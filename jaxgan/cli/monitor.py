@@ -1,0 +1,63 @@
+"""``jaxgan monitor``: watch a run in a terminal, or write a report of it."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxgan.cli import arguments as flags
+from jaxgan.training.errors import UserError
+
+_DESCRIPTION = """Shows a run: its newest metrics with curves, alarms that tell of coming collapse, and where the time
+went. The run may be training; nothing of it is changed. Its records hold more with --config.training.health=true and
+--config.regularizers.spread.directions=16."""
+
+_EXAMPLES = """  jaxgan monitor runs/digits
+  jaxgan monitor runs/digits --watch
+  jaxgan monitor runs/digits --html=digits.html"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the verb; returns the exit code."""
+    made = flags.parser("monitor", _DESCRIPTION, _EXAMPLES)
+    made.add_argument("workdir", metavar="WORKDIR", help="the run's folder")
+    made.add_argument("--watch", action="store_true", help="show it again and again, until Ctrl-C")
+    made.add_argument("--seconds", type=float, default=10.0, help="between two looks of --watch (default 10)")
+    made.add_argument("--html", metavar="FILE", help="write one HTML page: alarms, curves, a timeline of samples")
+    parsed = made.parse_args(arguments)
+    if not parsed.seconds >= 0.5:
+        raise UserError(f"--seconds={parsed.seconds}: give 0.5 or more")
+    if parsed.watch and parsed.html:
+        raise UserError("--watch shows a run in the terminal and --html writes a page: give one of the two")
+
+    from jaxgan.experiment.open_run import absolute
+    from jaxgan.tools.monitor.page import page
+    from jaxgan.tools.monitor.run_view import read_run
+
+    workdir = absolute(parsed.workdir)
+    if parsed.html:
+        written = Path(os.path.expanduser(parsed.html))
+        if not written.absolute().parent.is_dir():
+            raise UserError(f"--html={parsed.html}: there is no folder {written.absolute().parent}")
+        written.write_text(page(read_run(workdir)))
+        print(f"wrote {written}")
+        return 0
+    while True:
+        _show(workdir, clear=parsed.watch)
+        if not parsed.watch:
+            return 0
+        try:
+            time.sleep(parsed.seconds)
+        except KeyboardInterrupt:
+            return 0
+
+
+def _show(workdir: os.PathLike[str], *, clear: bool) -> None:
+    from jaxgan.tools.monitor.run_view import read_run
+    from jaxgan.tools.monitor.terminal import screen
+
+    size = shutil.get_terminal_size((100, 60))
+    shown = screen(read_run(workdir), width=size.columns, height=size.lines - 1)
+    print(("\x1b[H\x1b[2J" if clear and sys.stdout.isatty() else "") + shown, flush=True)

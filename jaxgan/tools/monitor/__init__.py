@@ -1,0 +1,1 @@
+"""``jaxgan monitor``: alarms over a run's records, a terminal view of it, and an HTML report."""
