@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -159,6 +159,7 @@ def train(
     seed: int,
     mesh: Mesh,
     options: LoopOptions,
+    evaluators: Sequence[Sequence[Evaluator]] | None = None,
 ) -> Outcome:
     """Trains to the end of the last stage, from the newest sound checkpoint where there is one.
 
@@ -173,18 +174,32 @@ def train(
       seed: of initial weights and of every step.
       mesh: the devices.
       options: how to drive it.
+      evaluators: each stage's, where :func:`checked_evaluators` made them already.
 
     Raises:
       UserError: where an interval is wrong, the data is not what the run was trained on, storage fails, or training
         diverges.
     """
+    made = checked_evaluators(experiment, mesh, options) if evaluators is None else evaluators
     process, peers = jax.process_index(), jax.process_count() > 1
     with Watchdog(options.watchdog, workdir=workdir, process=process, peers=peers) as watchdog:
-        return _train(experiment, workdir, config, seed, mesh, options, watchdog)
+        return _train(experiment, made, workdir, config, seed, mesh, options, watchdog)
+
+
+def checked_evaluators(experiment: Experiment, mesh: Mesh, options: LoopOptions) -> list[Sequence[Evaluator]]:
+    """Each stage's evaluators, with all that they read opened.
+
+    Raises:
+      UserError: where an interval is wrong, or something that a score needs is not there.
+    """
+    made = [list(stage.evaluators(mesh)) for stage in experiment.stages]
+    options.check(experiment, itertools.chain(*made))
+    return list(made)
 
 
 def _train(
     experiment: Experiment,
+    evaluators: Sequence[Sequence[Evaluator]],
     workdir: epath.PathLike,
     config: dict[str, Any],
     seed: int,
@@ -194,8 +209,6 @@ def _train(
 ) -> Outcome:
     began = time.monotonic()
     faults = Faults.from_environment(workdir=workdir, process=jax.process_index())
-    evaluators = [list(stage.evaluators(mesh)) for stage in experiment.stages]
-    options.check(experiment, itertools.chain(*evaluators))
     init_rng, step_rng = jax.random.split(jax.random.key(seed))
     record = {
         "seed": seed,
@@ -234,7 +247,7 @@ class _Run:
     def __init__(
         self,
         experiment: Experiment,
-        evaluators: list[list[Evaluator]],
+        evaluators: Sequence[Sequence[Evaluator]],
         mesh: Mesh,
         options: LoopOptions,
         workdir: epath.PathLike,

@@ -29,7 +29,8 @@ def fingerprint(config: dict[str, Any]) -> str:
 
 
 def claim_config(workdir: epath.PathLike, config: dict[str, Any], *, accept_change: bool = False) -> None:
-    """Writes ``config.json`` in a new folder; in a used one, checks that the config is the same.
+    """Writes ``config.json`` in a new folder, or one where nothing was saved yet; in a used one, checks that the config
+    is the same.
 
     Raises:
       UserError: with a diff, where it is another, unless ``accept_change``, which writes the new one.
@@ -42,10 +43,12 @@ def claim_config(workdir: epath.PathLike, config: dict[str, Any], *, accept_chan
 
 def _claim(path: epath.Path, text: str, accept_change: bool) -> None:
     workdir = path.parent
-    if path.exists() and not accept_change:
-        old = path.read_text()
-        if old == text:
-            return
+    saved = workdir / "checkpoints"
+    used = any(p.name.isdigit() for p in saved.iterdir()) if saved.exists() else (workdir / "quarantine").exists()
+    old = path.read_text() if path.exists() else None
+    if old == text:
+        return
+    if old is not None and used and not accept_change:
         diff = difflib.unified_diff(
             old.splitlines(), text.splitlines(), "the run's config", "the config given", "", "", 0, ""
         )

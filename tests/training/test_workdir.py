@@ -19,7 +19,10 @@ def test_a_config_is_written_once_and_read_back(tmp_path):
 
 
 def test_another_config_is_refused_with_what_differs(tmp_path):
+    claim_config(tmp_path, CHANGED)
+    # Nothing was saved under it: a mistake can be mended.
     claim_config(tmp_path, CONFIG)
+    (tmp_path / "checkpoints" / "3").mkdir(parents=True)
     with pytest.raises(UserError, match="--accept_config_change") as error:
         claim_config(tmp_path, CHANGED)
     assert '-    "batch_size": 64' in str(error.value) and '+    "batch_size": 32' in str(error.value)
