@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     import jax
 
     from jaxgan.cli.run import open_run
-    from jaxgan.experiment.scores import STANDING_SEED, draws_for_labels, prepared_nets
+    from jaxgan.experiment.drawn_for import STANDING_SEED, draws_for_labels, prepared_nets
     from jaxgan.training.compilation_cache import use_compilation_cache
 
     use_compilation_cache(parsed.compilation_cache)

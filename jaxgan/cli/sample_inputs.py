@@ -16,8 +16,8 @@ from jaxgan.evaluation import SampleInputs, sample_batches, source_inputs, tile
 from jaxgan.evaluation.any_size import draw_any_size
 from jaxgan.evaluation.inputs import even_choice
 from jaxgan.evaluation.panels import inputs_and_outputs, label_maps, panel_grid, panels, sample_panels
+from jaxgan.experiment.drawn_for import target_of
 from jaxgan.experiment.open_split import open_split
-from jaxgan.experiment.scores import target_of
 from jaxgan.training.errors import UserError
 
 Ready = Callable[[SampleInputs | None], Any]

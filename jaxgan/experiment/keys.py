@@ -30,7 +30,7 @@ from jaxgan.experiment.key import (
     whole,
     wholes,
 )
-from jaxgan.experiment.scores import best_is, metric_names
+from jaxgan.experiment.score_names import best_is, metric_names
 from jaxgan.features.resizers import RESIZERS
 from jaxgan.interop.open_features import NETWORKS as FEATURE_NETWORKS
 from jaxgan.latent.prior import PRIOR_KINDS

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.config_file import from_json
 from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.experiment.old_runs import complete, converted
-from jaxgan.experiment.scores import best_is
+from jaxgan.experiment.score_names import best_is
 from jaxgan.parallel import is_main
 from jaxgan.training.lock import lock
 from jaxgan.training.loop import LoopOptions, Outcome, checked_evaluators, train
