@@ -50,7 +50,7 @@ def train_experiment(
         best = config.evaluation.best
         if best is not None:
             driving |= {"best": best, "best_is": best_is(best)}
-        options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.watchdog))
+        options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.get("watchdog", {})))
         return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
 
 

@@ -47,7 +47,7 @@ def train_ensemble(members: Sequence[Member], workdir: epath.PathLike, *, progre
         if is_main():
             write_environment(workdir)
         driving = {key: value for key, value in config.training.items() if key != "steps"}
-        options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.watchdog))
+        options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.get("watchdog", {})))
         return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
 
 
