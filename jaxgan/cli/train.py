@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
 
     use_compilation_cache(parsed.compilation_cache)
     config = load(parsed.config, overrides)
-    limits = Limits(**config.watchdog).checked()
+    limits = Limits(**config.get("watchdog", {})).checked()
     peers: dict[str, Any] = dict(coordinator=parsed.coordinator, num_processes=parsed.num_processes)
     peers |= dict(process_id=parsed.process_id, connect_seconds=limits.connect, heartbeat_seconds=limits.heartbeat)
     initialize(**peers)

@@ -54,7 +54,7 @@ def train_experiment(
     best = config.evaluation.best
     if best is not None:
         driving |= {"best": best, "best_is": best_is(best)}
-    options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.watchdog))
+    options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.get("watchdog", {})))
     # All that can be wrong is found before the folder is claimed.
     evaluators = checked_evaluators(experiment, mesh, options)
     experiment.shapes()

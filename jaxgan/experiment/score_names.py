@@ -12,11 +12,8 @@ from jaxgan.training.errors import UserError
 HIGHER = ("tstr", "trts", "classes_hit", "modes", "high_quality", "spread_min", "psnr", "ssim", "ms_ssim", "elbo")
 LOWER = ("modes_kl", "mode_kl", "emd", "js", "bits_per_dim", "perplexity", "separability", *PERCEPTUAL)
 
-
 # What only runs have: every name that `jaxgan evaluate --workdir` and evaluation.metrics take next to those of images.
 RUN_METRICS = {**LATENT_METRICS, **LIKELIHOOD_METRICS}
-
-
 # The authors' choice for scores.
 ALIASES = {"lpips": "lpips_alex"}
 

@@ -20,4 +20,4 @@ def test_three_runs_end_as_an_undisturbed_one(tmp_path):
     arguments = ["--config=cgan:mnist,smoke", "--config.evaluation.tstr=false"]
     found = soak.soak(tmp_path, arguments, runs=3, seed=0, steps=60)
     assert len(found) == 3 and all(record["same"] for record in found), found
-    assert sum(len(record["hits"]) for record in found) >= 3
+    assert sum(len(record["hits"]) for record in found) >= 2
