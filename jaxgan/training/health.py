@@ -58,9 +58,10 @@ def health_metrics(players: Mapping[str, Iterable[str]], new: TrainState, old: T
     Returns:
       ``<player>/update_ratio``, see :func:`update_ratio`; ``<player>/sigma/<layer>``, the largest singular value of a
       spectrally normalised weight as it is stored, before it is divided (Brock et al. 2019, arXiv:1809.11096, section
-      4.1), by one power iteration from the layer's own vector: from below, and late where a weight moves fast; and, where ``options.singular_values_every`` is not 0, ``<player>/sigma_2/<layer>`` and
-      ``<player>/sigma_3/<layer>``, which are 0 after steps that it does not divide (:meth:`Health.measured` leaves them
-      out). A layer of another net than the player's namesake has that net's name before its own.
+      4.1), by one power iteration from the layer's own vector: from below, and late where a weight moves fast; and,
+      where ``options.singular_values_every`` is not 0, ``<player>/sigma_2/<layer>`` and ``<player>/sigma_3/<layer>``,
+      which are 0 after steps that it does not divide (:meth:`Health.measured` leaves them out). A layer of another net
+      than the player's namesake has that net's name before its own.
     """
     metrics: Metrics = {}
     for player, nets in players.items():
