@@ -316,7 +316,7 @@ def alarming(run: Run, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Outcome(NamedTuple):
-    """What a threshold gave in one run: 'right', 'missed', 'false' or 'quiet', and the lead in steps where right."""
+    """Verdict on one run at one threshold: 'right', 'missed', 'false' or 'quiet', and the lead in steps where right."""
 
     kind: str
     lead: int | None = None
