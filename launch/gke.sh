@@ -14,6 +14,10 @@ fail() {
     exit 1
 }
 
+positive() { # NAME VALUE
+    case $2 in '' | *[!0-9]* | 0*) fail "$1='$2'; give a whole number from 1" ;; esac
+}
+
 kind=${1:-}
 case $kind in
     tpu) default_chips=4 ;;
@@ -24,16 +28,21 @@ shift
 [ -n "${IMAGE:-}" ] || fail "set IMAGE to the container image that holds jaxgan"
 [ -n "${ACCELERATOR:-}" ] || fail "set ACCELERATOR to GKE's name of it, such as tpu-v5-lite-podslice or nvidia-h100-80gb"
 CHIPS=${CHIPS:-$default_chips}
+positive CHIPS "$CHIPS"
+case ${MAX_RESTARTS:-100} in *[!0-9]*) fail "MAX_RESTARTS='$MAX_RESTARTS'; give a whole number" ;; esac
+case ${SPOT:-true} in true | false) ;; *) fail "SPOT='$SPOT'; give true or false" ;; esac
 
 if [ "$kind" = tpu ]; then
     case ${TOPOLOGY:-} in
         '' | *[!0-9x]* | x* | *x | *xx*) fail "set TOPOLOGY to the slice's, such as 4x4 or 2x2x4, not '${TOPOLOGY:-}'" ;;
     esac
+    case x$TOPOLOGY in *x0*) fail "TOPOLOGY='$TOPOLOGY'; a slice has a chip or more along each axis" ;; esac
     total=$(($(echo "$TOPOLOGY" | sed 's/x/*/g')))
     HOSTS=$((total / CHIPS))
     [ "$((HOSTS * CHIPS))" -eq "$total" ] || fail "TOPOLOGY=$TOPOLOGY has $total chips, which CHIPS=$CHIPS a host do not divide"
 else
     [ -n "${HOSTS:-}" ] || fail "set HOSTS to the number of nodes"
+    positive HOSTS "$HOSTS"
 fi
 # One process has nobody to meet.
 [ "$HOSTS" -eq 1 ] || set -- "$@" --coordinator=auto

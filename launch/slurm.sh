@@ -20,6 +20,7 @@ fail() {
     exit 1
 }
 
+case ${CRASHES:-3} in *[!0-9]*) fail "CRASHES='$CRASHES'; give a whole number" ;; esac
 workdir=
 for flag in "$@"; do
     case $flag in --workdir=*) workdir=${flag#*=} ;; esac

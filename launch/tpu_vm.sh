@@ -8,7 +8,8 @@
 #
 # Variables, and what they are where unset: TPU_NAME, ZONE, ACCELERATOR_TYPE (such as v5litepod-16), RUNTIME_VERSION (all
 # four required), PROJECT (gcloud's own), SPOT (true), EXTRAS (tpu,features), SETUP (a command for every worker after the
-# installation, such as a mount), CREATE_FLAGS (more flags of `queued-resources create`), POLL_SECONDS (60).
+# installation, such as a mount), CREATE_FLAGS (more flags of `queued-resources create`), POLL_SECONDS (60), MAX_FAILURES
+# (10: how often `resume` starts a worker again that fails where others do not).
 #
 # On each worker launch/one_node.py keeps the training going, and files in the home folder say how: run.log, run.exit
 # (the final exit code), run.lock (held while it runs), run.pid.
@@ -25,6 +26,9 @@ verb=${1:-}
 here=(--zone="$ZONE")
 [ -z "${PROJECT:-}" ] || here+=(--project="$PROJECT")
 poll=${POLL_SECONDS:-60}
+case $poll in *[!0-9.]* | . | *.*.*) fail "POLL_SECONDS='$poll'; give a number of seconds" ;; esac
+case ${MAX_FAILURES:-10} in *[!0-9]*) fail "MAX_FAILURES='$MAX_FAILURES'; give a whole number" ;; esac
+case ${SPOT:-true} in true | false) ;; *) fail "SPOT='$SPOT'; give true or false" ;; esac
 
 tpus() {
     gcloud compute tpus "$@" "${here[@]}" --quiet
@@ -50,8 +54,11 @@ ask_for_it() {
 
 wait_for_it() {
     local now
-    while now=$(state) && [ "$now" != ACTIVE ]; do
+    while true; do
+        # A query that fails says nothing of the TPU.
+        now=$(state) || now=unknown
         case $now in
+            ACTIVE) return 0 ;;
             FAILED | SUSPENDED | SUSPENDING | DELETING | '') return 1 ;;
         esac
         echo "tpu_vm.sh: $TPU_NAME is $now" >&2
@@ -59,12 +66,26 @@ wait_for_it() {
     done
 }
 
+# Of a slice's workers one or the other often refuses ssh at first, which fails the call for all.
 install() {
-    local archive
+    local archive tried=1
     archive=$(mktemp -d)/jaxgan.tar.gz
-    git -C "$(dirname "$0")/.." archive --format=tar.gz --output="$archive" HEAD
-    tpus tpu-vm scp "$archive" "$TPU_NAME:jaxgan.tar.gz" --worker=all
+    git -C "$(dirname "$0")/.." archive --format=tar.gz --output="$archive" HEAD || return
+    until install_once "$archive"; do
+        if [ "$tried" -ge 5 ]; then
+            echo "tpu_vm.sh: a worker of $TPU_NAME could not be set up in $tried tries" >&2
+            rm -r "$(dirname "$archive")"
+            return 1
+        fi
+        echo "tpu_vm.sh: a worker of $TPU_NAME could not be set up; trying again" >&2
+        tried=$((tried + 1))
+        sleep "$poll"
+    done
     rm -r "$(dirname "$archive")"
+}
+
+install_once() { # ARCHIVE
+    tpus tpu-vm scp "$1" "$TPU_NAME:jaxgan.tar.gz" --worker=all || return
     # The images' own Python is older than jaxgan needs; uv brings one.
     on all "set -e; rm -rf jaxgan; mkdir jaxgan; tar xzf jaxgan.tar.gz -C jaxgan; \
 python3 -m pip install --quiet --user uv; \
@@ -74,9 +95,11 @@ ${SETUP:-true}"
 }
 
 create() {
-    [ -n "$(state)" ] || ask_for_it
+    local now
+    now=$(state) || fail "gcloud does not say whether there is a $TPU_NAME; see its message"
+    [ -n "$now" ] || ask_for_it
     wait_for_it || fail "$TPU_NAME is $(state); \`tpu_vm.sh delete\`, and create it again"
-    install
+    install || fail "not installed; \`tpu_vm.sh create\` again goes on from here"
 }
 
 # On every worker that is not at it already.
@@ -104,15 +127,19 @@ stop() {
 
 resume() {
     [ $# -gt 0 ] || fail "give the flags of jaxgan train"
-    local now words word
+    local now words word again broken before='' installed=yes failures=0
     while true; do
         now=$(state) || now=unknown
         case $now in
             ACTIVE) ;;
             '' | FAILED | SUSPENDED)
-                [ -z "$now" ] || tpus queued-resources delete "$TPU_NAME" --force
+                if [ -n "$now" ] && ! tpus queued-resources delete "$TPU_NAME" --force; then
+                    sleep "$poll"
+                    continue
+                fi
                 ask_for_it
-                if wait_for_it; then install; fi
+                installed=no
+                wait_for_it || true
                 continue
                 ;;
             *)
@@ -120,21 +147,45 @@ resume() {
                 continue
                 ;;
         esac
+        if [ "$installed" = no ]; then
+            if ! install; then
+                sleep "$poll"
+                continue
+            fi
+            installed=yes
+        fi
         # Where ssh fails, the TPU may have been taken: ask for its state again.
         if words=$(status | sort -u); then
             words=$(echo "$words" | sed 's/^worker: //' | tr '\n' ' ')
             echo "tpu_vm.sh: workers are: $words" >&2
             [ "$words" != '0 ' ] || return 0
+            again=no broken=
             for word in $words; do
                 case $word in
                     0 | running) ;;
-                    idle | 42 | 134 | 137 | 143)
-                        train "$@" || true
-                        break
-                        ;;
-                    *) fail "exit code $word: a restart won't help; see \`tpu_vm.sh logs\`" ;;
+                    idle | 42 | 134 | 137 | 143) again=yes ;;
+                    *) broken=$word ;;
                 esac
             done
+            # A mistake in the flags ends all workers alike; one worker's failure is that machine's, and is tried again
+            # once it has been seen twice, for the others may be about to end the same way.
+            if [ -n "$broken" ]; then
+                [ "$words" != "$broken " ] || fail "exit code $broken: a restart won't help; see \`tpu_vm.sh logs\`"
+                again=no
+                if [ "$words" = "$before" ]; then
+                    failures=$((failures + 1))
+                    [ "$failures" -le "${MAX_FAILURES:-10}" ] ||
+                        fail "exit code $broken of a worker, $failures times; see \`tpu_vm.sh logs WORKER\`"
+                    again=yes
+                fi
+            fi
+            before=$words
+            if [ "$again" = yes ]; then
+                before=
+                train "$@" || true
+            fi
+        else
+            echo "tpu_vm.sh: a worker of $TPU_NAME does not answer" >&2
         fi
         sleep "$poll"
     done

@@ -105,7 +105,7 @@ def scaled(row: int, scale: str, *, updates: int | None, images: int, rule: str,
     config.orthogonal.weight = paper.orthogonal.weight
     set_average(config, half_life_images=by["half_life"], start_images=by["start"])
     steps = updates_for(images, config.data.batch_size) if updates is None else updates
-    config.training.update(dict(steps=steps, save_every=max(1, steps // 4), log_every=max(1, steps // 100), keep=2))
+    config.training.update(dict(steps=steps, save_every=max(1, steps // 4), log_every=max(1, steps // 100)))
     return config
 
 

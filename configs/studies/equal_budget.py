@@ -83,7 +83,7 @@ def steps_for(config: ConfigDict, images: int, budget: str) -> int:
 
 
 def with_steps(config: ConfigDict, steps: int) -> ConfigDict:
-    config.training.update(dict(steps=steps, save_every=steps, log_every=max(1, steps // 50), keep=2))
+    config.training.update(dict(steps=steps, save_every=steps, log_every=max(1, steps // 50)))
     config.evaluation.every_steps = 0
     if not config.data.name.startswith("toy:"):
         # Budgets are of hundreds of updates: a long average would still hold the first ones.

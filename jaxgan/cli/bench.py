@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.experiment.key import MOST
 from jaxgan.training.errors import UserError
 
 SUBJECTS = ("train", "sample", "data", "scaling")
@@ -32,16 +33,18 @@ def run(arguments: Sequence[str]) -> int:
     flags.add_config(made)
     made.add_argument("--stage", metavar="NAME", help="of an experiment in stages: which of them")
     made.add_argument("--json", action="store_true", help="print JSON and nothing else")
-    made.add_argument("--profile", metavar="DIR", help="write a trace there, which xprof and ui.perfetto.dev open")
-    made.add_argument("--steps", type=int, default=10, help="timed steps, or draws of a batch (default 10)")
+    made.add_argument(
+        "--profile", type=flags.path, metavar="DIR", help="write a trace there, which xprof and ui.perfetto.dev open"
+    )
+    made.add_argument("--steps", type=flags.whole(1), default=10, help="timed steps, or draws of a batch (default 10)")
     made.add_argument("--donation", action="store_true", help="train: with and without donated state, alternately")
     made.add_argument("--batch_sizes", default="1,8,32", help="sample: comma-separated (default 1,8,32)")
     made.add_argument("--dtypes", default="float32,bfloat16", help="sample: comma-separated (default both)")
-    made.add_argument("--batches", type=int, default=50, help="data: batches that the loader reads alone (default 50)")
+    made.add_argument(
+        "--batches", type=flags.whole(1), default=50, help="data: batches that the loader reads alone (default 50)"
+    )
     made.add_argument("--devices", default="1,2,4,8", help="scaling: simulated devices (default 1,2,4,8)")
     parsed, overrides = flags.parse(made, arguments)
-    if parsed.steps < 1 or parsed.batches < 1:
-        raise UserError(f"--steps={parsed.steps} --batches={parsed.batches}: give at least 1")
     if parsed.profile and (parsed.subject == "scaling" or parsed.donation):
         raise UserError("--profile: scaling runs nothing and --donation writes no trace; use train, sample or data")
     if parsed.donation and parsed.subject != "train":
@@ -58,9 +61,12 @@ def run(arguments: Sequence[str]) -> int:
 
 def _numbers(flag: str, text: str) -> list[int]:
     try:
-        return [int(part) for part in text.split(",")]
+        found = [int(part) for part in text.split(",")]
     except ValueError:
-        raise UserError(f"--{flag}={text}: give whole numbers, such as 1,8") from None
+        found = []
+    if not found or min(found) < 1 or max(found) > MOST:
+        raise UserError(f"--{flag}={text}: give whole numbers from 1, such as 1,8")
+    return found
 
 
 def _measure(parsed: Any, overrides: list[tuple[str, str]]) -> dict[str, Any]:

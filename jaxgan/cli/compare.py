@@ -1,13 +1,14 @@
 """``jaxgan compare``: put two results side by side."""
 
+import difflib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxgan.cli import arguments as flags
 from jaxgan.training.errors import UserError
+from jaxgan.training.strict_json import strict_json
 
 _DESCRIPTION = """Puts two results side by side: files of the JSON lines that `jaxgan evaluate --json` prints, or runs
 (their newest scores). Where the same score was measured by unlike protocols it says what differs, and exits with 1.
@@ -21,8 +22,8 @@ _EXAMPLES = """  jaxgan compare a.jsonl b.jsonl
 def run(arguments: Sequence[str]) -> int:
     """Runs the verb; returns the exit code."""
     made = flags.parser("compare", _DESCRIPTION, _EXAMPLES)
-    made.add_argument("first", metavar="A")
-    made.add_argument("second", metavar="B")
+    made.add_argument("first", type=flags.path, metavar="A")
+    made.add_argument("second", type=flags.path, metavar="B")
     made.add_argument("--allow", default="", help="fields of the stamp that may differ, separated by commas")
     made.add_argument("--json", action="store_true", help="a JSON object a score, a line each, and nothing else")
     parsed, overrides = flags.parse(made, arguments)
@@ -37,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError(
             f"no score is in both: {parsed.first} has {', '.join(first)}; {parsed.second} has {', '.join(second)}"
         )
-    allow = tuple(word for word in parsed.allow.split(",") if word)
+    allow = _allowed(parsed.allow, [side[metric]["stamp"] for side in (first, second) for metric in common])
     rows = []
     for metric in common:
         a, b = first[metric], second[metric]
@@ -48,12 +49,27 @@ def run(arguments: Sequence[str]) -> int:
         if parsed.json:
             difference = {"metric": metric, "first": a["value"], "second": b["value"]}
             difference |= {"difference": b["value"] - a["value"], "stderr": _stderr(a, b)}
-            print(json.dumps({k: v for k, v in difference.items() if v is not None}))
+            print(strict_json({k: v for k, v in difference.items() if v is not None}))
         else:
             error, gap = _stderr(a, b), b["value"] - a["value"]
             spread = "" if error is None else f" ± {error:.2g}"
             print(f"{metric:<28}{a['value']:>12.5g}{b['value']:>12.5g}   difference {gap:+.4g}{spread}")
     return 0
+
+
+def _allowed(text: str, stamps: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The fields that ``--allow`` names.
+
+    Raises:
+      UserError: on one that no stamp has, with those that they have.
+    """
+    allow = tuple(word.strip() for word in text.split(",") if word.strip())
+    known = list(dict.fromkeys(name for stamp in stamps for name in stamp))
+    if wrong := [name for name in allow if name not in known]:
+        near = difflib.get_close_matches(wrong[0], known, 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise UserError(f"--allow={text}: no stamp has a field {wrong[0]!r}.{hint} They have: {', '.join(known)}")
+    return allow
 
 
 def _stderr(a: Mapping[str, Any], b: Mapping[str, Any]) -> float | None:
@@ -69,7 +85,7 @@ def read_results(name: str) -> dict[str, dict[str, Any]]:
     Raises:
       UserError: where there is none, or a line is no result.
     """
-    path = Path(os.path.expanduser(name))
+    path = Path(name)
     if path.is_dir():
         path = path / "scores.jsonl"
     if not path.is_file():

@@ -14,6 +14,7 @@ in seconds: no data is opened and no array built."""
 
 _EXAMPLES = """  jaxgan describe --config=biggan:imagenet128
   jaxgan describe --config=biggan:imagenet128,table1=4 --json
+  jaxgan describe --config=wgan_gp:grid25 --keys
   jaxgan describe --config=biggan:cifar10 --compile"""
 
 
@@ -66,6 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     made = flags.parser("describe", _DESCRIPTION, _EXAMPLES)
     flags.add_config(made)
     made.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    made.add_argument("--keys", action="store_true", help="print every key, what it may be and what it means")
     made.add_argument("--compile", action="store_true", help="compile the step here, and add its FLOPs and memory")
     parsed, overrides = flags.parse(made, arguments)
 
@@ -75,6 +77,8 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.training.state import count_parameters
 
     config = load(parsed.config, overrides)
+    if parsed.keys:
+        return _show_keys(config, as_json=parsed.json)
     experiment = recipes.build(config)
     shapes = experiment.shapes()
     nets = {name: {"parameters": count_parameters(variables)} for name, variables in shapes.nets.items()}
@@ -101,6 +105,20 @@ def run(arguments: Sequence[str]) -> int:
         for key, value in step.items():
             below.append(f"{name} {key}: {value:,.0f}" if isinstance(value, int | float) else f"{name} {key}: {value}")
     print("\n".join(f"# {line}" for line in below))
+    return 0
+
+
+def _show_keys(config: ConfigDict, *, as_json: bool) -> int:
+    """Prints a line a key: its name, its value, what it accepts and its meaning."""
+    from jaxgan.experiment.keys import key_records
+
+    records = key_records(config)
+    if as_json:
+        print(json.dumps(records, indent=2))
+        return 0
+    for record in records:
+        rule = f"{record['accepts']}: {record['meaning']}" if record["accepts"] else "the recipe's own"
+        print(f"{record['key']}={record['value']!r}  # {rule}")
     return 0
 
 

@@ -1,11 +1,13 @@
 """``jaxgan evaluate``: score a trained run, or images against images."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.data.printable import printable
+from jaxgan.experiment.key import MOST_IMAGES, MOST_SEED
 from jaxgan.training.errors import UserError
+from jaxgan.training.strict_json import strict_json
 
 _DESCRIPTION = """Scores a trained run, or any images, and stamps each number with its protocol.
 
@@ -25,15 +27,21 @@ _EXAMPLES = """  jaxgan evaluate --workdir=runs/digits
 def _parser() -> Any:
     made = flags.parser("evaluate", _DESCRIPTION, _EXAMPLES)
     what = made.add_argument_group("what is scored")
-    what.add_argument("--workdir", metavar="DIR", help="a run's folder")
+    what.add_argument("--workdir", type=flags.path, metavar="DIR", help="a run's folder")
     what.add_argument("--step", default=None, help="a checkpoint's step, or 'all' (default: the newest)")
     what.add_argument(
         "--watch", action="store_true", help="score every new checkpoint of a run that trains, to its end"
     )
-    what.add_argument("--watch_every_seconds", type=float, default=10.0, help="how often --watch looks (default 10)")
+    what.add_argument(
+        "--watch_every_seconds", type=flags.number(0), default=10.0, help="how often --watch looks (default 10)"
+    )
     what.add_argument("--raw", action="store_true", help="the raw networks rather than their moving averages")
-    what.add_argument("--images", metavar="X", help="a folder, an .npz, or a data set such as tfds:cifar10:test")
-    what.add_argument("--against", metavar="Y", help="the reference, in the same forms, or an .npz of statistics")
+    what.add_argument(
+        "--images", type=flags.path, metavar="X", help="a folder, an .npz, or a data set such as tfds:cifar10:test"
+    )
+    what.add_argument(
+        "--against", type=flags.path, metavar="Y", help="the reference, in the same forms, or an .npz of statistics"
+    )
     flags.add_images(made)
     how = made.add_argument_group("how")
     how.add_argument(
@@ -43,18 +51,29 @@ def _parser() -> Any:
         "(likelihoods) and what its own evaluators give, such as tstr or modes",
     )
     flags.add_features(how, required=False)
-    how.add_argument("--num_images", type=int, help="images to draw, or to take from --images")
-    how.add_argument("--reference_images", type=int, help="images to take from the reference (default: all)")
+    how.add_argument("--num_images", type=flags.whole(1, MOST_IMAGES), help="images to draw, or to take from --images")
     how.add_argument(
-        "--kid_block_size", type=int, help="images in a block of kid (default 1000, or as many as there are)"
+        "--reference_images",
+        type=flags.whole(1, MOST_IMAGES),
+        help="images to take from the reference (default: all)",
     )
-    how.add_argument("--is_splits", type=int, help="splits of is (default 10)")
-    how.add_argument("--seed", type=int, help="of the latents (default: the config's own for evaluation)")
+    how.add_argument(
+        "--kid_block_size", type=flags.whole(2), help="images in a block of kid (default 1000, or as many as there are)"
+    )
+    how.add_argument("--is_splits", type=flags.whole(1), help="splits of is (default 10)")
+    how.add_argument(
+        "--seed", type=flags.whole(0, MOST_SEED), help="of the latents (default: the config's own for evaluation)"
+    )
     flags.add_options(how)
     how.add_argument("--sweep", metavar="OPTION", help="score at several values of a sampling option, truncation, say")
     how.add_argument("--values", help="of a sweep (default, of truncation: 0.04,0.1,0.2,0.4,0.6,0.8,1.0,1.5,2.0)")
-    how.add_argument("--out", help="the sweep's plot, X.png")
-    how.add_argument("--neighbours", metavar="X.png", help="also draw samples next to their nearest reference images")
+    how.add_argument("--out", type=flags.path, help="the sweep's plot, X.png")
+    how.add_argument(
+        "--neighbours",
+        type=flags.path,
+        metavar="X.png",
+        help="also draw samples next to their nearest reference images",
+    )
     flags.add_processes(made)
     flags.add_compilation_cache(made)
     made.add_argument("--json", action="store_true", help="a JSON object a score, a line each, and nothing else")
@@ -129,6 +148,6 @@ def _print(scores: Mapping[str, Any], as_json: bool) -> None:
     for name, score in scores.items():
         if as_json:
             step = {"step": score.stamp["step"]} if "step" in score.stamp else {}
-            print(json.dumps({**step, "metric": name, **score.fields()}), flush=True)
+            print(strict_json({**step, "metric": name, **score.fields()}), flush=True)
         else:
-            print(line(name, score.value, score.stderr, score.stamp), flush=True)
+            print(printable(line(name, score.value, score.stderr, score.stamp)), flush=True)

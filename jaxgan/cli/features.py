@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxgan.cli import arguments as flags
+from jaxgan.data.printable import printable
+from jaxgan.experiment.key import MOST_IMAGES
 from jaxgan.training.errors import UserError
 
 _DESCRIPTION = """Writes the features of images: an .npz with `features` [N, D] float32 in the order given (a folder's
@@ -18,12 +20,14 @@ _EXAMPLES = """  jaxgan features --images=photos/ --features=efficientnet_lite0 
 def run(arguments: Sequence[str]) -> int:
     """Runs the verb; returns the exit code."""
     made = flags.parser("features", _DESCRIPTION, _EXAMPLES)
-    made.add_argument("--images", required=True, metavar="X", help="a folder, an .npz, or tfds:NAME:SPLIT")
+    made.add_argument(
+        "--images", required=True, type=flags.path, metavar="X", help="a folder, an .npz, or tfds:NAME:SPLIT"
+    )
     flags.add_images(made)
     flags.add_features(made, required=True)
-    made.add_argument("--num_images", type=int, help="take so many, evenly (default: all)")
+    made.add_argument("--num_images", type=flags.whole(1, MOST_IMAGES), help="take so many, evenly (default: all)")
     made.add_argument("--spatial", action="store_true", help="also the moments of spatial features, for sfd")
-    made.add_argument("--out", required=True, metavar="F.npz", help="where to write")
+    made.add_argument("--out", required=True, type=flags.path, metavar="F.npz", help="where to write")
     flags.add_processes(made)
     flags.add_compilation_cache(made)
     made.add_argument("--no_progress", action="store_true", help="no progress bar")
@@ -59,5 +63,5 @@ def run(arguments: Sequence[str]) -> int:
     )
     if is_main():
         save_statistics(out, found)
-        print(out)
+        print(printable(str(out)))
     return 0

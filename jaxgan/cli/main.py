@@ -5,13 +5,16 @@ import importlib.metadata
 import logging
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 
+from jaxgan.data.printable import printable
 from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 VERBS = {
     "train": "train an experiment, or go on with one",
+    "launch": "run a verb in several processes of this machine, and start it again after a crash",
     "sample": "draw images from a trained run",
     "evaluate": "score a trained run, or images against images",
     "features": "write the features of images",
@@ -40,6 +43,23 @@ First steps:                 jaxgan train --config=biggan:digits16 --workdir=run
 EXIT_USER_ERROR = 1
 
 
+class _Printable(logging.Formatter):
+    """Shows what a record says, names of files in it included, without what a terminal would act on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), lines=True)
+
+
+def _start_logging() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("jaxgan").setLevel(logging.INFO)
+    for name in ("absl", "asyncio"):  # orbax's remarks, and tracebacks of errors that it raises as well
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.formatwarning = lambda message, *where, **more: f"warning: {printable(str(message), lines=True)}\n"
+
+
 def _usage() -> str:
     return _USAGE.format(verbs="\n".join(f"  {name:<10} {text}" for name, text in VERBS.items()))
 
@@ -57,12 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb not in VERBS:
         print(f"jaxgan: unknown verb {verb!r}; there are {', '.join(VERBS)}. See `jaxgan --help`.", file=sys.stderr)
         return EXIT_USER_ERROR
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("jaxgan").setLevel(logging.INFO)
-    for name in ("absl", "asyncio"):  # orbax's remarks, and tracebacks of errors that it raises as well
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    warnings.formatwarning = lambda message, *where, **more: f"warning: {message}\n"
-    traceback = "--traceback" in rest
+    _start_logging()
     if "--help" not in rest and "-h" not in rest and (note := fast_cpu_convolutions()):
         logging.getLogger("jaxgan").info("XLA: %s", note)
     try:
@@ -71,14 +86,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has left, as `| head` does: nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError) as error:
-        if traceback:
-            raise
-        print(f"jaxgan {verb}: {error}\n(--traceback shows where)", file=sys.stderr)
-        return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print(f"jaxgan {verb}: interrupted", file=sys.stderr)
-        return 130
+        return _leave(130)
+    except Exception as error:
+        if "--traceback" in rest or not isinstance(error, ValueError | OSError | MemoryError):
+            if not _has_peers():
+                raise
+            traceback.print_exc()
+        else:
+            print(f"jaxgan {verb}: {_sentence(error)}\n(--traceback shows where)", file=sys.stderr)
+        return _leave(EXIT_USER_ERROR)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"this machine's memory does not suffice ({error}); take fewer images, or smaller batches"
+    return printable(str(error), lines=True)
+
+
+def _has_peers() -> bool:
+    """Whether this process is one of several; nothing is imported for it."""
+    jax = sys.modules.get("jax")
+    return jax is not None and jax.distributed.is_initialized()
+
+
+def _leave(code: int) -> int:
+    """``code``, or with peers the end of this process: an ordinary exit would wait for theirs."""
+    if not _has_peers():
+        return code
+    from jaxgan.parallel import leave
+
+    return leave(code)
 
 
 if __name__ == "__main__":

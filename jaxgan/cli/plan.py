@@ -35,24 +35,25 @@ def _parser() -> Any:
         metavar="CHIP:SHAPE",
         help="chips along each axis of a TPU slice (v5e:8x16, v4:4x4x4, ...), a number of GPUs (h100:8), or local",
     )
-    made.add_argument("--batch", nargs="+", type=int, metavar="N", help="instead of config.data.batch_size")
+    made.add_argument("--batch", nargs="+", type=flags.whole(1), metavar="N", help="instead of config.data.batch_size")
     made.add_argument(
         "--stage", default="all", metavar="NAME", help="of a run in stages; 'all' (the default) plans each, and the sum"
     )
-    made.add_argument("--steps", type=int, help="of the run, instead of config.training.steps")
-    made.add_argument("--price", type=float, metavar="X", help="of a chip for an hour, in any currency")
+    made.add_argument("--steps", type=flags.whole(1), help="of the run, instead of config.training.steps")
+    made.add_argument("--price", type=flags.number(0), metavar="X", help="of a chip for an hour, in any currency")
     made.add_argument(
         "--weak_scaling",
         metavar="CHIPS,...",
         help="plan slices of these many chips of the --topology's kind, at a fixed number of images a chip",
     )
-    made.add_argument("--images_per_chip", type=int, metavar="N", help="for --weak_scaling")
+    made.add_argument("--images_per_chip", type=flags.whole(1), metavar="N", help="for --weak_scaling")
     made.add_argument("--calibrate", action="store_true", help="measure this machine and a step, and state the error")
-    made.add_argument("--calibrate_steps", type=int, default=10, help="timed steps (default %(default)s)")
+    made.add_argument("--calibrate_steps", type=flags.whole(1), default=10, help="timed steps (default %(default)s)")
     made.add_argument("--json", action="store_true", help="print a list, one object a plan, and nothing else")
-    made.add_argument("--html", metavar="FILE", help="write a page with plots")
+    made.add_argument("--html", type=flags.path, metavar="FILE", help="write a page with plots")
     made.add_argument(
         "--cache_dir",
+        type=flags.path,
         metavar="DIR",
         default="~/.cache/jaxgan/compiled",
         help="where compiled programs' figures are kept (default %(default)s); 'none' for nowhere",
@@ -69,16 +70,20 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError("--weak_scaling=8,64,256 and --images_per_chip=N go together")
 
     from jaxgan.experiment.config_file import load
-    from jaxgan.tools.planner import prepare_environment
+    from jaxgan.tools.planner import parse_topology, prepare_environment
     from jaxgan.tools.planner.weak import weak_scaling
 
     prepare_environment()
+    cases = [] if parsed.calibrate else _cases(parsed)
+    for name, _ in cases:
+        if name != "local":
+            parse_topology(name)  # a slip in the last name shows before the first one is compiled
     if not parsed.calibrate and "local" not in parsed.topology:
         _stay_on_cpu()
     if parsed.calibrate:
         return _calibrate(load(parsed.config, overrides), parsed)
     plans = []
-    for name, batch in _cases(parsed):
+    for name, batch in cases:
         config = load(parsed.config, overrides)
         if batch is not None:
             config.data.batch_size = batch

@@ -1,7 +1,6 @@
 """``jaxgan sample``: draw images from a trained run."""
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from jaxgan.cli import arguments as flags
+from jaxgan.data.printable import printable
+from jaxgan.experiment.key import MOST_IMAGES
 from jaxgan.training.errors import UserError
 
 log = logging.getLogger("jaxgan")
@@ -38,13 +39,12 @@ def run(arguments: Sequence[str]) -> int:
     import jax
 
     from jaxgan.cli.run import open_run
-    from jaxgan.experiment.scores import STANDING_SEED, draws_for_labels, prepared_nets
+    from jaxgan.experiment.drawn_for import STANDING_SEED, draws_for_labels, prepared_nets
     from jaxgan.training.compilation_cache import use_compilation_cache
 
     use_compilation_cache(parsed.compilation_cache)
-    out = Path(os.path.expanduser(parsed.out))
-    if out.suffix not in (".npz", ".png") and out.suffix:
-        raise UserError(f"--out={parsed.out}: give a name ending in .npz or .png, or a folder")
+    out = Path(parsed.out)
+    _check_out(out)
     opened = open_run(parsed.workdir, step=parsed.step, raw=parsed.raw)
     method, mesh, evaluation = opened.method, opened.mesh, opened.config.evaluation
     options = flags.sampling_options(method, parsed)
@@ -83,24 +83,45 @@ def run(arguments: Sequence[str]) -> int:
     return _draw_for_labels(opened, parsed, out, drawing, ready())
 
 
+def _check_out(out: Path) -> None:
+    """Refuses a place that cannot be written, and a folder with something in it: two draws would mix."""
+    name = printable(str(out))
+    if out.suffix not in (".npz", ".png", ""):
+        raise UserError(f"--out={name}: give a name ending in .npz or .png, or a folder")
+    if out.suffix and out.is_dir():
+        raise UserError(f"--out={name} is a folder; give a file's name, or a folder's without {out.suffix}")
+    if not out.suffix and out.exists():
+        if not out.is_dir():
+            raise UserError(f"--out={name} is a file; give a folder, or a name ending in .npz or .png")
+        if (there := next(out.iterdir(), None)) is not None:
+            raise UserError(
+                f"--out={name} is not empty, it holds {printable(there.name)}, and two draws would mix; choose a new "
+                "folder, or empty it"
+            )
+
+
 def _parse(arguments: Sequence[str]) -> Any:
     made = flags.parser("sample", _DESCRIPTION, _EXAMPLES)
     flags.add_restore(made)
     made.add_argument(
         "--num_images",
-        type=int,
+        type=flags.whole(1, MOST_IMAGES),
         help="images in all (default 100, or one for each of --inputs), spread evenly over the classes",
     )
-    made.add_argument("--out", required=True, help="X.npz, X.png or a folder")
+    made.add_argument("--out", required=True, type=flags.path, help="X.npz, X.png or a new folder")
     made.add_argument("--classes", help="only these, by number: 3 or 0,1,7 or 2-5")
-    made.add_argument("--inputs", metavar="X", help="a folder of pictures, or SET:SPLIT, to draw a sample for each")
-    made.add_argument("--data_dir", help="where TFDS sets lie (default: the run's own, or ~/tensorflow_datasets)")
+    made.add_argument(
+        "--inputs", type=flags.path, metavar="X", help="a folder of pictures, or SET:SPLIT, to draw a sample for each"
+    )
+    made.add_argument(
+        "--data_dir", type=flags.path, help="where TFDS sets lie (default: the run's own, or ~/tensorflow_datasets)"
+    )
     made.add_argument(
         "--panels", metavar="KEYS", help="lay inputs, outputs and target side by side: label_map,image,target"
     )
     flags.add_options(made)
     made.add_argument(
-        "--batch_size", type=int, default=None, help="images a dispatch (default: the config's evaluation.batch_size)"
+        "--batch_size", type=flags.whole(1), help="images a dispatch (default: the config's evaluation.batch_size)"
     )
     made.add_argument(
         "--interpolate", choices=("z", "class"), help="a grid of ways between latents or classes (X.png alone)"
@@ -108,13 +129,11 @@ def _parse(arguments: Sequence[str]) -> Any:
     made.add_argument(
         "--interpolation", choices=("slerp", "lerp"), default="slerp", help="how, between latents (default slerp)"
     )
-    made.add_argument("--columns", type=int, default=10, help="of a grid (default 10)")
+    made.add_argument("--columns", type=flags.whole(1, 10_000), default=10, help="of a grid (default 10)")
     flags.add_compilation_cache(made)
     parsed, overrides = flags.parse(made, arguments)
     if overrides:
         raise UserError(f"--config.{overrides[0][0]}: sampling follows the run's own config, which cannot change")
-    if parsed.num_images is not None and parsed.num_images < 1:
-        raise UserError(f"--num_images={parsed.num_images}: give at least 1")
     for flag in ("classes", "interpolate"):
         if parsed.inputs and getattr(parsed, flag):
             raise UserError(f"--{flag} does not go with --inputs, which say what is drawn for")
@@ -172,7 +191,7 @@ def _draw_for_labels(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any
         seconds,
         inputs.length / seconds,
     )
-    print(out)
+    print(printable(str(out)))
     return 0
 
 
@@ -209,7 +228,7 @@ def _interpolate(
         **{name: value for name, value in drawing.items() if name != "batch_size"},
     )
     save_png(out, grid)
-    print(out)
+    print(printable(str(out)))
     return 0
 
 
@@ -228,7 +247,7 @@ def _points(opened: Any, nets: Any, inputs: Any, labels: np.ndarray, out: Path, 
         np.savez_compressed(out, points=points, labels=labels)
     else:
         save_png(out, density_plot(points, toy_mixture(opened.config.data.name.removeprefix("toy:"))))
-    print(out)
+    print(printable(str(out)))
     return 0
 
 
@@ -252,13 +271,14 @@ def _classes(text: str | None, num_classes: int) -> list[int]:
     if text is None:
         return everything
     chosen: list[int] = []
-    try:
-        for part in text.split(","):
-            first, _, last = part.partition("-")
-            chosen += range(int(first), int(last or first) + 1)
-    except ValueError:
-        raise UserError(f"--classes={text}: give numbers, such as 3 or 0,1,7 or 2-5") from None
-    wrong = [c for c in chosen if c not in everything]
-    if wrong or not chosen:
-        raise UserError(f"--classes={text}: the classes are 0 to {everything[-1]}")
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        try:
+            low, high = int(first), int(last) if dash else int(first)
+        except ValueError:
+            raise UserError(f"--classes={text}: give numbers, such as 3 or 0,1,7 or 2-5") from None
+        # Compared before the range is written out, which may be of any length.
+        if not 0 <= low <= high <= everything[-1]:
+            raise UserError(f"--classes={text}: the classes are 0 to {everything[-1]}, and {part!r} is none of them")
+        chosen += range(low, high + 1)
     return chosen

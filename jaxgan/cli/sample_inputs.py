@@ -1,6 +1,5 @@
 """``jaxgan sample --inputs``: what samples are drawn for, from a folder of pictures or a split of a data set."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,16 @@ import numpy as np
 
 from jaxgan.cli.pictures import save_folder, save_png
 from jaxgan.data import domain_field, to_channels
-from jaxgan.data.image_files import EXTENSIONS, decode, decode_ids, picture_files, read_headers, read_pixels
+from jaxgan.data.image_files import EXTENSIONS, decode, decode_ids, read_headers, read_pixels
 from jaxgan.data.image_set import open_images
+from jaxgan.data.picture_scan import picture_files
+from jaxgan.data.printable import printable
 from jaxgan.evaluation import SampleInputs, sample_batches, source_inputs, tile
 from jaxgan.evaluation.any_size import draw_any_size
 from jaxgan.evaluation.inputs import even_choice
 from jaxgan.evaluation.panels import inputs_and_outputs, label_maps, panel_grid, panels, sample_panels
+from jaxgan.experiment.drawn_for import target_of
 from jaxgan.experiment.open_split import open_split
-from jaxgan.experiment.scores import target_of
 from jaxgan.training.errors import UserError
 
 Ready = Callable[[SampleInputs | None], Any]
@@ -44,12 +45,12 @@ def labels_of(opened: Any, parsed: Any) -> SampleInputs:
 
 def draw(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Ready) -> int:
     """Draws for pictures or maps, and writes what is drawn."""
-    folder = Path(os.path.expanduser(parsed.inputs))
+    folder = Path(parsed.inputs)
     if folder.is_dir():
         _draw_folder(opened, parsed, folder, out, drawing, ready)
     else:
         _draw_split(opened, parsed, out, drawing, ready)
-    print(out)
+    print(printable(str(out)))
     return 0
 
 

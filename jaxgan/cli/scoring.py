@@ -23,25 +23,21 @@ from jaxgan.evaluation.neighbours import neighbour_grid
 from jaxgan.evaluation.protocol import code_version
 from jaxgan.evaluation.score import Advance, reference_statistics, score
 from jaxgan.evaluation.statistics import Statistics, is_statistics, load_statistics
-from jaxgan.experiment.open_split import open_split
-from jaxgan.experiment.scores import (
+from jaxgan.experiment.drawn_for import (
     LATENT_SEED,
-    RUN_METRICS,
     STANDING_SEED,
-    Scoring,
-    as_scores,
-    config_version,
     data_eval_set,
     draws_for_labels,
-    metric_names,
-    open_distances,
     prepared_nets,
     reference_split,
     sample_inputs,
-    sample_stamp,
-    score_samples,
     target_of,
 )
+from jaxgan.experiment.open_split import open_split
+from jaxgan.experiment.score_names import RUN_METRICS, metric_names
+from jaxgan.experiment.score_stamps import as_scores, config_version, sample_stamp
+from jaxgan.experiment.scores import score_samples
+from jaxgan.experiment.scoring import Scoring, open_distances
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
 from jaxgan.parallel import is_main, make_mesh

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.experiment.key import MOST_SEED
 from jaxgan.training.errors import UserError
 
 log = logging.getLogger("jaxgan")
@@ -37,7 +38,7 @@ class _Stopped(Exception):
 def _parser() -> Any:
     made = flags.parser("study", _DESCRIPTION, _EXAMPLES)
     made.add_argument("study", metavar="FILE[:ARG]", help="a study's path (configs/studies/x.py) or bare name (x)")
-    made.add_argument("--workdir", metavar="DIR", help="the study's folder")
+    made.add_argument("--workdir", type=flags.path, metavar="DIR", help="the study's folder")
     made.add_argument("--seeds", metavar="0,1,...", help="instead of the study's own")
     made.add_argument("--variants", metavar="A,B,...", help="only these of the study's")
     made.add_argument("--scale", metavar="NAME", help="for studies that come in several sizes: imagenet, cifar, digits")
@@ -49,7 +50,9 @@ def _parser() -> Any:
     made.add_argument(
         "--seconds", metavar="N", help="the same, in seconds of training, for studies that count in these"
     )
-    made.add_argument("--data_dir", metavar="DIR", help="where TFDS sets lie (default: ~/tensorflow_datasets)")
+    made.add_argument(
+        "--data_dir", type=flags.path, metavar="DIR", help="where TFDS sets lie (default: ~/tensorflow_datasets)"
+    )
     made.add_argument(
         "--vmap",
         action="store_true",
@@ -57,14 +60,16 @@ def _parser() -> Any:
         "weights alone) as one program: for MLPs, and for small networks on an accelerator. Off by default: on a CPU "
         "convolutions mapped over runs leave the fast path",
     )
-    made.add_argument("--max_members", type=int, metavar="N", help="with --vmap: runs of a program (default: all)")
+    made.add_argument(
+        "--max_members", type=flags.whole(1), metavar="N", help="with --vmap: runs of a program (default: all)"
+    )
     made.add_argument("--no_progress", action="store_true", help="no progress bar")
     made.add_argument("--no_plot", action="store_true", help="no results.png and samples.png")
     made.add_argument("--plan", action="store_true", help="plan every variant for --topology, and train nothing")
     made.add_argument("--topology", nargs="+", action="extend", metavar="CHIP:SHAPE", help="as for `jaxgan plan`")
-    made.add_argument("--price", type=float, metavar="X", help="of a chip for an hour, in any currency")
+    made.add_argument("--price", type=flags.number(0), metavar="X", help="of a chip for an hour, in any currency")
     made.add_argument("--json", action="store_true", help="with --plan: print a list and nothing else")
-    made.add_argument("--cache_dir", metavar="DIR", help="with --plan: as for `jaxgan plan`")
+    made.add_argument("--cache_dir", type=flags.path, metavar="DIR", help="with --plan: as for `jaxgan plan`")
     flags.add_processes(made)
     flags.add_compilation_cache(made)
     return made
@@ -79,8 +84,8 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError("--workdir=DIR is needed, the study's folder (or --plan, which trains nothing)")
     if not parsed.plan and (parsed.price is not None or parsed.json or parsed.cache_dir):
         raise UserError("--price, --json and --cache_dir are for --plan")
-    if parsed.max_members is not None and (parsed.max_members < 1 or not parsed.vmap):
-        raise UserError(f"--max_members={parsed.max_members} goes with --vmap, and is 1 or more")
+    if parsed.max_members is not None and not parsed.vmap:
+        raise UserError(f"--max_members={parsed.max_members} goes with --vmap")
     seeds = _seeds(parsed.seeds)
     variants = None if parsed.variants is None else [v.strip() for v in parsed.variants.split(",") if v.strip()]
 
@@ -99,9 +104,12 @@ def _seeds(text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        return [int(word) for word in text.split(",")]
+        found = [int(word) for word in text.split(",")]
     except ValueError:
-        raise UserError(f"--seeds={text}: give whole numbers, such as 0,1,2") from None
+        found = []
+    if not found or min(found) < 0 or max(found) > MOST_SEED or len(set(found)) < len(found):
+        raise UserError(f"--seeds={text}: give whole numbers from 0 to {MOST_SEED:,}, none twice, such as 0,1,2")
+    return found
 
 
 def _train(study: Any, parsed: Any) -> int:

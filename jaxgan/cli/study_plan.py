@@ -8,7 +8,6 @@ import sys
 from typing import Any
 
 from jaxgan.cli import plan as plan_verb
-from jaxgan.training.errors import UserError
 
 log = logging.getLogger("jaxgan")
 
@@ -41,7 +40,7 @@ def plan_study(study: Any, parsed: Any) -> int:
             about = {"variant": variant, "label": study.labels.get(variant, variant)}
             try:
                 records += [about | plan for plan in plan_verb.plan_config(config, topology, settings)]
-            except UserError as error:
+            except ValueError as error:  # of a topology's name, of its shape, of the batch over it
                 records.append(about | {"topology": topology, "error": str(error)})
     planned = [record for record in records if "error" not in record]
     if parsed.json:

@@ -43,13 +43,17 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.cli.run import absolute
     from jaxgan.experiment.config_file import load
     from jaxgan.experiment.run import train_experiment
-    from jaxgan.parallel import initialize, is_main
+    from jaxgan.parallel import initialize, is_main, leave
     from jaxgan.training.compilation_cache import use_compilation_cache
     from jaxgan.training.preemption import EXIT_RESTART
+    from jaxgan.training.watchdog import Limits
 
     use_compilation_cache(parsed.compilation_cache)
-    initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
     config = load(parsed.config, overrides)
+    limits = Limits(**config.watchdog).checked()
+    peers: dict[str, Any] = dict(coordinator=parsed.coordinator, num_processes=parsed.num_processes)
+    peers |= dict(process_id=parsed.process_id, connect_seconds=limits.connect, heartbeat_seconds=limits.heartbeat)
+    initialize(**peers)
     workdir = absolute(parsed.workdir)
     options: dict[str, Any] = dict(progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
     options["accept_data_change"] = parsed.accept_data_change
@@ -62,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
         if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):
             raise
         log.exception("a device or a peer failed; the same command goes on from the newest checkpoint")
-        return EXIT_RESTART
+        return leave(EXIT_RESTART)
     if outcome.stopped_by is not None:
         name = signal.Signals(outcome.stopped_by).name
         log.info("stopped by %s after saving step %d; the same command goes on", name, int(outcome.state.step))
@@ -93,7 +97,7 @@ def _report(workdir: Any) -> None:
         if record["value"] is None:
             print(f"{record['metric']:<11}failed: {record.get('error', 'not a number')}")
         else:
-            print(line(record["metric"], record["value"], record.get("stderr"), record["stamp"]))
+            print(line(record["metric"], float(record["value"]), record.get("stderr"), record["stamp"]))
     sys.stdout.flush()
 
 

@@ -12,14 +12,14 @@ from jaxgan.data.fields import Field, FieldSpec, check_ids, field_specs
 from jaxgan.data.image_files import (
     EXTENSIONS,
     Header,
+    check_picture,
     common_size,
     decode,
     decode_ids,
-    files_version,
-    picture_files,
-    read_headers,
     read_pixels,
 )
+from jaxgan.data.picture_scan import Scan, listing, scan_pictures
+from jaxgan.data.printable import printable
 from jaxgan.data.source import Batch, Source
 from jaxgan.data.transforms import center_crop_resize, center_crop_resize_ids, to_channels
 
@@ -65,14 +65,14 @@ def pairs_source(
     if not root.is_dir():
         raise ValueError(f"{name} is not a folder; give a folder of {LAYOUTS}")
     base = _split_folder(name, root, split)
-    sides, stems, rejected = _sides(name, base)
+    sides, stems, scan = _sides(name, base)
     specs = field_specs({f"image_{side}": side for side in sides} if fields is None else fields)
     _check_specs(name, specs, sides)
-    headers = {side: read_headers(found.files) for side, found in sides.items()}
+    known = dict(zip(scan.files, scan.headers))
+    headers = {side: [known[file] for file in found.files] for side, found in sides.items()}
     _check_sizes(name, sides, headers)
     size = image_size or _half(common_size(*_all(sides, headers), "pass image_size=(height, width)"), sides)
     made = {new: _field(spec, size, channels, headers[spec.key]) for new, spec in specs.items()}
-    files = sorted({file for side in sides.values() for file in side.files})
     return Source(
         name=f"{name}/{split}",
         length=len(stems),
@@ -80,8 +80,8 @@ def pairs_source(
         fetch=functools.partial(_fetch, {new: sides[spec.key] for new, spec in specs.items()}, made, size),
         in_memory=False,
         names=stems.__getitem__,
-        read_version=functools.partial(files_version, base, tuple(files)),
-        rejected=rejected,
+        read_version=functools.partial(str, scan.version),
+        rejected=tuple(scan.left_out),
     )
 
 
@@ -95,17 +95,22 @@ def _split_folder(name: str, root: Path, split: str) -> Path:
     return root
 
 
-def _sides(name: str, base: Path) -> tuple[dict[str, _Side], tuple[str, ...], tuple[str, ...]]:
-    """The two sides, the pairs' names, and the files that are no pictures."""
+def _sides(name: str, base: Path) -> tuple[dict[str, _Side], tuple[str, ...], Scan]:
+    """The two sides, the pairs' names, and the pictures with what is left out."""
     folders = sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith("."))
     if folders and len(folders) != 2:
         raise ValueError(f"{name}: {base} has the sub-folders {[f.name for f in folders]}; it must hold {LAYOUTS}")
-    files, rejected = picture_files(base)
-    if not files:
-        raise ValueError(f"{name}: {base} has no picture ({' '.join(EXTENSIONS)}); it must hold {LAYOUTS}")
+    scan = _whole_pairs(scan_pictures(base, check_picture)) if folders else scan_pictures(base)
+    if not scan.files:
+        left_out = (
+            f" that can be read; left out {len(scan.left_out)}: {listing(scan.left_out)}" if scan.left_out else ""
+        )
+        raise ValueError(f"{name}: {base} has no picture ({' '.join(EXTENSIONS)}){left_out}; it must hold {LAYOUTS}")
+    scan.report(name)
+    files = scan.files
     if not folders:
         stems = _by_stem(name, base, files)
-        return {side: _Side(tuple(stems.values()), half) for half, side in enumerate(HALVES)}, tuple(stems), rejected
+        return {side: _Side(tuple(stems.values()), half) for half, side in enumerate(HALVES)}, tuple(stems), scan
     loose = [f.name for f in files if f.parent == base]
     if loose:
         raise ValueError(
@@ -120,7 +125,20 @@ def _sides(name: str, base: Path) -> tuple[dict[str, _Side], tuple[str, ...], tu
             f"add the partners or remove these"
         )
     shared = tuple(left)
-    return {side: _Side(tuple(by[s] for s in shared), None) for side, by in found.items()}, shared, rejected
+    return {side: _Side(tuple(by[s] for s in shared), None) for side, by in found.items()}, shared, scan
+
+
+def _whole_pairs(scan: Scan) -> Scan:
+    """Leaves out the partners of pictures that cannot be read."""
+    lost = {_pair_of(name): name for name in scan.left_out if Path(name).suffix.lower() in EXTENSIONS}
+    partners = {name: lost.get(_pair_of(name)) for name in scan.names if "/" in name}
+    why = {name: f"its partner {lone} is left out" for name, lone in partners.items() if lone}
+    return scan.keep([index for index, name in enumerate(scan.names) if name not in why], why)
+
+
+def _pair_of(name: str) -> str:
+    """The name that both files of a pair share: that below the side's folder, without its extension."""
+    return str(Path(name.partition("/")[2] or name).with_suffix(""))
 
 
 def _by_stem(name: str, base: Path, files: Sequence[Path]) -> dict[str, Path]:
@@ -197,4 +215,4 @@ def _fetch(
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return ", ".join(map(printable, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

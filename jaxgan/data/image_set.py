@@ -2,32 +2,30 @@
 
 import functools
 import hashlib
+import logging
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxgan.data.image_files import (
-    EXTENSIONS,
-    FULL_SCAN_FILES,
-    Header,
-    files_version,
-    read_headers,
-    read_pixels,
-    visible_files,
-)
+from jaxgan.data.folder import folder_splits
+from jaxgan.data.image_files import EXTENSIONS, read_pixels
 from jaxgan.data.npz import npz_names, read_npz
 from jaxgan.data.open import open_dataset
+from jaxgan.data.picture_scan import Scan, class_order, listing, scan_pictures
+from jaxgan.data.printable import printable
 from jaxgan.data.source import LOAD_THREADS, Batch, Source, image_fields, in_memory
 from jaxgan.data.tfds_source import describe_tfds
 from jaxgan.data.transforms import center_crop_resize, to_channels
 
 DIGITS_SIZE = (8, 8)
 FORMS = "a folder of images, an .npz with `images`, or a data set: tfds:cifar10:test, digits:test"
+
+logger = logging.getLogger("jaxgan.data")
 
 
 class ImageSet(NamedTuple):
@@ -40,6 +38,7 @@ class ImageSet(NamedTuple):
       crop: 'none', or 'center HxW' where images of another size are cropped and resized on reading.
       source: the images.
       labeled: whether labels mean anything.
+      named: whether the classes have names, which sets can be paired by; an .npz may hold numbers alone.
     """
 
     name: str
@@ -48,6 +47,7 @@ class ImageSet(NamedTuple):
     crop: str
     source: Source
     labeled: bool
+    named: bool = True
 
 
 def open_images(
@@ -60,8 +60,8 @@ def open_images(
 
     Args:
       name: a folder (images at any depth, in sorted order; the first level's sub-folders are classes), an .npz with
-        ``images`` [N, H, W, C] or [N, H, W] (uint8, or float in [0, 1]) and perhaps ``labels`` [N], 'tfds:NAME:SPLIT',
-        or 'digits:SPLIT'.
+        ``images`` [N, H, W, C] or [N, H, W] (uint8, or float in [0, 1]), perhaps ``labels`` [N] and ``class_names``
+        [K], 'tfds:NAME:SPLIT', or 'digits:SPLIT'.
       image_size: (height, width) to crop the centre and resize to; None takes images as they are.
       data_dir: where TFDS sets lie.
 
@@ -114,21 +114,28 @@ def _dataset(name: str, image_size: tuple[int, int] | None, data_dir: str | os.P
 
 
 def _arrays(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
-    held = read_npz(path, ("images", "labels"))
+    held = read_npz(path, ("images", "labels", "class_names"))
     if "images" not in held:
-        raise ValueError(f"{path} holds {npz_names(path) or 'nothing'}; it must hold `images` [N, H, W, C]")
-    images, labels = as_uint8(held["images"], str(path)), held.get("labels")
+        raise ValueError(f"{path} holds {npz_names(path)[:20] or 'nothing'}; it must hold `images` [N, H, W, C]")
+    images, labels, names = as_uint8(held["images"], str(path)), held.get("labels"), held.get("class_names")
     digest = hashlib.sha256(images.tobytes() + str(images.shape).encode())
     crop = _crop(image_size, images.shape[1:3])
     if image_size is not None:
         images = np.stack([center_crop_resize(image, image_size) for image in images])
-    labeled = labels is not None
+    if names is not None and (labels is None or names.dtype.kind != "U" or names.ndim != 1):
+        raise ValueError(f"{path}: class_names must be text [K] of `labels`, got {names.dtype} {list(names.shape)}")
+    if names is not None and len(np.unique(names)) < len(names):
+        raise ValueError(f"{path}: class_names holds a name twice")
     source = in_memory(
-        images, np.zeros(len(images), np.int32) if labels is None else np.asarray(labels), name=f"npz:{path}"
+        images,
+        np.zeros(len(images), np.int32) if labels is None else labels,
+        name=f"npz:{path}",
+        class_names=None if names is None else [str(name) for name in names],
     )
     if labels is not None:
         digest.update(labels.astype(np.int64).tobytes())
-    return ImageSet(f"npz:{path.name}", digest.hexdigest()[:16], "all", crop, source, labeled)
+    version = digest.hexdigest()[:16]
+    return ImageSet(f"npz:{printable(path.name)}", version, "all", crop, source, labels is not None, names is not None)
 
 
 def as_uint8(images: np.ndarray, name: str) -> np.ndarray:
@@ -158,51 +165,70 @@ def as_uint8(images: np.ndarray, name: str) -> np.ndarray:
 
 
 def _folder(path: Path, image_size: tuple[int, int] | None) -> ImageSet:
-    files = _pictures(path)
-    if not files:
-        raise ValueError(f"{path} holds no image ({' '.join(EXTENSIONS)})")
-    headers = read_headers(files)
-    if image_size is None:
-        (size, _), first = headers[0], files[0]
-        for (other, _), file in zip(headers, files):
-            if other != size:
-                raise ValueError(
-                    f"{path} holds images of mixed sizes: {first.relative_to(path)} is {size[0]}x{size[1]}, "
-                    f"{file.relative_to(path)} {other[0]}x{other[1]}; pass --image_size=H,W to crop and resize them all"
-                )
-    channels = 1 if all(header.is_grey for header in headers) else 3
-    shape = image_size or headers[0].size
-    parts = [f.relative_to(path).parts for f in files]
-    labeled = all(len(p) > 1 for p in parts)
-    names = sorted({p[0] for p in parts}) if labeled else ["all"]
-    labels = np.array([names.index(p[0]) if labeled else 0 for p in parts], np.int32)
+    if splits := folder_splits(path):
+        choices = " or ".join(str(path / split) for split in splits)
+        raise ValueError(f"{path} holds the splits {', '.join(splits)}; give one of them: {choices}")
+    scan, labeled = _with_classes(scan_pictures(path))
+    if not scan.files:
+        left_out = f"; left out {len(scan.left_out)}: {listing(scan.left_out)}" if scan.left_out else ""
+        raise ValueError(f"{path} holds no image ({' '.join(EXTENSIONS)}) that can be read{left_out}")
+    scan.report(str(path))
+    if image_size is None and scan.common_size is None:
+        (first, size), (file, other) = _two_sizes(scan)
+        raise ValueError(
+            f"{path} holds images of mixed sizes: {first} is {size[0]}x{size[1]}, {file} {other[0]}x{other[1]}; pass "
+            f"--image_size=H,W to crop and resize them all"
+        )
+    channels = 1 if all(header.is_grey for header in scan.headers) else 3
+    shape = image_size or scan.headers[0].size
+    folders = [name.split("/")[0] if labeled else "all" for name in scan.names]
+    names = class_order(folders)
+    place = {name: index for index, name in enumerate(names)}
+    labels = np.array([place[folder] for folder in folders], np.int32)
     source = Source(
         name=f"folder:{path}",
-        length=len(files),
+        length=len(scan.files),
         fields=image_fields((*shape, channels), len(names)),
         class_names=tuple(names),
-        fetch=functools.partial(_fetch, tuple(files), labels, image_size, channels),
+        fetch=functools.partial(_fetch, scan.files, labels, image_size, channels),
         in_memory=False,
         labels=labels.__getitem__,
-        names=tuple(f.relative_to(path).with_suffix("").as_posix() for f in files).__getitem__,
-        read_version=functools.partial(folder_version, path, tuple(files)),
+        names=tuple(str(Path(name).with_suffix("")) for name in scan.names).__getitem__,
+        read_version=functools.partial(str, scan.version),
+        rejected=tuple(scan.left_out),
+        stored_size=scan.common_size,
     )
-    crop = _crop(image_size, _common_size(headers))
-    return ImageSet(_folder_name(path), folder_version(path, files), "all", crop, source, labeled)
+    return ImageSet(_folder_name(path), scan.version, "all", _crop(image_size, scan.common_size), source, labeled)
+
+
+def _with_classes(scan: Scan) -> tuple[Scan, bool]:
+    """The pictures, and whether the first level's sub-folders are classes: where most pictures lie in one, and then the
+    others are left out; where most do not, all are taken, without labels.
+    """
+    loose = [name for name in scan.names if "/" not in name]
+    nested = len(scan.names) - len(loose)
+    if len(loose) >= nested:
+        if nested:
+            logger.warning(
+                "%s: %d pictures lie next to sub-folders with %d: all are taken, and none has a label",
+                printable(str(scan.root)),
+                len(loose),
+                nested,
+            )
+        return scan, False
+    why = dict.fromkeys(loose, "not in a class's sub-folder")
+    return scan.keep([index for index, name in enumerate(scan.names) if name not in why], why), True
+
+
+def _two_sizes(scan: Scan) -> list[tuple[str, tuple[int, int]]]:
+    """Two pictures of different sizes."""
+    pairs = [(printable(name), header.size) for name, header in zip(scan.names, scan.headers)]
+    return [pairs[0], next(pair for pair in pairs if pair[1] != pairs[0][1])]
 
 
 def _folder_name(path: Path) -> str:
     # The string's last part: '.' and '..' are folders with names of their own.
-    return f"folder:{os.path.basename(os.path.abspath(path))}"
-
-
-def _pictures(path: Path) -> list[Path]:
-    return [f for f in visible_files(path) if f.suffix.lower() in EXTENSIONS]
-
-
-def _common_size(headers: Sequence[Header]) -> tuple[int, int] | None:
-    sizes = {header.size for header in headers}
-    return sizes.pop() if len(sizes) == 1 else None
+    return f"folder:{printable(os.path.basename(os.path.abspath(path)))}"
 
 
 def _fetch(
@@ -241,17 +267,11 @@ def describe_source(
         version = described.version if rest else f"{described.version}x{source.length}"
         return ImageSet(name, version, split, crop, source, source.num_classes > 1)
     if kind == "folder":
-        path = Path(rest)
-        files = [f for f in _pictures(path) if f.relative_to(path).as_posix() not in source.rejected]
-        crop = _crop(image_size, _common_size(read_headers(files)))
-        # A folder is one split, by whichever of its two names it was opened.
-        return ImageSet(_folder_name(path), folder_version(path, files), "all", crop, source, True)
+        # A folder without splits is one, by whichever of its two names it was opened.
+        part = "all" if source.name == name else split
+        crop = _crop(image_size, source.stored_size)
+        return ImageSet(_folder_name(Path(rest).expanduser()), source.version, part, crop, source, True)
     if kind in ("pairs", "domains", "image"):
         return ImageSet(name, source.version, split, _crop(image_size, None), source, False)
     version = hashlib.sha256(source.fetch(np.arange(source.length))["image"].tobytes()).hexdigest()[:16]
     return ImageSet(name, version, split, _crop(image_size, DIGITS_SIZE), source, source.num_classes > 1)
-
-
-def folder_version(path: Path, files: Sequence[Path]) -> str:
-    """Sixteen digits of the SHA-256 of names and contents; of more than 50,000 files ('sizes-...'), names and sizes."""
-    return files_version(path, files, FULL_SCAN_FILES)

@@ -21,6 +21,7 @@ from jaxgan.data.augment import Augmentation, augment_batch, augment_example, fi
 from jaxgan.data.fields import Field
 from jaxgan.data.geometry import Flip
 from jaxgan.data.source import Batch, Source
+from jaxgan.data.workers import end_with_parent
 
 # A read-ahead is a whole batch here: a few are enough to hide the latency, and more only hold memory.
 READ_THREADS = 4
@@ -206,15 +207,16 @@ def _streamed(
         return {**example, INDEX: np.asarray(index, np.int32)} if with_index else example
 
     blocks = order.map_with_index(read).batch(rows)[first::stride]
-    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_AHEAD_BATCHES)
-    dataset = blocks.to_iter_dataset(options)
+    reading = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_AHEAD_BATCHES)
+    dataset = blocks.to_iter_dataset(reading)
     if workers:
         from absl import flags
 
         # Workers read absl's flags, and die of unparsed ones where the program was not started by absl.
         if not flags.FLAGS.is_parsed():
             flags.FLAGS.mark_as_parsed()
-        dataset = dataset.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2))
+        options = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
+        dataset = dataset.mp_prefetch(options, worker_init_fn=end_with_parent)
     iterator = iter(dataset)
     try:
         yield from iterator

@@ -27,14 +27,16 @@ def open_dataset(
     image_key: str = "image",
     label_key: str | None = "label",
     fields: Mapping[str, Any] | None = None,
+    test_share: float = 0.0,
 ) -> Source:
     """Opens 'digits', 'stacked_mnist', 'folder:PATH', 'pairs:DIR', 'domains:DIR' (one domain), 'image:PATH' or
     'tfds:NAME'.
 
     Args:
       name: one of the forms.
-      split: a split of the set; a folder and an image have but one, which both 'train' and 'all' mean. Of unpaired
-        domains it names one, 'testA'.
+      split: a split of the set; an image has but one, which both 'train' and 'all' mean, and so has a folder without
+        sub-folders for splits or a share (see :func:`jaxgan.data.folder_source`). Of unpaired domains it names one,
+        'testA'.
       data_dir: where TFDS sets lie, MNIST for 'stacked_mnist' among them.
       image_size: (height, width); None is for sets with a size of their own: not 'folder:PATH' and 'digits'.
       channels: of images, 1 (grey) or 3 (RGB); of 'stacked_mnist' 3.
@@ -43,6 +45,7 @@ def open_dataset(
       image_key, label_key: the features of a TFDS set (``label_key=None``: one class).
       fields: any features of a TFDS set, or the sides of 'pairs:DIR', by the fields' new names: see
         :func:`jaxgan.data.tfds_source` and :func:`jaxgan.data.pairs_source`.
+      test_share: of a folder, the share of each class that is held out as the split 'test'.
 
     Raises:
       ValueError: where an argument is none of these, and as the source's own function does.
@@ -57,11 +60,12 @@ def open_dataset(
         if channels != 3:
             raise ValueError(f"stacked_mnist has a digit in each of 3 channels; set channels=3, got {channels}")
         return stacked_mnist_source(split, data_dir, image_size, in_memory=bool(in_memory))
-    if kind in ("folder", "image") and split not in ("train", "all"):
-        whole, others = ("folder", "folders") if kind == "folder" else ("image", "files")
+    if test_share and kind != "folder":
+        raise ValueError(f"{name} has its own splits; only 'folder:PATH' takes a test_share, got {test_share}")
+    if kind == "image" and split not in ("train", "all"):
         raise ValueError(
-            f"{name} has no split {split!r}, only 'train' (or 'all'), the whole {whole}; keep other splits in {others} "
-            f"of their own and name those"
+            f"{name} has no split {split!r}, only 'train' (or 'all'), the whole image; keep other splits in files of "
+            f"their own and name those"
         )
     if kind in ("folder", "digits") and image_size is None:
         raise ValueError(
@@ -78,7 +82,7 @@ def open_dataset(
         source = single_image_source(rest, image_size, channels)
     else:
         assert image_size is not None
-        opened = folder_source(rest, image_size, channels) if kind == "folder" else None
+        opened = folder_source(rest, image_size, channels, split, test_share) if kind == "folder" else None
         source = opened or digits_source(split, image_size, channels)
     return _placed(source, in_memory)
 

@@ -1,6 +1,8 @@
 """Images without labels from files: one image, or a folder for each domain and split (trainA, trainB, testA, testB)."""
 
+import dataclasses
 import functools
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -9,9 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from jaxgan.data.fields import Field
-from jaxgan.data.image_files import EXTENSIONS, common_size, files_version, picture_files, read_headers, read_pixels
+from jaxgan.data.image_files import EXTENSIONS, Header, common_size, decode_bytes, read_pixels, reason
+from jaxgan.data.picture_scan import files_version, listing, scan_pictures
+from jaxgan.data.printable import printable
+from jaxgan.data.reading import is_passing, read_file
 from jaxgan.data.source import Batch, Source
 from jaxgan.data.transforms import center_crop_resize, to_channels
+
+logger = logging.getLogger("jaxgan.data")
 
 
 def single_image_source(
@@ -30,7 +37,15 @@ def single_image_source(
     file = Path(path).expanduser()
     if not file.is_file():
         raise ValueError(f"image:{path} is not a file; give the path of one image ({' '.join(EXTENSIONS)})")
-    return _files_source(f"image:{path}", file.parent, [file], image_size, channels)
+    try:
+        header = decode_bytes(read_file(file))[1]
+    except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files
+        if is_passing(error):
+            raise
+        raise ValueError(f"cannot read {printable(str(file))}: {reason(error)}; give another image") from error
+    if header.frames > 1:
+        logger.warning("image:%s: the first of %d frames is taken", printable(str(path)), header.frames)
+    return _files_source(f"image:{path}", file.parent, [file], [header], image_size, channels)
 
 
 def domain_sources(
@@ -71,16 +86,22 @@ def domain_source(
       folder: the name of a sub-folder.
 
     Raises:
-      ValueError: where there is no such folder, naming those there are, or it is empty.
+      ValueError: where there is no such folder, naming those there are, or it has no picture that can be read.
     """
     name, root = f"domains:{path}", Path(path).expanduser()
     there = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[-1:].isupper()) if root.is_dir() else []
     if folder not in there:
         raise ValueError(f"{name} has the domains {there}, not {folder!r}; name one, or open all with open_domains")
-    files, rejected = picture_files(root / folder)
-    if not files:
-        raise ValueError(f"{name}: {root / folder} has no picture ({' '.join(EXTENSIONS)}); fill it or remove it")
-    return _files_source(f"{name}/{folder}", root / folder, files, image_size, channels, rejected)
+    scan = scan_pictures(root / folder)
+    if not scan.files:
+        left_out = f"left out {len(scan.left_out)}: {listing(scan.left_out)}; " if scan.left_out else ""
+        raise ValueError(
+            f"{name}: {root / folder} has no picture ({' '.join(EXTENSIONS)}) that can be read; {left_out}fill it or "
+            f"remove it"
+        )
+    scan.report(f"{name}/{folder}")
+    made = _files_source(f"{name}/{folder}", root / folder, scan.files, scan.headers, image_size, channels)
+    return dataclasses.replace(made, read_version=functools.partial(str, scan.version), rejected=tuple(scan.left_out))
 
 
 def split_domains(names: Sequence[str], split: str) -> dict[str, str]:
@@ -93,11 +114,10 @@ def _files_source(
     name: str,
     base: Path,
     files: Sequence[Path],
+    headers: Sequence[Header],
     image_size: tuple[int, int] | None,
     channels: int,
-    rejected: tuple[str, ...] = (),
 ) -> Source:
-    headers = read_headers(files)
     size = image_size or common_size(files, headers, "pass image_size=(height, width)")
     center_crop_resize(to_channels(np.zeros((1, 1, 3), np.uint8), channels), size)
     return Source(
@@ -108,7 +128,6 @@ def _files_source(
         in_memory=False,
         names=tuple(f.relative_to(base).with_suffix("").as_posix() for f in files).__getitem__,
         read_version=functools.partial(files_version, base, tuple(files)),
-        rejected=rejected,
     )
 
 

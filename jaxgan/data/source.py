@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +15,8 @@ Batch = dict[str, np.ndarray]
 # Enough to overlap reading with decoding (Pillow lets go of the interpreter lock) without crowding a small machine.
 LOAD_THREADS = 4
 LOAD_ROWS = 64
+# ImageNet-21k has 21,841.
+MAX_CLASSES = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,8 @@ class Source:
       labels: indices int [N] -> int32 [N], the field 'label' where it can be read without the rest; None where not.
       names: index -> the example's name, such as a file's stem; None where examples have none.
       read_version: () -> what tells this content from another's; None where nothing is known. It may read every file.
-      rejected: names of the files (and of the classes, ending in '/') that were left out.
+      rejected: names of the files (and of the classes and folders, ending in '/') that were left out.
+      stored_size: (height, width) of all pictures as they are stored; None where they differ or it is not known.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Source:
     names: Callable[[int], str] | None = None
     read_version: Callable[[], str] | None = None
     rejected: tuple[str, ...] = ()
+    stored_size: tuple[int, int] | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -78,13 +83,15 @@ def array_source(
     names: Callable[[int], str] | None = None,
     read_version: Callable[[], str] | None = None,
     rejected: tuple[str, ...] = (),
+    stored_size: tuple[int, int] | None = None,
 ) -> Source:
     """A source over arrays of any fields, which it keeps without copying.
 
     Args:
       arrays: by field, [N, *shape] each.
       fields: of the same names.
-      name, class_names, names, read_version, rejected: as in :class:`Source`.
+      name, class_names, names, rejected, stored_size: as in :class:`Source`.
+      read_version: as there; of the arrays' content where None.
 
     Raises:
       ValueError: where names, lengths, shapes or dtypes differ, the set is empty, or an id has no class.
@@ -113,8 +120,9 @@ def array_source(
         class_names=tuple(class_names),
         labels=None if label is None else label.__getitem__,
         names=names,
-        read_version=read_version,
+        read_version=read_version or functools.partial(_content_version, dict(arrays)),
         rejected=rejected,
+        stored_size=stored_size,
     )
 
 
@@ -141,7 +149,12 @@ def in_memory(
         raise ValueError(f"{name}: images must be uint8 [N >= 1, H, W, C], got {images.dtype} {list(images.shape)}")
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"{name}: labels must be int [{len(images)}], got {labels.dtype} {list(labels.shape)}")
-    names = tuple(map(str, range(labels.max() + 1))) if class_names is None else tuple(class_names)
+    if class_names is None and labels.max() >= MAX_CLASSES:
+        raise ValueError(
+            f"{name}: the largest label is {labels.max()}, and each number up to it would be a class; number classes "
+            f"from 0, below {MAX_CLASSES}"
+        )
+    names = tuple(map(str, range(int(labels.max()) + 1))) if class_names is None else tuple(class_names)
     if labels.min() < 0 or labels.max() >= len(names):
         raise ValueError(f"{name}: labels must lie in [0, {len(names)}), got {labels.min()} to {labels.max()}")
     return array_source(
@@ -185,6 +198,7 @@ def load(source: Source) -> Source:
         names=source.names,
         read_version=source.read_version,
         rejected=source.rejected,
+        stored_size=source.stored_size,
     )
 
 
@@ -262,6 +276,15 @@ def _joined_names(view: str, source: Source) -> dict[str, str]:
 def _joined_version(sources: Sequence[Source]) -> str:
     versions = [source.version for source in sources]
     return "+".join(versions) if all(versions) else ""
+
+
+def _content_version(arrays: Mapping[str, np.ndarray]) -> str:
+    """Sixteen digits of the SHA-256 of arrays by name."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+    return digest.hexdigest()[:16]
 
 
 def _listing(values: Mapping[str, object]) -> str:

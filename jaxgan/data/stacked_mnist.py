@@ -73,8 +73,13 @@ def stacked(digits: Source, *, length: int, name: str, seed: int = SEED) -> Sour
         fetch=functools.partial(_fetch, digits, triples),
         in_memory=digits.in_memory,
         labels=functools.partial(_labels, digits, triples),
+        read_version=functools.partial(_version, digits, length, seed),
         rejected=digits.rejected,
     )
+
+
+def _version(digits: Source, length: int, seed: int) -> str:
+    return f"{digits.version}x{length}+{seed}" if digits.version else ""
 
 
 def _fetch(digits: Source, triples: np.ndarray, indices: np.ndarray) -> Batch:

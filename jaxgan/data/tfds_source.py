@@ -1,16 +1,19 @@
 """TFDS sets through ``tfds.data_source``'s random access: ArrayRecord files, decoded without TensorFlow."""
 
+import bisect
 import difflib
 import functools
 import hashlib
+import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxgan.data.fields import FieldSpec, field_specs, label_field
+from jaxgan.data.printable import printable
 from jaxgan.data.source import Batch, Source
 from jaxgan.data.tfds_fields import TfdsReader, holds_pictures, tfds_reader
 
@@ -92,16 +95,17 @@ def tfds_source(
             f"tfds:{name} has no split {split!r}; its splits are {list(builder.info.splits)}, and slices such as "
             f"'train[:10%]' and sums such as 'train+test' of them"
         ) from error
+    shards = _shards(f"tfds:{name}/{split}", builder.info.splits[split].file_instructions)
     has_labels = label is not None and label.plain
     return Source(
         name=f"tfds:{name}/{split}",
         length=len(records),
         fields=made,
-        fetch=functools.partial(_fetch, f"tfds:{name}/{split}", records, readers, "label" in made),
+        fetch=functools.partial(_fetch, records, shards, readers, "label" in made),
         in_memory=False,
         class_names=class_names,
-        labels=functools.partial(_fetch_labels, bare, specs["label"].key) if has_labels else None,
-        names=functools.partial(_name, bare) if isinstance(features.get("id"), tfds.features.Text) else None,
+        labels=functools.partial(_fetch_labels, bare, shards, specs["label"].key) if has_labels else None,
+        names=functools.partial(_name, bare, shards) if isinstance(features.get("id"), tfds.features.Text) else None,
         read_version=functools.partial(_version, str(builder.info.version), str(builder.data_dir)),
     )
 
@@ -200,15 +204,60 @@ def _version(version: str, folder: str) -> str:
     return f"{version}+{digest.hexdigest()[:16]}"
 
 
-def _name(records: Any, index: int) -> str:
-    return records[int(index)]["id"].decode()
+class _Shards(NamedTuple):
+    """The files of a split.
+
+    Attributes:
+      name: of the set and split.
+      files: in the order of their examples.
+      ends: the number of examples up to each file's end.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    ends: tuple[int, ...]
 
 
-def _fetch_labels(records: Any, key: str, indices: np.ndarray) -> np.ndarray:
-    return np.array([record[key] for record in records.__getitems__([int(i) for i in indices])], np.int32)
+def _shards(name: str, instructions: Sequence[Any]) -> _Shards:
+    """The files that hold a split; ValueError naming those that are missing or empty."""
+    files = tuple(os.fspath(part.filename) for part in instructions)
+    absent = [file for file in files if not os.path.isfile(file) or not os.path.getsize(file)]
+    if absent:
+        raise ValueError(
+            f"{name} lacks {len(absent)} of its {len(files)} files, {printable(', '.join(absent[:3]))}: restore "
+            f"them, or prepare the set again"
+        )
+    return _Shards(name, files, tuple(itertools.accumulate(part.take for part in instructions)))
 
 
-def _fetch(name: str, records: Any, readers: Mapping[str, TfdsReader], labeled: bool, indices: np.ndarray) -> Batch:
+def _read(records: Any, shards: _Shards, indices: Sequence[int]) -> list[Any]:
+    """The records of ``indices``; ValueError naming the file of the first that cannot be read."""
+    try:
+        return list(records.__getitems__(indices))
+    # ArrayRecord says RuntimeError, decoders what they like; neither names the set, nor mostly the file.
+    except Exception as error:
+        if len(indices) > 1:
+            return [_read(records, shards, [index])[0] for index in indices]
+        (index,) = indices
+        file = shards.files[bisect.bisect_right(shards.ends, index)]
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise ValueError(
+            f"cannot read example {index} of {shards.name}, in {printable(file)}: {why}; restore the file, or prepare "
+            f"the set again"
+        ) from error
+
+
+def _name(records: Any, shards: _Shards, index: int) -> str:
+    return _read(records, shards, [int(index)])[0]["id"].decode()
+
+
+def _fetch_labels(records: Any, shards: _Shards, key: str, indices: np.ndarray) -> np.ndarray:
+    return np.array([record[key] for record in _read(records, shards, [int(i) for i in indices])], np.int32)
+
+
+def _fetch(
+    records: Any, shards: _Shards, readers: Mapping[str, TfdsReader], labeled: bool, indices: np.ndarray
+) -> Batch:
     batch = {
         key: np.zeros((len(indices), *field.shape), field.dtype)
         for reader in readers.values()
@@ -217,9 +266,9 @@ def _fetch(name: str, records: Any, readers: Mapping[str, TfdsReader], labeled: 
     if labeled and "label" not in batch:
         batch["label"] = np.zeros(len(indices), np.int32)
     wanted = [int(i) for i in indices]
-    for row, (index, record) in enumerate(zip(wanted, records.__getitems__(wanted))):
+    for row, (index, record) in enumerate(zip(wanted, _read(records, shards, wanted))):
         identity = record.get("id")
-        where = f"{name} example {index}" + (f" ({identity.decode()})" if isinstance(identity, bytes) else "")
+        where = f"{shards.name} example {index}" + (f" ({identity.decode()})" if isinstance(identity, bytes) else "")
         for reader in readers.values():
             for key, value in reader.read(record, where).items():
                 batch[key][row] = value

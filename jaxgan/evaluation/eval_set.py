@@ -1,10 +1,12 @@
 """Evaluation sets: images to be scored, or scored against, with what a protocol stamp says of them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.data.image_files import EXTENSIONS
 from jaxgan.data.image_set import ImageSet
 from jaxgan.evaluation.collect import Images, images_of_source
 from jaxgan.evaluation.inputs import even_choice, source_labels
@@ -18,11 +20,15 @@ class EvalSet(NamedTuple):
       images: the images.
       stamp: data, version, split, count, resolution, crop.
       chosen_from: images of the whole set, where these are a choice from one.
+      class_names: of the labels, by number; None where classes have no names.
+      lost: pictures of a folder that could not be read, and so are not among these; None of samples.
     """
 
     images: Images
     stamp: Mapping[str, Any]
     chosen_from: int | None = None
+    class_names: tuple[str, ...] | None = None
+    lost: tuple[str, ...] | None = None
 
 
 def eval_set_of(image_set: ImageSet, num_images: int | None = None) -> EvalSet:
@@ -49,4 +55,7 @@ def eval_set_of(image_set: ImageSet, num_images: int | None = None) -> EvalSet:
         "crop": image_set.crop,
     }
     images = images_of_source(image_set.source, indices, labels=labels)
-    return EvalSet(images, stamp, None if indices is None else length)
+    source = image_set.source
+    lost = tuple(name for name in source.rejected if Path(name).suffix.lower() in EXTENSIONS)
+    class_names = source.class_names or None if image_set.labeled and image_set.named else None
+    return EvalSet(images, stamp, None if indices is None else length, class_names, lost)

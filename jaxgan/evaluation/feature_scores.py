@@ -1,11 +1,13 @@
 """Scores of features by name: what each needs, how it is called, and its value from two sets' statistics."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.data.picture_scan import some
 from jaxgan.evaluation.collect import FeatureRequest
 from jaxgan.evaluation.statistics import Statistics, missing
 from jaxgan.features.feature_network import FeatureNetwork
@@ -17,6 +19,8 @@ from jaxgan.metrics.kernel import kernel_distance
 from jaxgan.metrics.precision_recall import precision_recall
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Score
+
+logger = logging.getLogger("jaxgan.evaluation")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,8 +91,41 @@ def _sfd(images: Statistics, reference: Statistics, settings: Settings) -> Value
 
 def _intra(images: Statistics, reference: Statistics, settings: Settings) -> Value:
     del settings
-    mean, per_class = intra_class_distance(images.features, images.labels, reference.features, reference.labels)  # type: ignore[arg-type]
+    labels = paired_labels(images, reference)
+    mean, per_class = intra_class_distance(images.features, images.labels, reference.features, labels)  # type: ignore[arg-type]
     return mean, float(np.std(per_class, ddof=1) / np.sqrt(len(per_class))) if len(per_class) > 1 else None
+
+
+def paired_labels(images: Statistics, reference: Statistics) -> np.ndarray:
+    """The reference's labels in the numbering of the images' classes, int [N]: classes are paired by name, of which
+    numbers are the same however they are written ('7', '007').
+
+    Where either side has no names, numbers are paired, and a warning says so.
+
+    Raises:
+      UserError: where the names differ, naming those of one side alone.
+    """
+    labels: np.ndarray = reference.labels  # type: ignore[assignment]
+    ours, theirs = images.class_names, reference.class_names
+    if ours is None or theirs is None:
+        side = "images" if ours is None else "reference"
+        logger.warning("the classes of the %s have no names: those of both sides are paired by number", side)
+        return labels
+    our_keys, their_keys = _class_keys(ours), _class_keys(theirs)
+    place, there = {key: index for index, key in enumerate(our_keys)}, set(their_keys)
+    differing = {
+        "the images": [name for name, key in zip(ours, our_keys) if key not in there],
+        "the reference": [name for name, key in zip(theirs, their_keys) if key not in place],
+    }
+    if any(differing.values()):
+        told = "; ".join(f"{some(names)} in {side} alone" for side, names in differing.items() if names)
+        raise UserError(f"classes are paired by name, and the names differ: {told}; rename or leave out classes")
+    return np.array([place[key] for key in their_keys], np.int64)[labels]
+
+
+def _class_keys(names: Sequence[str]) -> list[str]:
+    keys = [str(int(name)) if name.isascii() and name.isdigit() else name for name in names]
+    return keys if len(set(keys)) == len(keys) else list(names)
 
 
 def _kid(images: Statistics, reference: Statistics, settings: Settings) -> Value:

@@ -9,9 +9,9 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxgan.evaluation.inputs import inputs_of_labels, label_inputs
-from jaxgan.evaluation.options import checked_options, split_options
+from jaxgan.evaluation.options import TRUNCATION, TRUNCATION_MODE, checked_options, split_options
 from jaxgan.evaluation.sampling import Operand, as_step, sample_images, sampling_batch
-from jaxgan.latent import path
+from jaxgan.latent import draw_latents, path
 from jaxgan.nn import to_uint8
 from jaxgan.parallel import to_host
 from jaxgan.training.method import Method
@@ -25,7 +25,7 @@ def tile(images: np.ndarray, columns: int) -> np.ndarray:
       ValueError: where N is no multiple of ``columns``.
     """
     n, h, w, c = images.shape
-    if n % columns:
+    if columns < 1 or n % columns:
         raise ValueError(f"{n} images do not fill rows of {columns}")
     rows = n // columns
     framed = np.full((rows, columns, h + 1, w + 1, c), 255, np.uint8)
@@ -70,7 +70,7 @@ def interpolation_grid(
       rng: of the latents.
       mesh: the devices.
       kind: 'slerp' or 'lerp', over 'z'.
-      options: sampling options; latents are not truncated.
+      options: sampling options; a truncation acts on both ends of each way.
       step: that the networks were trained to.
 
     Raises:
@@ -83,7 +83,14 @@ def interpolation_grid(
     if not set(method.conditions) <= {"label"}:
         given = " and ".join(method.conditions)
         raise ValueError(f"interpolation goes between latents or classes, and this method draws for {given}")
-    start, end = (_normal(method.latent_shapes, key, rows) for key in jax.random.split(rng))
+    wrong = [label for label in classes if method.num_classes and not 0 <= label < method.num_classes]
+    if wrong:
+        raise ValueError(f"the label {wrong[0]} is no class: they are 0 to {method.num_classes - 1}")
+    every = checked_options(method, options or {})
+    mode, truncation = every.get(TRUNCATION_MODE, "none"), every.get(TRUNCATION, 1.0)
+    start, end = (
+        _ends(method.latent_shapes, key, rows, mode=mode, truncation=truncation) for key in jax.random.split(rng)
+    )
     first = jnp.asarray(np.resize(classes, rows))
     second = jnp.asarray(np.resize(np.roll(classes, -1), rows))
     if over == "z":
@@ -109,11 +116,11 @@ def interpolation_grid(
     return tile(images[: rows * columns], columns)
 
 
-def _normal(shapes: Any, rng: jax.Array, rows: int) -> Any:
-    """N(0, I) latents [rows, ...], of a single array from ``rng`` itself."""
+def _ends(shapes: Any, rng: jax.Array, rows: int, **truncation: Any) -> Any:
+    """Latents [rows, ...] under a truncation, of a single array from ``rng`` itself."""
     leaves, structure = jax.tree.flatten(shapes)
     keys = [rng] if len(leaves) == 1 else [jax.random.fold_in(rng, number) for number in range(len(leaves))]
-    drawn = [jax.random.normal(key, (rows, *leaf.shape)) for key, leaf in zip(keys, leaves)]
+    drawn = [draw_latents(key, (rows, *leaf.shape), **truncation) for key, leaf in zip(keys, leaves)]
     return jax.tree.unflatten(structure, drawn)
 
 

@@ -45,7 +45,12 @@ def label_inputs(num_images: int, classes: int | Sequence[int]) -> SampleInputs:
     Args:
       num_images: how many.
       classes: their number, or a list of them; 0 for a method without classes, whose rows are {}.
+
+    Raises:
+      UserError: where there are no images to draw.
     """
+    if num_images < 1:
+        raise UserError(f"num_images={num_images}: give at least 1")
     if isinstance(classes, int) and not classes:
         return SampleInputs(num_images, lambda indices: {})
     return inputs_of_labels(balanced_labels(num_images, classes))
@@ -56,6 +61,19 @@ def inputs_of_labels(labels: np.ndarray) -> SampleInputs:
     return SampleInputs(
         len(labels), lambda indices: {"label": labels[indices]}, labels=labels if labels.ndim == 1 else None
     )
+
+
+def check_labels(inputs: SampleInputs, num_classes: int) -> None:
+    """Refuses labels that a method's classes do not have, for which its networks would draw black pictures.
+
+    Raises:
+      UserError: naming the first, and the classes that there are.
+    """
+    if inputs.labels is None or not num_classes or not len(inputs.labels):
+        return
+    wrong = inputs.labels[(inputs.labels < 0) | (inputs.labels >= num_classes)]
+    if len(wrong):
+        raise UserError(f"the label {wrong[0]} is no class: they are 0 to {num_classes - 1}")
 
 
 def source_inputs(

@@ -119,8 +119,9 @@ def _check(name: str, option: Option, value: Any) -> None:
     # A comparison that a NaN fails too.
     low = -np.inf if option.low is None else option.low
     high = np.inf if option.high is None else option.high
-    if not low <= value <= high:
-        raise UserError(f"{name}={value}: it lies from {low:g} to {high:g}")
+    if not (low <= value <= high and np.isfinite(value)):
+        finite = "" if np.isfinite(high) and np.isfinite(low) else ", and is finite"
+        raise UserError(f"{name}={value}: it lies from {low:g} to {high:g}{finite}")
 
 
 def _number(value: Any) -> np.ndarray:

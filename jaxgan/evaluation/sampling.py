@@ -14,11 +14,12 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from jaxgan.evaluation.inputs import Rows, SampleInputs
+from jaxgan.evaluation.inputs import Rows, SampleInputs, check_labels
 from jaxgan.evaluation.options import TRUNCATION, TRUNCATION_MODE, Fixed, checked_options, split_options
 from jaxgan.latent import draw_latents
 from jaxgan.nn import fold_spectral_norms, to_uint8
 from jaxgan.parallel import shard_batch, to_host
+from jaxgan.training.errors import UserError
 from jaxgan.training.method import Batch, Method
 from jaxgan.training.state import Variables
 
@@ -158,8 +159,13 @@ def sample_batches(
       None, dicts of such.
 
     Raises:
-      UserError: on options that the method does not declare, or out of their bounds.
+      UserError: on options that the method does not declare, or out of their bounds; on labels that it has not, or a
+        batch of no images.
     """
+    if "label" in method.conditions:
+        check_labels(inputs, method.num_classes)
+    if batch_size < 1:
+        raise UserError(f"batch_size={batch_size}: give at least 1")
     chosen = np.arange(inputs.length) if indices is None else np.asarray(indices)
     batch_size = -(-batch_size // mesh.size) * mesh.size
     fixed, numbers = split_options(method, checked_options(method, options or {}))

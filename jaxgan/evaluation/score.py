@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
+from jaxgan.data.picture_scan import some
 from jaxgan.evaluation.collect import FeatureRequest, all_images, collect
 from jaxgan.evaluation.eval_set import EvalSet
 from jaxgan.evaluation.feature_scores import METRICS, Settings, reference_request, request_of, scores_of
@@ -32,7 +33,12 @@ def statistics(
 ) -> Statistics:
     """One pass over a set, with the stamp that names its cache entry."""
     found = collect(network, eval_set.images, request, mesh=mesh, batch_size=batch_size, advance=advance)
-    return statistics_of(found, labels=eval_set.images.labels, stamp=reference_stamp(eval_set, network))
+    return statistics_of(
+        found,
+        labels=eval_set.images.labels,
+        stamp=reference_stamp(eval_set, network),
+        class_names=eval_set.class_names,
+    )
 
 
 def reference_stamp(eval_set: EvalSet, network: FeatureNetwork) -> dict[str, Any]:
@@ -169,8 +175,15 @@ def _partners(name: str, eval_set: EvalSet, reference: EvalSet, theirs: np.ndarr
     the reference, the same choice.
 
     Raises:
-      UserError: where they are choices from sets of other sizes.
+      UserError: where they are choices from sets of other sizes, or one lacks pictures that could not be read.
     """
+    # Samples are drawn for the very examples that could be read.
+    for side in (eval_set, reference) if eval_set.lost is not None else ():
+        if side.lost:
+            raise UserError(
+                f"{name} compares the i-th image to the i-th, and {len(side.lost)} of {side.stamp['data']} cannot be "
+                f"read: {some(side.lost)}; restore them, or remove them from both sets"
+            )
     if eval_set.chosen_from == reference.chosen_from:
         return theirs
     if reference.chosen_from is None and eval_set.chosen_from == len(theirs):
@@ -200,4 +213,4 @@ def reference_statistics(
 
     found = cached_statistics(reference_stamp(reference, network), request, compute, folder=cache)
     # The set says which labels are meant; the cache may have been filled where they were not asked for.
-    return found._replace(labels=reference.images.labels)
+    return found._replace(labels=reference.images.labels, class_names=reference.class_names)

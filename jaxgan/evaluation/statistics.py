@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jaxgan.data.npz import npz_names, read_npz
+from jaxgan.data.source import MAX_CLASSES
 from jaxgan.evaluation.collect import Collected, FeatureRequest
 from jaxgan.metrics.feature_moments import mean_covariance
 from jaxgan.metrics.inception_score import ScoreSums
@@ -33,6 +34,7 @@ class Statistics(NamedTuple):
       features: pooled features [count, D] float32.
       labels: int [count].
       stamp: the fields of ``KEY_FIELDS``; empty where a file does not say.
+      class_names: of the labels, by number; None where classes have no names.
     """
 
     count: int | None  # type: ignore[assignment]  # tuple has a method of that name
@@ -44,9 +46,19 @@ class Statistics(NamedTuple):
     features: np.ndarray | None = None
     labels: np.ndarray | None = None
     stamp: Mapping[str, Any] = {}
+    class_names: tuple[str, ...] | None = None
 
 
-def statistics_of(collected: Collected, *, labels: np.ndarray | None, stamp: Mapping[str, Any]) -> Statistics:
+_HELD = set(Statistics._fields) - {"scores"}
+
+
+def statistics_of(
+    collected: Collected,
+    *,
+    labels: np.ndarray | None,
+    stamp: Mapping[str, Any],
+    class_names: tuple[str, ...] | None = None,
+) -> Statistics:
     """Statistics of what a pass collected.
 
     Raises:
@@ -55,7 +67,16 @@ def statistics_of(collected: Collected, *, labels: np.ndarray | None, stamp: Map
     pool = (None, None) if collected.pool is None else mean_covariance(collected.pool)
     spatial = (None, None) if collected.spatial is None else mean_covariance(collected.spatial)
     return Statistics(
-        collected.count, pool[0], pool[1], spatial[0], spatial[1], collected.scores, collected.features, labels, stamp
+        collected.count,
+        pool[0],
+        pool[1],
+        spatial[0],
+        spatial[1],
+        collected.scores,
+        collected.features,
+        labels,
+        stamp,
+        class_names,
     )
 
 
@@ -88,25 +109,56 @@ def load_statistics(path: str | os.PathLike[str]) -> Statistics:
     how it was made: its stamp is empty).
 
     Raises:
-      UserError: where the file is missing, no .npz, damaged, or holds neither.
+      UserError: where the file is missing, no .npz, damaged, too large (:func:`jaxgan.data.npz.read_npz`), or holds
+        neither; where its arrays do not fit each other.
     """
     try:
-        held = read_npz(path)
+        held = read_npz(path, _HELD)
         stamp = json.loads(str(held["stamp"])) if "stamp" in held else {}
         count = int(held["count"]) if "count" in held else None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise UserError(f"no statistics in {path}: {error}") from error
     if not any(names <= held.keys() for names in ({"mu", "sigma"}, {"spatial_mu", "spatial_sigma"}, {"features"})):
         raise UserError(
-            f"{path} holds {sorted(held)}; statistics are `mu` [D] and `sigma` [D, D], as `jaxgan features` writes them"
+            f"{path} holds {npz_names(path)[:20]}; statistics are `mu` [D] and `sigma` [D, D], as `jaxgan features` "
+            f"writes them"
         )
+    if problem := _misfit(held, stamp, count):
+        raise UserError(f"{path}: {problem}")
+    names = _HELD - {"stamp", "count", "class_names"}
+    arrays: dict[str, Any] = {name: held[name] for name in names & held.keys()}
+    class_names = tuple(map(str, held["class_names"])) if "class_names" in held else None
+    return Statistics(count, **arrays, class_names=class_names, stamp=stamp)
+
+
+def _misfit(held: Mapping[str, np.ndarray], stamp: Any, count: int | None) -> str:
+    """Fault of a file's arrays, or ''."""
+    if not isinstance(stamp, dict):
+        return "stamp must be a JSON object"
     for mu, sigma in (("mu", "sigma"), ("spatial_mu", "spatial_sigma")):
         shapes = [held[name].shape if name in held else None for name in (mu, sigma)]
         if shapes[0] is not None and (len(shapes[0]) != 1 or shapes[1] != shapes[0] * 2):
-            raise UserError(f"{path}: {mu} must be [D] and {sigma} [D, D], got {shapes[0]} and {shapes[1]}")
-    names = set(Statistics._fields) - {"scores", "stamp", "count"}
-    arrays: dict[str, Any] = {name: held[name] for name in names & held.keys()}
-    return Statistics(count, **arrays, stamp=stamp)
+            return f"{mu} must be [D] and {sigma} [D, D], got {shapes[0]} and {shapes[1]}"
+    if wrong := [
+        n for n in (_HELD - {"stamp", "count", "labels", "class_names"}) & held.keys() if held[n].dtype.kind != "f"
+    ]:
+        return f"{wrong[0]} must be floats, got {held[wrong[0]].dtype}"
+    features, labels, names = held.get("features"), held.get("labels"), held.get("class_names")
+    if features is not None and (features.ndim != 2 or len(features) != (len(features) if count is None else count)):
+        return f"features must be [count, D], got {list(features.shape)} and the count {count}"
+    rows = count if features is None else len(features)
+    if labels is not None and (
+        labels.dtype.kind not in "iu" or labels.shape != (labels.size if rows is None else rows,)
+    ):
+        return f"labels must be int [{rows}], got {labels.dtype} {list(labels.shape)}"
+    classes = MAX_CLASSES if names is None else names.size
+    if labels is not None and labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        return f"labels must lie in [0, {classes}), got {labels.min()} to {labels.max()}"
+    if names is not None and (names.dtype.kind != "U" or names.ndim != 1):
+        return f"class_names must be text [K], got {names.dtype} {list(names.shape)}"
+    if names is not None and len(np.unique(names)) < len(names):
+        return "class_names holds a name twice"
+    return ""
 
 
 def is_statistics(path: str | os.PathLike[str]) -> bool:

@@ -10,13 +10,14 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from jaxgan.data import Field, Source, augmentations, batch_fields, batches
-from jaxgan.experiment.sections import call, keywords
+from jaxgan.experiment.sections import call, defaults, keywords
 from jaxgan.parallel import FSDP, REPLICATED, ROWS, ZERO1, Rules
 from jaxgan.training.data_identity import identity
 from jaxgan.training.ema import Ema, decay_for_half_life
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Evaluator, Method, Stage, no_evaluators
 from jaxgan.training.optim import optimizer, split_update
+from jaxgan.training.watchdog import Limits
 
 _RULES = {"replicated": REPLICATED, "fsdp": FSDP, "zero1": ZERO1}
 
@@ -24,18 +25,24 @@ Sources = Source | Mapping[str, Source]
 
 
 def common_sections(players: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The sections 'data', 'optimizer' (one a player), 'ema', 'training', 'evaluation' and 'parallel', every key with
-    its default.
+    """The sections 'data', 'optimizer' (one a player), 'ema', 'training', 'watchdog', 'evaluation' and 'parallel',
+    every key with its default.
 
     ``data.augment`` are operations on each training example (see :func:`jaxgan.data.augmentations`), and
     ``data.test_augment`` on each example that is sampled for or scored against, such as the small copy that a
     super-resolution network starts from.
+    ``data.test_share`` of 'folder:PATH' without sub-folders train/ and test/ holds out so much of each class as the
+    split 'test', the same in every run (see :func:`jaxgan.data.folder_source`).
+
+    ``watchdog`` are limits in seconds, after which a process that is stuck, or whose peer is dead, ends itself (see
+    :class:`jaxgan.training.watchdog.Limits`).
     """
     return {
         "data": {
             "name": "tfds:imagenet2012",
             "split": "train",
             "test_split": "validation",
+            "test_share": 0.0,
             "data_dir": None,
             "image_size": (128, 128),
             "channels": 3,
@@ -66,6 +73,7 @@ def common_sections(players: Sequence[str]) -> dict[str, dict[str, Any]]:
             "health": False,
             "singular_values_every": 0,
         },
+        "watchdog": defaults(Limits),
         "evaluation": {
             "every_steps": 5_000,
             "batch_norm": "standing",

@@ -2,7 +2,9 @@
 
 import ast
 import difflib
+import functools
 import importlib.util
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -10,15 +12,20 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxgan.data.printable import printable
 from jaxgan.experiment.variants import Variants
 from jaxgan.training.errors import UserError
+
+log = logging.getLogger("jaxgan")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def folders() -> list[Path]:
-    """Where bare names are looked up: ./configs, the clone's configs/, the installed package's."""
-    places = [Path.cwd() / "configs", _PACKAGE.parent / "configs", _PACKAGE / "configs"]
+    """Where bare names are looked up: the clone's configs/ or the installed package's, then ./configs. A file of the
+    current folder never takes the place of a shipped one.
+    """
+    places = [_PACKAGE.parent / "configs", _PACKAGE / "configs", Path.cwd() / "configs"]
     return [p for p in dict.fromkeys(places) if p.is_dir()]
 
 
@@ -34,7 +41,7 @@ def find(name: str, arg: str = "") -> Path:
       UserError: with the names that exist, or the variant that the name of a config of its own has become.
     """
     by_path = name.endswith(".py") or "/" in name
-    places = [Path(name)] if by_path else [folder / f"{name}.py" for folder in folders()]
+    places = [Path(name).expanduser()] if by_path else [folder / f"{name}.py" for folder in folders()]
     for place in places:
         if place.is_file():
             return place
@@ -122,8 +129,12 @@ def override(config: ConfigDict, key: str, text: str) -> None:
     current = section[parts[-1]]
     if isinstance(current, ConfigDict):
         raise UserError(f"--config.{key} is a section; set one of its keys: {', '.join(sorted(current))}")
+    from jaxgan.experiment.keys import find_key  # late: the table knows the networks, and flags answer without them
+
+    rule = find_key(key, adversarial="networks" in config)
+    value = _parse(text, current, key)
     with section.ignore_type():
-        section[parts[-1]] = _parse(text, current, key)
+        section[parts[-1]] = value if rule is None else rule.read(value, text)
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -157,6 +168,21 @@ def _module(path: Path) -> ModuleType:
     return module
 
 
+@functools.cache  # once a process: a study loads one file for each of its variants
+def say_file(name: str, path: Path, shipped: Path | None = None) -> None:
+    """Logs which file a bare name runs, and a file of the current folder that it might have meant.
+
+    Args:
+      name: as it was given.
+      path: that is run.
+      shipped: the name's place in a folder of configs, for the current folder's; None for no such question.
+    """
+    log.info("%s is %s", printable(name), printable(str(path)))
+    own = None if shipped is None else Path.cwd() / "configs" / shipped
+    if own is not None and own.is_file() and own.resolve() != path.resolve():
+        log.warning("configs/%s of this folder is another file, and not run: name it by its path to run it", shipped)
+
+
 def function_of(path: Path, name: str, gives: str) -> Callable[[str], Any]:
     """The function ``name(arg='')`` of a Python file.
 
@@ -170,16 +196,23 @@ def function_of(path: Path, name: str, gives: str) -> Callable[[str], Any]:
 
 
 def load(name: str, overrides: Sequence[tuple[str, str]] = ()) -> ConfigDict:
-    """Loads ``name`` ('biggan:digits16', 'biggan', 'path.py' or 'path.py:arg') and applies overrides.
+    """Loads ``name`` ('biggan:digits16', 'biggan', 'path.py' or 'path.py:arg'), applies overrides, and checks every key
+    (:func:`jaxgan.experiment.keys.check_config`).
 
     Raises:
-      UserError: on an unknown config, argument or key.
+      UserError: on an unknown config, argument or key, or a value that no run could mean.
     """
+    from jaxgan.experiment.keys import check_config
+
     name, _, arg = name.partition(":")
     path = find(name, arg)
+    say_file(name, path, None if path == Path(name).expanduser() else Path(f"{name}.py"))
     config = function_of(path, "get_config", "ConfigDict")(arg)
+    if not isinstance(config, ConfigDict):
+        raise UserError(f"{path}: get_config gave a {type(config).__name__}, not an ml_collections.ConfigDict")
     for key, text in overrides:
         override(config, key, text)
+    check_config(config)
     return config
 
 

@@ -15,27 +15,22 @@ from jaxgan.evaluation.options import checked_options
 from jaxgan.evaluation.panels import label_maps, panel_grid, sample_panels
 from jaxgan.evaluation.stacked_modes import stacked_mode_coverage
 from jaxgan.evaluation.traversal import code_traversal
-from jaxgan.experiment.scores import (
+from jaxgan.experiment.drawn_for import (
     GRID_SEED,
     LATENT_SEED,
     STANDING_SEED,
-    Scoring,
     data_eval_set,
     draws_for_labels,
-    feature_network,
-    metric_names,
-    open_distances,
     prepared_nets,
     reference_split,
     sample_inputs,
-    sample_stamp,
     sample_targets,
-    sampling_stamp,
-    score_samples,
-    settings_of,
-    stamped,
     target_of,
 )
+from jaxgan.experiment.score_names import metric_names
+from jaxgan.experiment.score_stamps import sample_stamp, sampling_stamp, stamped
+from jaxgan.experiment.scores import score_samples
+from jaxgan.experiment.scoring import Scoring, feature_network, open_distances, settings_of
 from jaxgan.latent import Prior
 from jaxgan.metrics import class_spread, classes_hit, mode_coverage
 from jaxgan.training.errors import UserError

@@ -1,6 +1,7 @@
 """Open a trained run by folder and step: its config, experiment, mesh, networks and fingerprint."""
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -67,10 +68,28 @@ def saved_config(folder: epath.Path, default_config: Callable[[ConfigDict], Conf
     Args:
       folder: the run's.
       default_config: a config -> its recipe's, with every key.
+
+    Raises:
+      UserError: where it is no config that this version knows, with the version that made it.
     """
-    config = from_json(converted(read_config(folder)))
-    complete(config, default_config(config))
+    record = read_config(folder)
+    if not isinstance(record, dict) or not isinstance(record.get("recipe"), str):
+        raise UserError(f"{folder / 'config.json'} names no recipe: {_made_by(folder)}")
+    try:
+        config = from_json(converted(record))
+        complete(config, default_config(config))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'config.json'} is no config that this version knows: {_made_by(folder)}") from error
     return config
+
+
+def _made_by(folder: epath.Path) -> str:
+    """Advice for a run of another version."""
+    try:
+        version = f"jaxgan {json.loads((folder / 'env.json').read_text())['versions']['jaxgan']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        version = "another version of jaxgan"
+    return f"the run was made by {version}; open it with that one"
 
 
 def open_run(
@@ -103,7 +122,7 @@ def open_run(
     """
     folder = absolute(workdir)
     config = saved_config(folder, default_config)
-    experiment = build(config) if like is None else like.experiment
+    experiment = _built(folder, config, build) if like is None else like.experiment
     mesh = make_mesh()
     checkpoints = Checkpoints(folder, read_only=True)
     try:
@@ -137,6 +156,13 @@ def restore_target(experiment: Experiment, mesh: Mesh) -> TrainState:
     where = shardings(target, experiment.rules, mesh)
     target = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), target, where)
     return target.replace(frozen=place_frozen(experiment, mesh))
+
+
+def _built(folder: epath.Path, config: ConfigDict, build: Build) -> Experiment:
+    try:
+        return build(config)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"{folder}: this version cannot build the run's config: {_made_by(folder)}") from error
 
 
 def checkpoint_steps(workdir: str) -> list[int]:

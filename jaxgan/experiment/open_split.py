@@ -1,5 +1,6 @@
 """Open a split of a config's data, or of another set in the same way."""
 
+import os
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -19,19 +20,27 @@ def open_split(
       data_dir: where TFDS sets lie; the config's own where None.
       training: leave ``data.test_augment`` out: training augments its examples batch by batch.
     """
-    data = config.data
+    data, where = config.data, data_dir or config.data.data_dir
     more: dict[str, Any] = {"fields": dict(data.fields)} if data.get("fields") else {}
     if data.get("in_memory") is not None:
         more["in_memory"] = data.in_memory
+    if data.get("test_share") and name in (None, data.name):
+        more["test_share"] = data.test_share
     source = open_dataset(
-        name or data.name,
+        at_home(name or data.name),
         split=split,
-        data_dir=data_dir or data.data_dir,
+        data_dir=None if where is None else os.path.expanduser(where),
         image_size=tuple(data.image_size),
         channels=data.channels,
         **more,
     )
     return source if training else held_out(config, source)
+
+
+def at_home(name: str) -> str:
+    """A set's name in which '~' at the start of its path stands for home: 'folder:~/photos'."""
+    kind, colon, path = name.partition(":")
+    return f"{kind}{colon}{os.path.expanduser(path)}" if path.startswith("~") else name
 
 
 def held_out(config: ConfigDict, source: Source) -> Source:

@@ -97,7 +97,7 @@ def on_toy(config: ConfigDict, name: str, **networks: Any) -> ConfigDict:
     both_optimizers(config, schedule="linear", decay_steps=0, decay_rate=0.1, end_factor=0.0, weight_decay=0.0)
     # Modes are narrow: a long average blurs them.
     config.ema.update(dict(decay=0.99, start_step=0))
-    config.training.update(dict(steps=5_000, save_every=5_000, log_every=100, keep=2))
+    config.training.update(dict(steps=5_000, save_every=5_000, log_every=100))
     config.evaluation.update(dict(every_steps=1_000, batch_size=2_500, num_points=2_500))
     return config
 
@@ -106,7 +106,7 @@ def _images(config: ConfigDict) -> ConfigDict:
     both_optimizers(config, schedule="linear", decay_steps=0, decay_rate=0.1, end_factor=0.0)
     config.data.update(dict(split="train", test_split="test", batch_size=64))
     config.ema.update(dict(decay=0.999, start_step=200))
-    config.training.update(dict(steps=2_000, save_every=1_000, log_every=50, keep=2))
+    config.training.update(dict(steps=2_000, save_every=1_000, log_every=50))
     config.evaluation.update(
         dict(
             every_steps=0,

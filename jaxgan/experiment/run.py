@@ -9,12 +9,13 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.config_file import from_json
 from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.experiment.old_runs import complete, converted
-from jaxgan.experiment.scores import best_is
+from jaxgan.experiment.score_names import best_is
 from jaxgan.parallel import is_main
 from jaxgan.training.lock import lock
-from jaxgan.training.loop import LoopOptions, Outcome, train
+from jaxgan.training.loop import LoopOptions, Outcome, checked_evaluators, train
 from jaxgan.training.method import Experiment
 from jaxgan.training.restart import go_back, restart
+from jaxgan.training.watchdog import Limits
 from jaxgan.training.workdir import claim_config, read_config, write_environment
 
 
@@ -48,19 +49,23 @@ def train_experiment(
     """
     record = json.loads(config.to_json())
     mesh = experiment_mesh(config, experiment=experiment)
+    driving = {key: value for key, value in config.training.items() if key != "steps"}
+    driving |= {"on_evaluation_error": config.evaluation.on_error, "accept_data_change": accept_data_change}
+    best = config.evaluation.best
+    if best is not None:
+        driving |= {"best": best, "best_is": best_is(best)}
+    options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.watchdog))
+    # All that can be wrong is found before the folder is claimed.
+    evaluators = checked_evaluators(experiment, mesh, options)
+    experiment.shapes()
     with lock(workdir):
         claim_config(workdir, record, accept_change=accept_change or _is_same(workdir, record, defaults))
         if is_main():
             write_environment(workdir)
         if begin is not None:
             restart(workdir) if begin == "restart" else go_back(workdir, int(begin))
-        driving = {key: value for key, value in config.training.items() if key != "steps"}
-        driving |= {"on_evaluation_error": config.evaluation.on_error, "accept_data_change": accept_data_change}
-        best = config.evaluation.best
-        if best is not None:
-            driving |= {"best": best, "best_is": best_is(best)}
-        options = LoopOptions(**driving, progress=progress)
-        return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
+        shared: dict[str, Any] = dict(config=record, seed=config.seed, mesh=mesh, options=options)
+        return train(experiment, workdir=workdir, evaluators=evaluators, **shared)
 
 
 def _is_same(workdir: epath.PathLike, record: dict[str, Any], defaults: ConfigDict | None) -> bool:

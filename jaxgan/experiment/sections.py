@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import types
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -34,19 +36,43 @@ def construct(cls: Callable[..., Any], name: str, section: Mapping[str, Any], **
     """``cls(**section, **given)``, with dtypes by name.
 
     Raises:
-      UserError: where the section has a key that the constructor lacks, with those that it has.
+      UserError: where the section has a key that the constructor lacks, with those that it has; on a dtype that there
+        is not, or a value of another type than the field's.
     """
-    fields = [f.name for f in dataclasses.fields(cls) if f.name not in (*_LINEN_FIELDS, *given)]  # type: ignore[arg-type]
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.name not in (*_LINEN_FIELDS, *given)}  # type: ignore[arg-type]
     wrong = sorted(set(section) - set(fields))
     if wrong:
         raise UserError(f"config.{name} has no key {wrong[0]!r}; {cls.__name__} takes {', '.join(fields)}")
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in section.items():
-        if key.endswith("dtype") and value is not None:
-            values[key] = jnp.dtype(value)
-        else:
-            values[key] = tuple(value) if isinstance(value, list) else value
+        value = tuple(value) if isinstance(value, list) else value
+        if not _takes(fields[key].type, value):
+            kind = fields[key].type
+            kind = kind.__name__ if isinstance(kind, type) and typing.get_origin(kind) is None else kind
+            raise UserError(f"config.{name}.{key}={value!r}: {cls.__name__} takes {kind} there")
+        values[key] = _dtype(f"config.{name}.{key}", value) if key.endswith("dtype") and value is not None else value
     return cls(**values, **given)
+
+
+def _takes(annotation: Any, value: Any) -> bool:
+    """Whether a field that is annotated so takes a plain value; an annotation of other things takes anything."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return any(_takes(part, value) for part in typing.get_args(annotation))
+    kind = typing.get_origin(annotation) or annotation
+    if kind in (None, type(None)):
+        return value is None
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, kind) if kind in (bool, str, tuple) else True
+
+
+def _dtype(key: str, value: Any) -> np.dtype:
+    try:
+        return jnp.dtype(value)
+    except TypeError as error:
+        raise UserError(f"{key}={value!r} is no dtype; give one such as float32 or bfloat16") from error
 
 
 def keywords(function: Callable[..., Any]) -> dict[str, Any]:

@@ -12,14 +12,8 @@ from jaxgan.evaluation import label_inputs
 from jaxgan.evaluation.options import checked_options
 from jaxgan.evaluation.point_plot import density_plot
 from jaxgan.evaluation.points import EMD_POINTS, point_scores, sample_points
-from jaxgan.experiment.scores import (
-    LATENT_SEED,
-    STANDING_SEED,
-    prepared_nets,
-    sample_stamp,
-    sampling_stamp,
-    stamped,
-)
+from jaxgan.experiment.drawn_for import LATENT_SEED, STANDING_SEED, prepared_nets
+from jaxgan.experiment.score_stamps import sample_stamp, sampling_stamp, stamped
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Evaluator, Method, Result
 from jaxgan.training.state import Variables

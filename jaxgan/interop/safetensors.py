@@ -1,11 +1,15 @@
 """Reads weights from safetensors files into numpy arrays, bfloat16 and float8 included."""
 
 from os import PathLike
-from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, deserialize
+
+from jaxgan.interop.regular_file import read_regular
+
+# A tensor takes about a hundred.
+MAX_HEADER_BYTES = 2**24
 
 # The package's own numpy reader has no types of ml_dtypes.
 _DTYPES = {
@@ -39,15 +43,25 @@ def read_safetensors(path: str | PathLike[str]) -> dict[str, np.ndarray]:
 
     Raises:
       ValueError: names the file, where it is no safetensors file, truncated or damaged, or has a dtype not known here.
-      OSError: where it can't be opened.
+      OSError: where it can't be opened, or the disk fails.
     """
+    data = read_regular(path)
+    # The parser would take some ten times a header's size for it.
+    if (header := int.from_bytes(data[:8], "little")) > MAX_HEADER_BYTES:
+        raise ValueError(
+            f"{path} is no safetensors file, or is truncated or damaged: its header claims {header} bytes, more than "
+            f"{MAX_HEADER_BYTES}"
+        )
     try:
-        tensors = deserialize(Path(path).read_bytes())
+        tensors = deserialize(data)
     except SafetensorError as error:
         raise ValueError(f"{path} is no safetensors file, or is truncated or damaged: {error}") from error
     arrays = {}
     for name, tensor in tensors:
         if tensor["dtype"] not in _DTYPES:
             raise ValueError(f"{path}: tensor {name!r} has dtype {tensor['dtype']!r}; known are {', '.join(_DTYPES)}")
-        arrays[name] = np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
+        try:
+            arrays[name] = np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{path}: tensor {name[:200]!r} has a shape that no array has: {error}") from error
     return arrays

@@ -9,18 +9,29 @@ and the stream of pickles before it, in which the FID Inception is published.
 import io
 import math
 import pickle
+import reprlib
 import zipfile
 from collections.abc import Callable
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
 
+from jaxgan.data.printable import printable
+from jaxgan.interop.regular_file import read_regular
+
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 _WRAPPERS = ("state_dict", "model")
+# Tensors take some 150 bytes of it each. Reading takes up to 64 times a pickle's size, and seconds a million bytes.
+MAX_PICKLE_BYTES = 2**21
+_MOST_ARGUMENTS = 64
+_MOST_AXES = 64
+_BITS = 256
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxlist, _BRIEF.maxtuple = 3, 20, 20
+_BRIEF.maxstring, _BRIEF.maxlong, _BRIEF.maxother = 200, 60, 200
 
 
 class _Unreadable(ValueError):
@@ -51,6 +62,9 @@ class _Dict(dict):
     def __setstate__(self, state: Any) -> None:
         """Drops them."""
 
+    def __repr__(self) -> str:
+        return "a dictionary"
+
 
 class _Name:
     """Stands for a name in the pickle: it can be passed on and, where ``call`` is given, called."""
@@ -71,19 +85,52 @@ class _Name:
 
 
 def _naturals(values: Any) -> bool:
-    return all(type(value) is int and value >= 0 for value in values)
+    return all(type(value) is int and value >= 0 and value.bit_length() <= _BITS for value in values)
+
+
+def _brief(value: Any) -> str:
+    """A value of the file for a message: its containers may be endless, its strings long."""
+    return printable(_BRIEF.repr(value))
+
+
+def _codes(names: str) -> list[int]:
+    return [getattr(pickle, name)[0] for name in names.split()]
+
+
+def _check_keys(keys: Any) -> None:
+    """Refuses keys that take long to hash, or that could be made to collide."""
+    for key in keys:
+        if not (key is None or type(key) in (str, bytes, bool) or (type(key) is int and abs(key) < 2**31)):
+            raise _Unreadable(f"its pickle has a {_kind(key)} as a key, which may be a string or a small number")
+
+
+def _ordered(*pairs: Any) -> _Dict:
+    listed = pairs[0] if len(pairs) == 1 else list(pairs)
+    if not (isinstance(listed, list | tuple) and all(isinstance(p, list | tuple) and len(p) == 2 for p in listed)):
+        raise _Unreadable("its pickle makes a dictionary of something other than pairs")
+    _check_keys(pair[0] for pair in listed)
+    return _Dict(listed)
+
+
+def _size(*values: Any) -> tuple[Any, ...]:
+    (given,) = values or ((),)
+    if not (isinstance(given, list | tuple) and len(given) <= _MOST_AXES and _naturals(given)):
+        raise _Unreadable(f"its pickle has the size {_brief(given)}")
+    return tuple(given)
 
 
 def _rebuild(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> _Tensor:
     # ``rest``: requires_grad, hooks, and flags for lazy conjugation and negation that would change the values.
     if len(rest) > 2 and rest[2]:
-        raise _Unreadable(f"a tensor carries flags that are not supported: {rest[2]!r}")
+        raise _Unreadable(f"a tensor carries flags that are not supported: {_brief(rest[2])}")
     if not isinstance(storage, _Storage):
         raise _Unreadable("a tensor is built on something other than a storage")
     if not (isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride)):
         raise _Unreadable("a tensor's size and stride are not two tuples of one length")
+    if len(size) > _MOST_AXES:
+        raise _Unreadable(f"a tensor has {len(size)} axes, more than the {_MOST_AXES} of any array")
     if not _naturals((offset, *size, *stride)):
-        raise _Unreadable(f"a tensor has offset {offset!r}, size {size!r} and stride {stride!r}")
+        raise _Unreadable(f"a tensor has offset {_brief(offset)}, size {_brief(size)} and stride {_brief(stride)}")
     return _Tensor(storage, storage.dtype, offset, size, stride)
 
 
@@ -125,8 +172,8 @@ _DTYPES = {
     "torch.float8_e5m2": ml_dtypes.float8_e5m2,
 }
 _CALLS: dict[str, Callable[..., Any]] = {
-    "collections.OrderedDict": _Dict,
-    "torch.Size": tuple,
+    "collections.OrderedDict": _ordered,
+    "torch.Size": _size,
     "torch._utils._rebuild_tensor": _rebuild,
     "torch._utils._rebuild_tensor_v2": _rebuild,
     "torch._utils._rebuild_tensor_v3": _rebuild_as,
@@ -137,18 +184,107 @@ _NAMES = {name: _Name(name, value=np.dtype(dtype)) for name, dtype in (_STORAGES
 }
 
 
+class _Metered:
+    """A stream that a pickle is read from, up to a number of bytes."""
+
+    def __init__(self, stream: io.BytesIO):
+        self.stream, self.left = stream, MAX_PICKLE_BYTES
+
+    def read(self, count: int) -> bytes:
+        return self._spend(self.stream.read(min(count, self.left + 1)))
+
+    def readline(self) -> bytes:
+        return self._spend(self.stream.readline(self.left + 1))
+
+    def _spend(self, data: bytes) -> bytes:
+        self.left -= len(data)
+        if self.left < 0:
+            raise _Unreadable(
+                f"its pickle, which holds names and shapes, is larger than {MAX_PICKLE_BYTES / 2**20:.0f} MiB; save "
+                "the module's state_dict() alone"
+            )
+        return data
+
+
+class _Dispatch(dict):
+    def __missing__(self, code: int) -> Any:
+        raise _Unreadable(f"its pickle has the instruction {bytes([code])!r}, which files of weights do not need")
+
+
+_INSTRUCTIONS = (
+    "PROTO FRAME STOP MARK POP POP_MARK DUP NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT "
+    "BINFLOAT STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 UNICODE BINUNICODE SHORT_BINUNICODE "
+    "BINUNICODE8 EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT DICT SETITEM "
+    "SETITEMS EMPTY_SET ADDITEMS FROZENSET GET BINGET LONG_BINGET PUT BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL "
+    "REDUCE BUILD PERSID BINPERSID"
+)
+
+
 # Python's own unpickler, not the C one, which allocates what lengths and indices in the file claim before reading on.
+# Containers may share parts without end: nothing here compares, hashes, copies or prints one.
 class _Unpickler(pickle._Unpickler):
+    stack: list[Any]
+    memo: dict[int, Any]
+    readline: Callable[[], bytes]
+
     def __init__(self, file: io.BytesIO):
-        super().__init__(file, encoding="utf-8")
+        super().__init__(_Metered(file), encoding="utf-8")
         self.storages: dict[str, _Storage] = {}
+        self.copied = 0
+
+    dispatch = _Dispatch({code: pickle._Unpickler.dispatch[code] for code in _codes(_INSTRUCTIONS)})
+
+    def load_setitem(self) -> None:
+        _check_keys(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        _check_keys(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self) -> None:
+        _check_keys(self.stack[::2])
+        super().load_dict()
+
+    def load_additems(self) -> None:
+        _check_keys(self.stack)
+        super().load_additems()
+
+    def load_frozenset(self) -> None:
+        _check_keys(self.stack)
+        super().load_frozenset()
+
+    def load_put(self) -> None:
+        index = self.readline()[:-1]
+        if not (index.isdigit() and len(index) < 12):
+            raise _Unreadable("its pickle keeps a value under a number that is none")
+        self.memo[int(index)] = self.stack[-1]
+
+    def load_reduce(self) -> None:
+        args = self.stack[-1]
+        if not (isinstance(args, tuple) and len(args) <= _MOST_ARGUMENTS):
+            raise _Unreadable("its pickle calls a function with something other than a few arguments")
+        self.copied += sum(len(arg) for arg in args if isinstance(arg, list | tuple | dict))
+        if self.copied > MAX_PICKLE_BYTES:
+            raise _Unreadable("its pickle copies the same values again and again")
+        super().load_reduce()
+
+    dispatch |= {
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+        pickle.DICT[0]: load_dict,
+        pickle.ADDITEMS[0]: load_additems,
+        pickle.FROZENSET[0]: load_frozenset,
+        pickle.PUT[0]: load_put,
+        pickle.REDUCE[0]: load_reduce,
+    }
 
     def find_class(self, module: str, name: str) -> Any:
         full = f"{module}.{name}"
         if full not in _NAMES:
             raise _Unreadable(
-                f"its pickle names {full}, which no file of weights needs; nothing of it was run. Only plain tensors "
-                "in dictionaries are read: save the module's state_dict() alone"
+                f"its pickle names {printable(full[:200])}, which no file of weights needs; nothing of it was run. "
+                "Only plain tensors in dictionaries are read: save the module's state_dict() alone"
             )
         return _NAMES[full]
 
@@ -162,7 +298,7 @@ class _Unpickler(pickle._Unpickler):
             raise _Unreadable("it holds views of storages, from before PyTorch 0.4; save it again with a newer one")
         storage = _Storage(key, kind.value, count)
         if self.storages.setdefault(key, storage) != storage:
-            raise _Unreadable(f"it describes storage {key!r} in two ways")
+            raise _Unreadable(f"it describes storage {_brief(key)} in two ways")
         return storage
 
 
@@ -181,13 +317,13 @@ def _open_zip(data: bytes) -> tuple[Any, Callable[[_Storage], bytes], bool]:
     # Archives from before PyTorch 2.1 lack the record; they were written on little-endian machines.
     order = archive.read(f"{prefix}byteorder") if f"{prefix}byteorder" in archive.namelist() else b"little"
     if order not in (b"little", b"big"):
-        raise _Unreadable(f"its byte order is {order!r}, not little or big")
+        raise _Unreadable(f"its byte order is {_brief(order)}, not little or big")
 
     def fetch(storage: _Storage) -> bytes:
         entry = archive.getinfo(f"{prefix}data/{storage.key}")
         if entry.file_size != storage.length * storage.dtype.itemsize:
             declared = f"{storage.length} of {storage.dtype}"
-            raise _Unreadable(f"storage {storage.key!r} has {entry.file_size} bytes, not the {declared} declared")
+            raise _Unreadable(f"storage {_brief(storage.key)} has {entry.file_size} bytes, not the {declared} declared")
         return archive.read(entry)
 
     return _Unpickler(io.BytesIO(archive.read(pickles[0]))).load(), fetch, order == b"big"
@@ -198,23 +334,24 @@ def _open_stream(data: bytes) -> tuple[Any, Callable[[_Storage], bytes], bool]:
     if _Unpickler(stream).load() != _MAGIC:
         raise _Unreadable("it is a pickle, but not one that torch.save wrote")
     if (protocol := _Unpickler(stream).load()) != _PROTOCOL:
-        raise _Unreadable(f"its protocol version is {protocol!r}, not {_PROTOCOL}")
+        raise _Unreadable(f"its protocol version is {_brief(protocol)}, not {_PROTOCOL}")
     # The writer's byte order and sizes of C types: storages are little-endian whatever it says, as PyTorch takes them.
     _Unpickler(stream).load()
     unpickler = _Unpickler(stream)
     top = unpickler.load()
     keys = _Unpickler(stream).load()
-    if not (isinstance(keys, list) and sorted(map(str, keys)) == sorted(unpickler.storages)):
+    named = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if not (named and sorted(keys) == sorted(unpickler.storages)):
         raise _Unreadable("its list of storages is not that of its tensors")
     blobs = {}
     for key in keys:
         storage = unpickler.storages[key]
         count = int.from_bytes(stream.read(8), "little", signed=True)
         if count != storage.length:
-            raise _Unreadable(f"storage {key!r} has {count} elements, not the {storage.length} declared")
+            raise _Unreadable(f"storage {_brief(key)} has {count} elements, not the {storage.length} declared")
         blobs[key] = stream.read(count * storage.dtype.itemsize)
         if len(blobs[key]) != count * storage.dtype.itemsize:
-            raise _Unreadable(f"it ends within storage {key!r}: it is truncated")
+            raise _Unreadable(f"it ends within storage {_brief(key)}: it is truncated")
     return top, lambda storage: blobs[storage.key], False
 
 
@@ -229,16 +366,16 @@ def _select(top: Any, key: str | None) -> dict[str, _Tensor]:
     if key is None:
         wrapped = [name for name in _WRAPPERS if name in nested]
         if len(wrapped) > 1:
-            raise _Unreadable(f"it holds several dictionaries; choose one by key= from {nested}")
+            raise _Unreadable(f"it holds several dictionaries; choose one by key= from {_brief(nested)}")
         chosen = top[wrapped[0]] if wrapped else top
     elif key not in nested:
-        raise _Unreadable(f"it holds no dictionary {key!r}; it has {nested}")
+        raise _Unreadable(f"it holds no dictionary {key!r}; it has {_brief(nested)}")
     else:
         chosen = top[key]
     for name, value in chosen.items():
         if not (isinstance(name, str) and isinstance(value, _Tensor)):
-            hint = f"; choose a dictionary by key= from {nested}" if nested and chosen is top else ""
-            raise _Unreadable(f"entry {name!r} is a {_kind(value)}, not a tensor{hint}")
+            hint = f"; choose a dictionary by key= from {_brief(nested)}" if nested and chosen is top else ""
+            raise _Unreadable(f"entry {_brief(name)} is a {_kind(value)}, not a tensor{hint}")
     return chosen
 
 
@@ -248,7 +385,7 @@ def _view(name: str, tensor: _Tensor, blob: bytes) -> np.ndarray:
     if 0 in size:
         return np.ndarray(size, tensor.dtype, b"")
     if (last + 1) * unit > len(blob):
-        raise _Unreadable(f"tensor {name!r} reaches element {last} of a storage that has {len(blob) // unit}")
+        raise _Unreadable(f"tensor {_brief(name)} reaches element {last} of a storage that has {len(blob) // unit}")
     # A step along an axis of one is never taken, and the file may say anything there.
     steps = [step * unit if n > 1 else 0 for n, step in zip(size, tensor.stride)]
     return np.ndarray(size, tensor.dtype, blob, tensor.offset * unit, steps)
@@ -273,7 +410,7 @@ def read_checkpoint(path: str | PathLike[str], *, key: str | None = None) -> dic
         outside their storage; or where an entry chosen is no tensor.
       OSError: where it can't be opened.
     """
-    data = Path(path).read_bytes()
+    data = read_regular(path)
     try:
         if data[257:262] == b"ustar":
             raise _Unreadable("it is a tar file, as PyTorch wrote before 0.1.10; load and save it with a newer one")
@@ -285,7 +422,7 @@ def read_checkpoint(path: str | PathLike[str], *, key: str | None = None) -> dic
         for name, tensor in _select(top, key).items():
             # One that repeats its elements may be larger than its storage; larger than the file it is a trap.
             if math.prod(tensor.size) * tensor.dtype.itemsize > len(data):
-                raise _Unreadable(f"tensor {name!r} of size {tensor.size} is larger than the file")
+                raise _Unreadable(f"tensor {_brief(name)} of size {_brief(tensor.size)} is larger than the file")
             kept = tensor.storage.key, tensor.dtype
             if kept not in blobs:
                 blob = fetch(tensor.storage)

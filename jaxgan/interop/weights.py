@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxgan.data.reading import not_regular
 from jaxgan.interop.safetensors import read_safetensors
 from jaxgan.interop.torch_checkpoint import read_checkpoint
 from jaxgan.training.errors import UserError
@@ -62,6 +63,8 @@ def read_weights(path: str | PathLike[str]) -> dict[str, np.ndarray]:
       ValueError: where it is neither, or damaged.
       OSError: where it can't be opened.
     """
+    if kind := not_regular(os.stat(path).st_mode):
+        raise ValueError(f"cannot read {path}: it is {kind}, not a regular file")
     with open(path, "rb") as file:
         start = file.read(9)
     # The ninth byte of a safetensors file opens its header; PyTorch's magic number and a zip's first bytes have others.

@@ -4,6 +4,8 @@ Curves of quality against truncation are comparable only within one of them, and
 be computed again at each value.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -29,12 +31,12 @@ def draw_latents(rng: Array, shape: tuple[int, ...], *, mode: str = "none", trun
       ``shape`` float32.
 
     Raises:
-      ValueError: on an unknown mode or a t that is not positive.
+      ValueError: on an unknown mode, or a t that is not above 0 and finite.
     """
     if mode not in TRUNCATION_MODES:
         raise ValueError(f"unknown truncation mode {mode!r}; choose from {list(TRUNCATION_MODES)}")
-    if isinstance(truncation, int | float) and truncation <= 0:
-        raise ValueError(f"truncation must be above 0, got {truncation}")
+    if isinstance(truncation, int | float) and not 0 < truncation < math.inf:
+        raise ValueError(f"truncation must be above 0 and finite, got {truncation}")
     if mode == "truncated_normal":
         return jax.random.truncated_normal(rng, -truncation, truncation, shape, jnp.float32)
     if mode == "scaled_truncated_normal":

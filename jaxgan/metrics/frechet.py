@@ -16,6 +16,10 @@ import scipy.linalg
 from jaxgan.metrics.feature_moments import FeatureMoments, mean_covariance
 from jaxgan.metrics.pairwise import check_features
 
+# What sums of products in float64 leave of rounding, as a share of the largest mean square: a covariance's entries
+# below it are noise, of either sign, such as the whole covariance of a generator that draws one image.
+_NOISE = 2**10 * float(np.finfo(np.float64).eps)
+
 
 class FewSamplesWarning(UserWarning):
     """Fewer samples than a covariance needs to have full rank."""
@@ -24,9 +28,12 @@ class FewSamplesWarning(UserWarning):
 def frechet_distance(mu1: np.ndarray, sigma1: np.ndarray, mu2: np.ndarray, sigma2: np.ndarray) -> float:
     """The distance of two Gaussians, float64 on the host; seconds for 2048 features.
 
+    What a covariance holds below 2e-13 of its features' largest mean square counts as rounding, and as 0. A collapsed
+    generator's distance is so that to a point: |mu1 - mu2|^2 + tr(S2), up to D times that noise.
+
     Args:
       mu1, mu2: [D].
-      sigma1, sigma2: [D, D], symmetric and without negative eigenvalues; they may be singular.
+      sigma1, sigma2: [D, D], symmetric and without negative eigenvalues larger than rounding; they may be singular.
 
     Raises:
       ValueError: on shapes that do not fit, values that are not finite, or what is no covariance.
@@ -88,15 +95,19 @@ def _factor(name: str, mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """[R, D] with sigma = factor^T factor, R its numerical rank."""
     if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
         raise ValueError(f"{name} or its mean is not finite; check the features that it was computed from")
-    if np.abs(sigma - sigma.T).max() > 1e-6 * np.abs(sigma).max():
+    scale, noise = np.abs(sigma).max(), _NOISE * (mu**2 + np.abs(np.diag(sigma))).max()
+    allowed = max(1e-6 * scale, 8 * noise)
+    if np.abs(sigma - sigma.T).max() > allowed:
         raise ValueError(f"{name} is not symmetric, so it is no covariance; give the output of mean_covariance")
     sigma = (sigma + sigma.T) / 2
-    # A Cholesky factorisation with pivoting: it stops at the numerical rank, and costs a tenth of eigenvectors.
-    upper, pivots, rank, _ = scipy.linalg.lapack.dpstrf(sigma)
+    # A Cholesky factorisation with pivoting: it stops at the numerical rank, and costs a tenth of eigenvectors. Pivots
+    # of no more than the noise would divide noise by itself.
+    least = max(noise, len(sigma) * float(np.finfo(np.float64).eps) * np.diag(sigma).max())
+    upper, pivots, rank, _ = scipy.linalg.lapack.dpstrf(sigma, tol=least)
     factor = np.empty((rank, len(sigma)))
     factor[:, pivots - 1] = np.triu(upper)[:rank]
     left = np.abs(sigma - factor.T @ factor).max()
-    if left > 1e-6 * np.abs(sigma).max():
+    if left > allowed:
         raise ValueError(
             f"{name} has negative eigenvalues, so it is no covariance (its factors leave {left:.3g} unexplained); give "
             "the output of mean_covariance"

@@ -21,7 +21,7 @@ from jaxgan.parallel.partition import (
     split_over,
     split_over_fsdp,
 )
-from jaxgan.parallel.processes import host_to_global, initialize, is_main, to_host
+from jaxgan.parallel.processes import host_to_global, initialize, is_main, leave, to_host
 
 __all__ = [
     "AXES",
@@ -37,6 +37,7 @@ __all__ = [
     "inside_mesh",
     "is_main",
     "join_interleaved",
+    "leave",
     "make_mesh",
     "path_name",
     "platform",

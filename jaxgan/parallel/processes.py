@@ -1,5 +1,7 @@
 """Multi-process JAX: distributed start-up, and host arrays to global arrays."""
 
+import os
+import sys
 from typing import Any
 
 import jax
@@ -11,12 +13,20 @@ from jaxgan.parallel.batch import BATCH
 
 
 def initialize(
-    *, coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None
+    *,
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+    connect_seconds: int = 300,
+    heartbeat_seconds: int = 100,
 ) -> None:
     """Joins the processes of one run; call it before any other use of JAX.
 
     With no argument nothing happens: one process. ``coordinator='auto'`` lets JAX find its peers (SLURM, TPU pods, GKE,
     Open MPI). Otherwise give ``host:port`` of process 0 with the number of processes and this one's id.
+
+    Processes wait ``connect_seconds`` for each other. One that is silent for ``heartbeat_seconds`` later is taken for
+    dead. In both cases JAX ends the others by SIGABRT (exit code 134). Both are whole numbers of at least 1.
 
     Raises:
       ValueError: where only some of the three are given.
@@ -25,12 +35,29 @@ def initialize(
         if num_processes is not None or process_id is not None:
             raise ValueError("--num_processes and --process_id need --coordinator=HOST:PORT (or --coordinator=auto)")
         return
+    seconds: dict[str, Any] = {
+        "initialization_timeout": connect_seconds,
+        "heartbeat_timeout_seconds": heartbeat_seconds,
+    }
     if coordinator == "auto":
-        jax.distributed.initialize()
+        jax.distributed.initialize(**seconds)
         return
     if num_processes is None or process_id is None:
         raise ValueError(f"--coordinator={coordinator} needs --num_processes and --process_id too")
-    jax.distributed.initialize(coordinator, num_processes=num_processes, process_id=process_id)
+    jax.distributed.initialize(coordinator, num_processes=num_processes, process_id=process_id, **seconds)
+
+
+def leave(code: int) -> int:
+    """Ends this process of several at once, with ``code``: after an error, of which its peers know nothing.
+
+    An ordinary exit waits up to 300 s for all peers to exit too, which those that wait for this one in a collective
+    never do, and then ends by SIGABRT whatever ``code`` was. Of one process alone, returns ``code``.
+    """
+    if jax.distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def is_main() -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.keys import check_config
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment
 
@@ -70,10 +71,20 @@ def default_config_of(config: ConfigDict) -> ConfigDict:
     return default_config(config.recipe, config.get("networks"))
 
 
-def build(config: ConfigDict) -> Experiment:
-    """Builds the recipe that ``config.recipe`` names.
+def build(config: ConfigDict, *, check: bool = True) -> Experiment:
+    """Builds the recipe that ``config.recipe`` names, once every key is checked.
+
+    Args:
+      config: of the recipe.
+      check: refuse values that no run could mean; False for the config of a run that was trained nevertheless, by a
+        version that took them.
 
     Raises:
-      UserError: naming the recipes that exist.
+      UserError: naming the recipes that exist; on a value that no run could mean, or that the recipe does not take.
     """
-    return _module(config.recipe).build(config)
+    if "recipe" not in config:
+        raise UserError(f"the config names no recipe; set config.recipe to one of {', '.join(names())}")
+    module = _module(config.recipe)
+    if check:
+        check_config(config)
+    return module.build(config)

@@ -106,6 +106,9 @@ def build(config: ConfigDict) -> Experiment:
     moving, same = config.augment, config.regularizers.consistency
     if moving.diffaugment.policy or moving.ada.pipeline or same.cr or same.bcr_real or same.bcr_fake:
         raise UserError("lapgan's D sees a residual without its image: diffaugment, ada, cr and bcr do not fit it")
+    heads = [f"heads.{name}.{key}" for name, keys in config.heads.items() for key, weight in keys.items() if weight]
+    if heads:
+        raise UserError(f"lapgan's levels judge residuals, which have no class or code of their own: set {heads[0]}=0")
     if config.multi_scale.scales > 1 or config.prior.categorical or config.prior.continuous:
         raise UserError("lapgan judges every scale already, and its latents have no codes: leave multi_scale and prior")
     if config.generator.num_classes != config.discriminator.num_classes:

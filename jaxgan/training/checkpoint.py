@@ -125,15 +125,25 @@ class Checkpoints:
     fingerprint).
     """
 
-    def __init__(self, workdir: epath.PathLike, *, keep: int = 2, always: Iterable[int] = (), read_only: bool = False):
+    def __init__(
+        self,
+        workdir: epath.PathLike,
+        *,
+        keep: int = 2,
+        always: Iterable[int] = (),
+        read_only: bool = False,
+        reading: Callable[[int, epath.Path], None] | None = None,
+    ):
         """Opens the checkpoints of ``workdir``, and makes the folder where missing; the newest ``keep`` stay, and those
         of the steps in ``always`` (the ends of stages).
 
         With ``read_only`` nothing is made, removed or moved: for looking at a run that may be training.
+        ``reading`` is called with the step and the folder of each checkpoint before it is read.
         """
         if keep < 1:
             raise UserError(f"training.keep={keep}: keep at least 1 checkpoint; 2 outlive a damaged one")
         self._read_only = read_only
+        self._reading = reading or (lambda step, folder: None)
         self._root = epath.Path(workdir)
         self._directory = self._root / "checkpoints"
         self._policy = _Preserved(keep, always)
@@ -213,6 +223,7 @@ class Checkpoints:
     def _load(self, step: int, target: TrainState) -> tuple[TrainState, dict[str, Any], dict[str, str]]:
         """The state as it lies there, under the names of then, what was recorded of it, and those names today."""
         directory = self._directory / str(step)
+        self._reading(step, directory)
         meta, frozen = self._meta(step), target.frozen
         target = target.replace(frozen={})
         names = {}

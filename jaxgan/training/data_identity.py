@@ -35,3 +35,10 @@ def difference(saved: Mapping[str, Any], found: Mapping[str, Any]) -> str:
             rest = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
             lines.append(f"  {name}: classes {' '.join(changes[:_SHOWN])}{rest}")
     return "\n".join(lines)
+
+
+def renumbered(found: Mapping[str, Any]) -> bool:
+    """Whether some set's classes are numbers whose order is not that of the alphabet, by which earlier versions
+    numbered them.
+    """
+    return any(all(c.isdigit() for c in s["classes"]) and sorted(s["classes"]) != s["classes"] for s in found.values())

@@ -49,6 +49,8 @@ class Ema:
                 f"ema ramp_up={self.ramp_up} with decay={self.decay}: give a share above 0 and a decay between 0 and "
                 "1, or None for no ramp"
             )
+        if not 0 <= self.decay < 1:
+            raise UserError(f"ema decay={self.decay}: give a number from 0 and below 1")
 
     def init(self, nets: dict[str, Variables]) -> dict[str, Variables]:
         """Copies, in buffers of their own: an alias would be donated twice."""

@@ -59,7 +59,7 @@ class Goodput:
         record = {"step": step, "start": self._start, "resumed_at": self.resumed_at}
         record["seconds"] = {kind: round(value, 3) for kind, value in spent.items()}
         with writing(self._path), open(self._path, "a") as file:
-            file.write(line_of(record))
+            file.write(line_of(record, self._path.name))
 
 
 def summary(workdir: epath.PathLike) -> dict[str, float]:

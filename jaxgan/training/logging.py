@@ -1,5 +1,6 @@
 """Logging of a run: metrics.jsonl, scores.jsonl, TensorBoard event files, sample pictures, a progress bar."""
 
+import json
 import math
 import queue
 import sys
@@ -19,6 +20,7 @@ from jaxgan.training.method import FailedScore, Score
 from jaxgan.training.records import RecordsFile
 from jaxgan.training.state import TrainState
 from jaxgan.training.storage import writing
+from jaxgan.training.strict_json import strict_json
 
 
 class Writer:
@@ -90,7 +92,8 @@ class Writer:
                 if isinstance(value, Score):
                     scalars[name] = value.value
                 if self._files is not None:
-                    self._files.scores.write({**about, "metric": name.removeprefix("eval/"), **_strict(value.fields())})
+                    fields = json.loads(strict_json(value.fields()))
+                    self._files.scores.write({**about, "metric": name.removeprefix("eval/"), **fields})
                 continue
             array = np.asarray(value)
             if array.ndim == 0:

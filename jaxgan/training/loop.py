@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -20,8 +20,9 @@ from jaxgan.data.prefetch import prefetch
 from jaxgan.parallel import host_to_global, is_main
 from jaxgan.training.best import Best
 from jaxgan.training.checkpoint import Checkpoints, NonFiniteStateError
-from jaxgan.training.data_identity import difference
+from jaxgan.training.data_identity import difference, renumbered
 from jaxgan.training.errors import UserError
+from jaxgan.training.faults import Faults
 from jaxgan.training.goodput import Goodput, sentence, summary
 from jaxgan.training.health import Health
 from jaxgan.training.logging import Progress, Writer, parameter_table
@@ -30,6 +31,8 @@ from jaxgan.training.pending import Pending
 from jaxgan.training.preemption import EXIT_RESTART, StopRequest
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import compile_step, init_state, make_begin_stage, make_stage_step
+from jaxgan.training.storage import writing
+from jaxgan.training.watchdog import Limits, Watchdog
 from jaxgan.training.workdir import config_text, fingerprint
 
 log = logging.getLogger("jaxgan")
@@ -59,6 +62,7 @@ class LoopOptions:
       health: log update-to-weight ratios, D's gap and the largest singular value of each spectrally normalised weight.
       singular_values_every: steps between records of the second and the third of them, where ``health``; 0 for never.
       progress: show the bar.
+      watchdog: how long each part may take until the process is taken for stuck.
     """
 
     save_every: int
@@ -75,6 +79,7 @@ class LoopOptions:
     health: bool = False
     singular_values_every: int = 0
     progress: bool = True
+    watchdog: Limits = dataclasses.field(default_factory=Limits)
 
     def check(self, experiment: Experiment, evaluators: Iterable[Evaluator]) -> None:
         """Raises UserError where an interval is not positive, or ends inside a dispatch, or two stages share a name."""
@@ -154,6 +159,7 @@ def train(
     seed: int,
     mesh: Mesh,
     options: LoopOptions,
+    evaluators: Sequence[Sequence[Evaluator]] | None = None,
 ) -> Outcome:
     """Trains to the end of the last stage, from the newest sound checkpoint where there is one.
 
@@ -168,24 +174,53 @@ def train(
       seed: of initial weights and of every step.
       mesh: the devices.
       options: how to drive it.
+      evaluators: each stage's, where :func:`checked_evaluators` made them already.
 
     Raises:
       UserError: where an interval is wrong, the data is not what the run was trained on, storage fails, or training
         diverges.
     """
+    made = checked_evaluators(experiment, mesh, options) if evaluators is None else evaluators
+    process, peers = jax.process_index(), jax.process_count() > 1
+    with Watchdog(options.watchdog, workdir=workdir, process=process, peers=peers) as watchdog:
+        return _train(experiment, made, workdir, config, seed, mesh, options, watchdog)
+
+
+def checked_evaluators(experiment: Experiment, mesh: Mesh, options: LoopOptions) -> list[Sequence[Evaluator]]:
+    """Each stage's evaluators, with all that they read opened.
+
+    Raises:
+      UserError: where an interval is wrong, or something that a score needs is not there.
+    """
+    made = [list(stage.evaluators(mesh)) for stage in experiment.stages]
+    options.check(experiment, itertools.chain(*made))
+    return list(made)
+
+
+def _train(
+    experiment: Experiment,
+    evaluators: Sequence[Sequence[Evaluator]],
+    workdir: epath.PathLike,
+    config: dict[str, Any],
+    seed: int,
+    mesh: Mesh,
+    options: LoopOptions,
+    watchdog: Watchdog,
+) -> Outcome:
     began = time.monotonic()
-    evaluators = [list(stage.evaluators(mesh)) for stage in experiment.stages]
-    options.check(experiment, itertools.chain(*evaluators))
+    faults = Faults.from_environment(workdir=workdir, process=jax.process_index())
     init_rng, step_rng = jax.random.split(jax.random.key(seed))
     record = {
         "seed": seed,
         "config": fingerprint(config),
         "rng": {"impl": str(jax.random.key_impl(step_rng)), "key": jax.random.key_data(step_rng).tolist()},
     }
-    checkpoints = Checkpoints(workdir, keep=options.keep, always=experiment.stage_starts[1:])
+    always = experiment.stage_starts[1:]
+    checkpoints = Checkpoints(workdir, keep=options.keep, always=always, reading=faults.reading)
     goodput = Goodput(workdir, began=began)
     stop = StopRequest()
-    run = _Run(experiment, evaluators, mesh, options, workdir, config, step_rng, checkpoints, goodput, stop, record)
+    helpers = (checkpoints, goodput, stop, watchdog, faults)
+    run = _Run(experiment, evaluators, mesh, options, workdir, config, step_rng, helpers, record)
     try:
         with jax.set_mesh(mesh), stop:
             state = run.restored(init_rng)
@@ -197,6 +232,7 @@ def train(
                     state = run.rolled_back(init_rng, error)
             goodput.write(int(state.step))
     finally:
+        watchdog.beat("save")
         run.close()
     run.writer.check()
     if is_main():
@@ -211,20 +247,19 @@ class _Run:
     def __init__(
         self,
         experiment: Experiment,
-        evaluators: list[list[Evaluator]],
+        evaluators: Sequence[Sequence[Evaluator]],
         mesh: Mesh,
         options: LoopOptions,
         workdir: epath.PathLike,
         config: dict[str, Any],
         rng: jax.Array,
-        checkpoints: Checkpoints,
-        goodput: Goodput,
-        stop: StopRequest,
+        helpers: tuple[Checkpoints, Goodput, StopRequest, Watchdog, Faults],
         record: dict[str, Any],
     ):
         self.experiment, self.evaluators, self.mesh, self.options = experiment, evaluators, mesh, options
         self.workdir, self.config, self.rng = workdir, config, rng
-        self.checkpoints, self.goodput, self.stop, self.record = checkpoints, goodput, stop, record
+        self.checkpoints, self.goodput, self.stop, self.watchdog, self.faults = helpers
+        self.record = record
         self.pending = Pending(workdir)
         self.writer = Writer(None, step=0)
         self.health = Health(options.singular_values_every) if options.health else None
@@ -299,22 +334,27 @@ class _Run:
             finally:
                 os._exit(EXIT_RESTART)
 
-        with self.goodput.time(kind), self.stop.nothing_to_save(leave):
+        watched = self.watchdog.section("begin" if kind == "initialise" else kind)
+        with watched, self.goodput.time(kind), self.stop.nothing_to_save(leave):
             yield
 
     def save(self, stage: Stage, state: TrainState, pending: dict[str, Any] | None) -> None:
         """Saves a state; ``pending`` are the metrics of its step where its scores are still to come."""
-        with self.goodput.time("save"):
+        step = int(state.step)
+        with self.watchdog.section("save"), self.goodput.time("save"):
             # Records first: a run that goes on from this checkpoint does not write them again.
             self.writer.flush()
             if pending is not None:
-                self.pending.write(int(state.step), pending)
-            data = {"position": int(state.step), "sets": self.identities}
+                self.pending.write(step, pending)
+            data = {"position": step, "sets": self.identities}
             meta = self.record | {"data": data, "stage": stage.name, "rollbacks": self.rollbacks}
             try:
+                with writing(self.checkpoints.directory):
+                    self.faults.saving(step, self.checkpoints.directory)
                 self.checkpoints.save(state, meta, wrong=stage.method.non_finite)
             except NonFiniteStateError as error:
-                raise DivergedError(str(error), int(state.step)) from error
+                raise DivergedError(str(error), step) from error
+            self.faults.saved(step, self.checkpoints)
 
     def due(self, number: int, step: int) -> list[Evaluator]:
         """The evaluators of stage ``number`` that are due after ``step``."""
@@ -377,6 +417,12 @@ class _Run:
                 f"the data is not what this run was trained on:\n{difference(saved, found)}\nbring it back, start in a "
                 "new --workdir, or pass --accept_data_change to go on with this data"
             )
+        if saved is None and self.goodput.resumed_at and renumbered(found) and not self.options.accept_data_change:
+            raise UserError(
+                "this run began under an earlier version, which numbered class folders in the order of the alphabet "
+                "(10 before 2): rename them so that both orders are the same and keep the classes' numbers, or pass "
+                "--accept_data_change to go on with other numbers"
+            )
         self.identities = self.identities | {stage.name: found}
 
     def begin_stage(self, number: int, state: TrainState) -> TrainState:
@@ -423,9 +469,12 @@ class _Run:
                 else:
                     state, metrics = run(state, next(batches), rng)
                 step += k
+                state = self.faults.after(step, state)
                 in_flight.append(metrics)
                 if len(in_flight) > options.max_in_flight:
                     jax.block_until_ready(in_flight.popleft())
+                self.watchdog.beat("step")
+                self.faults.at(step)
                 stopping = self.stop.due()
                 records = _records(metrics, step, k, options.log_every)
                 for at, values in sorted(records.items()):

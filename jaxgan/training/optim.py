@@ -1,5 +1,6 @@
 """Optimisers by the numbers that configs hold: Adam, AdamW, RMSProp, SGD; learning-rate schedules, masks, clipping."""
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -67,6 +68,7 @@ def optimizer(
       UserError: on another kind or schedule, or numbers that contradict each other; when parameters are there, where an
         expression matches none of them.
     """
+    _check_numbers(learning_rate, b1=b1, b2=b2, eps=eps, weight_decay=weight_decay, clip_norm=clip_norm)
     rate = _schedule(
         learning_rate, schedule, warmup_steps, hold_steps, decay_steps, decay_rate, end_factor, boundaries, factors
     )
@@ -88,6 +90,21 @@ def optimizer(
     if clip_norm is not None:
         made = optax.chain(optax.clip_by_global_norm(clip_norm), made)
     return made if train_params is None else _train_only(made, _matching(train_params, "train_params"))
+
+
+def _check_numbers(learning_rate: Any, *, b1: Any, b2: Any, eps: Any, weight_decay: Any, clip_norm: Any) -> None:
+    """Refuses numbers under which parameters leave for infinity, or stay NaN; traced ones are what they are."""
+    if isinstance(learning_rate, int | float) and not 0 <= learning_rate < math.inf:
+        raise UserError(f"optimizer learning_rate={learning_rate}: give a finite number, 0 or more")
+    for name, value in (("b1", b1), ("b2", b2)):
+        if isinstance(value, int | float) and not 0 <= value < 1:
+            raise UserError(f"optimizer {name}={value}: give a number from 0 and below 1")
+    if isinstance(eps, int | float) and not 0 < eps < math.inf:
+        raise UserError(f"optimizer eps={eps}: give a number above 0")
+    if isinstance(weight_decay, int | float) and not 0 <= weight_decay < math.inf:
+        raise UserError(f"optimizer weight_decay={weight_decay}: give a finite number, 0 or more")
+    if isinstance(clip_norm, int | float) and not clip_norm > 0:
+        raise UserError(f"optimizer clip_norm={clip_norm}: give a number above 0, or None for no limit")
 
 
 def _schedule(

@@ -19,12 +19,14 @@ class StopRequest:
 
     Alone, a process stops at its next step; inside :meth:`nothing_to_save`, SIGTERM ends it at once, even while a
     program is compiled. In a ``jax.distributed`` run its preemption service already listens for SIGTERM, and has every
-    process stop at the same step; a handler of our own would silence it, so there none is set.
+    process stop at the same step; a handler of our own would silence it, so there none is set. A SIGINT there is handed
+    on to the service as a SIGTERM of this process.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self._together = jax.process_count() > 1
+        self._interrupted = False
         self._counter = 0
         self._previous: dict[int, Any] = {}
         self._leave: Callable[[], None] | None = None
@@ -32,7 +34,10 @@ class StopRequest:
         self._previous_fd = -1
 
     def __enter__(self) -> "StopRequest":
-        if self._together or threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        if self._together:
+            self._previous[signal.SIGINT] = signal.signal(signal.SIGINT, self._hand_on)
             return self
         for number in (signal.SIGTERM, signal.SIGINT):
             self._previous[number] = signal.signal(number, self._note)
@@ -55,6 +60,14 @@ class StopRequest:
         if self.signal == number or (number == signal.SIGINT and self._leave is not None):
             raise KeyboardInterrupt
         self.signal = number
+
+    def _hand_on(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self._interrupted:
+            raise KeyboardInterrupt
+        # Only once all have agreed is it `signal`, or this process alone would leave out a stage.
+        self._interrupted = True
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _watch(self, pipe: int) -> None:
         while byte := os.read(pipe, 1):
@@ -86,7 +99,7 @@ class StopRequest:
             from jax.experimental import multihost_utils
 
             if multihost_utils.reached_preemption_sync_point(self._counter):
-                self.signal = signal.SIGTERM
+                self.signal = signal.SIGINT if self._interrupted else signal.SIGTERM
                 return True
             return False
         return self.signal is not None

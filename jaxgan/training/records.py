@@ -1,4 +1,4 @@
-"""JSON lines with a checksum each: metrics.jsonl, scores.jsonl and goodput.jsonl."""
+"""JSON lines with a checksum each, of the line and its file's name: metrics.jsonl, scores.jsonl, goodput.jsonl."""
 
 import json
 import logging
@@ -18,18 +18,23 @@ def _text(record: dict[str, Any]) -> str:
     return json.dumps(record, allow_nan=False)
 
 
-def line_of(record: dict[str, Any]) -> str:
-    """A record as a line, ending in the checksum of what comes before it.
+def _checksum(record: dict[str, Any], name: str) -> str:
+    # With the name, or two files that change places would each be sound.
+    return f"{zlib.crc32(f'{name} {_text(record)}'.encode()):08x}"
+
+
+def line_of(record: dict[str, Any], name: str) -> str:
+    """A record as a line of the file ``name``, ending in the checksum of both.
 
     Raises:
       ValueError: where it holds NaN or infinity, which JSON has no words for.
     """
-    return _text({**record, CHECKSUM: f"{zlib.crc32(_text(record).encode()):08x}"}) + "\n"
+    return _text({**record, CHECKSUM: _checksum(record, name)}) + "\n"
 
 
-def record_of(line: str) -> dict[str, Any] | None:
-    """The record of a line, without its checksum; None where it is damaged, or no JSON object. Lines of earlier
-    versions, which have no checksum, are taken as they are.
+def record_of(line: str, name: str) -> dict[str, Any] | None:
+    """The record of a line of the file ``name``, without its checksum; None where it is damaged, or no JSON object.
+    Lines of earlier versions, which have no checksum, are taken as they are.
     """
     try:
         record = json.loads(line)
@@ -39,7 +44,7 @@ def record_of(line: str) -> dict[str, Any] | None:
         return None
     saved = record.pop(CHECKSUM, None)
     try:
-        sound = saved is None or saved == f"{zlib.crc32(_text(record).encode()):08x}"
+        sound = saved is None or saved == _checksum(record, name)
     except ValueError:
         return None
     return record if sound else None
@@ -55,7 +60,7 @@ def read_lines(path: epath.PathLike) -> tuple[list[dict[str, Any]], list[int]]:
     records, damaged = [], []
     lines = path.read_bytes().decode(errors="replace").split("\n")
     for number, line in enumerate(lines, 1):
-        record = record_of(line) if line else None
+        record = record_of(line, path.name) if line else None
         if record is not None:
             records.append(record)
         elif line and number < len(lines):
@@ -87,7 +92,7 @@ class RecordsFile:
         if foreign := sum(type(record.get("step")) is not int for record in found):
             log.warning("%s: left out %d lines that are no records of a step", path, foreign)
         kept = [r for r in found if type(r.get("step")) is int and r["step"] <= step]
-        self._lines = [line_of(r) for r in kept]
+        self._lines = [line_of(r, self._path.name) for r in kept]
         whole = self._path.with_name(self._path.name + ".tmp")
         with writing(self._path):
             whole.write_text("".join(self._lines))
@@ -100,7 +105,7 @@ class RecordsFile:
         Raises:
           UserError: where it cannot be written, or the file is no longer there.
         """
-        line = line_of(record)
+        line = line_of(record, self._path.name)
         if self._file is None:
             self._lines.append(line)
             return

@@ -29,7 +29,8 @@ def fingerprint(config: dict[str, Any]) -> str:
 
 
 def claim_config(workdir: epath.PathLike, config: dict[str, Any], *, accept_change: bool = False) -> None:
-    """Writes ``config.json`` in a new folder; in a used one, checks that the config is the same.
+    """Writes ``config.json`` in a new folder, or one where nothing was saved yet; in a used one, checks that the config
+    is the same.
 
     Raises:
       UserError: with a diff, where it is another, unless ``accept_change``, which writes the new one.
@@ -42,10 +43,12 @@ def claim_config(workdir: epath.PathLike, config: dict[str, Any], *, accept_chan
 
 def _claim(path: epath.Path, text: str, accept_change: bool) -> None:
     workdir = path.parent
-    if path.exists() and not accept_change:
-        old = path.read_text()
-        if old == text:
-            return
+    saved = workdir / "checkpoints"
+    used = any(p.name.isdigit() for p in saved.iterdir()) if saved.exists() else (workdir / "quarantine").exists()
+    old = path.read_text() if path.exists() else None
+    if old == text:
+        return
+    if old is not None and used and not accept_change:
         diff = difflib.unified_diff(
             old.splitlines(), text.splitlines(), "the run's config", "the config given", "", "", 0, ""
         )
@@ -78,11 +81,32 @@ def read_config(workdir: epath.PathLike) -> dict[str, Any]:
         ) from None
     if not isinstance(found, dict):
         raise UserError(f"{path} holds no config; bring it back from a copy")
+    noted = _noted_fingerprint(path.with_name("env.json"))
+    if noted is not None and noted != fingerprint(found):
+        raise UserError(
+            f"{path} is not the config that the run was started under (fingerprint {fingerprint(found)[:12]}, env.json "
+            f"says {noted[:12]}); bring it back from a copy, or start the run's own command again"
+        )
     return found
 
 
+def _noted_fingerprint(path: epath.Path) -> str | None:
+    """The config's fingerprint in env.json; None where there is none that can be read."""
+    try:
+        return str(json.loads(path.read_text())["config"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _own_fingerprint(workdir: epath.Path) -> str | None:
+    path = workdir / "config.json"
+    return fingerprint(json.loads(path.read_text())) if path.exists() else None
+
+
 def write_environment(workdir: epath.PathLike) -> None:
-    """Writes ``env.json``: versions and devices of the newest start."""
+    """Writes ``env.json``: versions and devices of the newest start, and the fingerprint of its config, which a later
+    reading of config.json is checked against.
+    """
     versions = {}
     for package in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -90,6 +114,7 @@ def write_environment(workdir: epath.PathLike) -> None:
     record = {
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "config": _own_fingerprint(epath.Path(workdir)),
         "versions": versions,
         "devices": [str(d) for d in jax.devices()],
         "device_kind": jax.devices()[0].device_kind,

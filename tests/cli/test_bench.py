@@ -90,7 +90,7 @@ def test_scaling_fails_where_work_is_not_shared(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["train", "--steps=0"], "give at least 1"),
+        (["train", "--steps=0"], "--steps: '0'; give a whole number from 1"),
         (["scaling", "--profile=x"], "--profile: scaling runs nothing"),
         (["data", "--donation"], "--donation: of `bench train` alone, not of `bench data`"),
         (["sample", "--batch_sizes=8,x"], "--batch_sizes=8,x: give whole numbers"),

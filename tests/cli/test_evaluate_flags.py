@@ -57,9 +57,9 @@ def test_numbers_of_nothing(tmp_path):
     np.savez(tmp_path / "x.npz", images=np.zeros((4, 8, 8, 3), np.uint8))
     images = f"--images={tmp_path / 'x.npz'}"
     pixels = [images, f"--against={tmp_path / 'x.npz'}", "--metrics=psnr", "--no_progress"]
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="--batch_size: '0'; give a whole number from 1"):
         evaluate.run([*pixels, "--batch_size=0"])
-    with pytest.raises(UserError, match="4 images; 0 were asked for"):
+    with pytest.raises(UserError, match="--num_images: '0'; give a whole number from 1"):
         evaluate.run([*pixels, "--num_images=0"])
     with pytest.raises(UserError, match=r"--config\.x: features are of images"):
         features.run([images, "--features=inception", "--out=f.npz", "--config.x=1"])

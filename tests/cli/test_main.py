@@ -50,9 +50,11 @@ def mistake(capsys, *argv):
             ["describe", "--config=biggan:digits16,tiny"],
             "no variant, flag or key 'tiny'. There are: digits16, cifar10[,narrow]",
         ),
-        (["describe", "--config=biggan:digits16", "--config.method.loss=hing"], "unknown loss 'hing'; choose from"),
+        (
+            ["describe", "--config=biggan:digits16", "--config.method.loss=hing"],
+            "config.method.loss='hing'; did you mean hinge? Give one of f_",
+        ),
         (["train", "--config=biggan:digits16"], "required: --workdir"),
-        (["sample", "--workdir=w", "--out=x.png", "--num_images=0"], "give at least 1"),
         (["sample", "--workdir=w", "--out=x.png", "--config.seed=1"], "follows the run's own config"),
         (["evaluate", "--workdir=w", "--config.seed=1"], "follow the run's own config"),
         (["evaluate"], "give --workdir=DIR, a trained run, or --images=X"),
@@ -76,6 +78,14 @@ def test_mistakes_are_one_line_and_exit_1(capsys, argv, message):
 def test_a_folder_without_a_run(capsys, tmp_path, verb):
     assert "holds no run (no config.json)" in mistake(capsys, *verb, f"--workdir={tmp_path / 'nothing'}")
     assert not (tmp_path / "nothing").exists()
+
+
+def test_a_name_cannot_reach_the_terminal_as_an_escape_sequence(capsys, tmp_path):
+    hostile = tmp_path / "\x1b]0;owned\x07\u202ecfg.py"
+    said = mistake(capsys, "describe", f"--config={hostile}")
+    assert "\\x1b]0;owned\\x07\\u202ecfg.py" in said and said.isprintable()
+    hostile.write_text("def get_config(arg):\n    raise ValueError('\x9b2J')\n")
+    assert "\\x9b2J" in mistake(capsys, "describe", f"--config={hostile}")
 
 
 def test_a_traceback_is_shown_where_asked_for():

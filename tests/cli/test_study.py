@@ -30,8 +30,8 @@ pytestmark = pytest.mark.usefixtures("unchanged")
         (TABLE1, "--workdir=DIR is needed"),
         ([*TABLE1, "--plan"], "--plan and --topology=CHIP:SHAPE go together"),
         ([*TABLE1, "--workdir=w", "--price=2"], "--price, --json and --cache_dir are for --plan"),
-        ([*TABLE1, "--workdir=w", "--seeds=a"], "--seeds=a: give whole numbers, such as 0,1,2"),
-        ([*TABLE1, "--workdir=w", "--max_members=4"], "--max_members=4 goes with --vmap, and is 1 or more"),
+        ([*TABLE1, "--workdir=w", "--seeds=a"], "--seeds=a: give whole numbers from 0 to"),
+        ([*TABLE1, "--workdir=w", "--max_members=4"], "--max_members=4 goes with --vmap"),
         ([*TABLE1, "--workdir=w", "--scale=mnist"], "scale=mnist; choose from imagenet, cifar, digits"),
         ([*TABLE1, "--workdir=w", "--variants=row10"], "no variant 'row10' in study 'biggan_table1'; there are row1"),
         (["study", "biggan_table2", "--workdir=w"], "no study called 'biggan_table2'. Did you mean biggan_table1?"),
@@ -93,6 +93,14 @@ def test_plans_name_their_variant_and_what_cannot_be_laid_out(monkeypatch, capsy
     assert other["fits"] and other["variant"] == "row4"
     monkeypatch.setattr(plan, "plan_config", lambda *a: (_ for _ in ()).throw(UserError("no")))
     assert main(argv) == 1
+
+
+def test_a_topology_that_there_is_not_costs_its_own_rows_alone(capsys):
+    argv = [*SMOKE, "--plan", "--topology", "h100:0", "h100:1", "h100:7", "--json", "--variants=row8"]
+    assert main(argv) == 0
+    none, one, seven = json.loads(capsys.readouterr().out)
+    assert "sizes are at least 1" in none["error"] and "no multiple of 7 devices" in seven["error"]
+    assert one["topology"] == "h100:1" and one["step_seconds"] > 0
 
 
 @pytest.mark.slow

@@ -46,7 +46,6 @@ def covering(table, ways):
 
 PAIRS, TRIPLES = covering(TABLE, 2), covering(TABLE, 3)
 ALWAYS = [
-    dict(mesh="fsdp", rules="zero1", accumulate=2, remat="none", groups=4, dtype="float32"),
     dict(mesh="spatial", rules="fsdp", accumulate=1, remat="blocks", groups=None, dtype="float32"),
 ]
 

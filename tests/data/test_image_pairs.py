@@ -101,6 +101,15 @@ def test_what_is_no_picture_is_left_out_and_named(tmp_path, caplog):
     assert opened(tmp_path).rejected == ("A/notes.txt",) and "A/notes.txt" in caplog.text
 
 
+def test_what_cannot_be_read_is_left_out_with_its_partner(tmp_path, caplog):
+    two_folders(tmp_path)
+    whole = (tmp_path / "B" / "1.bmp").read_bytes()
+    (tmp_path / "B" / "1.bmp").write_bytes(whole[: len(whole) // 2])
+    source = opened(tmp_path)
+    assert (source.length, set(source.rejected)) == (2, {"B/1.bmp", "A/1.png"})
+    assert "A/1.png (its partner B/1.bmp is left out)" in caplog.text
+
+
 def test_missing_partners_and_unequal_sizes(tmp_path):
     two_folders(tmp_path)
     save(tmp_path / "B" / "1.bmp", noise(6, 4, 3))
@@ -145,7 +154,7 @@ def test_layouts_that_are_no_pairs(tmp_path):
     with pytest.raises(ValueError, match=r"0\.jpg and .*0\.png have one name"):
         opened(tmp_path / "y")
     (tmp_path / "odd" / "a.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"cannot read .*a\.png"):
+    with pytest.raises(ValueError, match=r"has no picture .* that can be read; left out 1: a\.png \(no image"):
         opened(tmp_path / "odd")
     save(tmp_path / "odd" / "a.png", noise(6, 8, 3))
     with pytest.raises(ValueError, match="maps have files of their own, in two sub-folders"):

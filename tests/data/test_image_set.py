@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data import image_set, open_dataset
+from jaxgan.data import open_dataset, picture_scan
 from jaxgan.data.image_set import describe_source, open_images
 
 
@@ -40,14 +40,21 @@ def test_flat_folder_is_read_in_sorted_order(tmp_path):
     np.testing.assert_array_equal(picked["image"], pixels[[5, 2]])
 
 
-def test_first_level_of_folders_is_the_class(tmp_path):
+def test_first_level_of_folders_is_the_class(tmp_path, caplog):
     for name in ("b/1.png", "a/deep/2.png", "c/0.png", "a/3.png"):
         save(tmp_path / name, noise(4, 4))
     found = open_images(f"folder:{tmp_path}")
     assert found.labeled and found.source.class_names == ("a", "b", "c")
     np.testing.assert_array_equal(everything(found)["label"], [0, 0, 1, 2])
     save(tmp_path / "stray.png", noise(4, 4))
-    assert not open_images(str(tmp_path)).labeled
+    strayed = open_images(str(tmp_path))
+    assert strayed.labeled and strayed.source.rejected == ("stray.png",) and strayed.version == found.version
+    assert "left out 1: stray.png (not in a class's sub-folder)" in caplog.text
+    for index in range(5):
+        save(tmp_path / f"{index}.png", noise(4, 4))
+    caplog.clear()
+    assert not (flat := open_images(str(tmp_path))).labeled and flat.source.length == 10
+    assert "6 pictures lie next to sub-folders with 4: all are taken, and none has a label" in caplog.text
 
 
 def test_pixels_as_a_viewer_shows_them(tmp_path):
@@ -80,15 +87,21 @@ def test_a_size_that_images_have_is_no_crop(tmp_path):
         assert (own.crop, other.crop, other.version) == ("none", "center 2x2", own.version)
 
 
-def test_damage_is_named(tmp_path):
+def test_damage_is_named(tmp_path, caplog):
     save(tmp_path / "a.png", noise(32, 32, 3))
     save(tmp_path / "b.png", noise(32, 32, 3))
     whole = (tmp_path / "b.png").read_bytes()
     (tmp_path / "b.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"cannot read .*b\.png: .*restore or remove it"):
-        everything(open_images(str(tmp_path)))
-    (tmp_path / "b.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"cannot read .*b\.png: .*restore or remove it"):
+    for content in (whole[: len(whole) // 2], b"no image"):
+        (tmp_path / "b.png").write_bytes(content)
+        caplog.clear()
+        found = open_images(str(tmp_path))
+        assert found.source.length == 1 and found.source.rejected == ("b.png",)
+        assert "left out 1: b.png (" in caplog.text
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"cannot read .*a\.png: no image .*restore or remove it"):
+        everything(found)
+    with pytest.raises(ValueError, match=r"holds no image .* that can be read; left out 2: a\.png \(no image"):
         open_images(str(tmp_path))
 
 
@@ -101,7 +114,7 @@ def test_nothing_to_read(tmp_path):
 
 @pytest.mark.parametrize("full_scan", [50_000, 1])
 def test_version_is_that_of_content(tmp_path, monkeypatch, full_scan):
-    monkeypatch.setattr(image_set, "FULL_SCAN_FILES", full_scan)
+    monkeypatch.setattr(picture_scan, "FULL_SCAN_FILES", full_scan)
     for name in ("a", "b"):
         for index in range(3):
             save(tmp_path / name / f"{index}.bmp", noise(4, 4, 3, seed=index))

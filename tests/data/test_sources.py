@@ -217,6 +217,37 @@ def test_tfds_sets_that_need_more(tmp_path, file, old, new, message):
         data.tfds_source("flowers5", "test", tmp_path)
 
 
+@needs_tfds
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: None, r"lacks 1 of its 1 files, .*flowers5-test.array_record-00000-of-00001: restore them"),
+        (lambda content: b"", r"lacks 1 of its 1 files, .*flowers5-test.array_record-00000-of-00001: restore them"),
+        (
+            lambda content: content[: len(content) // 2],
+            r"cannot read example 0 of tfds:flowers5/test, in .*00001: Runt",
+        ),
+        (
+            lambda content: content[: len(content) // 2] + bytes(65536) + content[len(content) // 2 + 65536 :],
+            r"cannot read example \d+ of tfds:flowers5/test, in .*00001: RuntimeError: Corrupted .*; restore the file",
+        ),
+    ],
+)
+def test_a_missing_or_damaged_shard_is_named(tmp_path, damage, message):
+    there = tmp_path / "flowers5" / "1.0.0"
+    there.mkdir(parents=True)
+    for path in (TFDS / "flowers5" / "1.0.0").glob("*.*"):
+        (there / path.name).symlink_to(path)
+    shard = there / "flowers5-test.array_record-00000-of-00001"
+    content = damage(shard.read_bytes())
+    shard.unlink()
+    if content is not None:
+        shard.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as raised:
+        data.load(data.tfds_source("flowers5", "test", tmp_path))
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
@@ -229,7 +260,7 @@ def test_tfds_sets_that_need_more(tmp_path, file, old, new, message):
         ({"name": "digits", "split": "dev"}, r"digits has no split 'dev'; choose one of \['train', 'test', 'all'\]"),
         ({"name": "digits", "image_size": None}, r"digits needs an image_size=\(height, width\)"),
         ({"name": "digits", "image_size": (0, 4)}, "image_size must be two positive numbers"),
-        ({"name": "folder:x", "split": "test"}, "folder:x has no split 'test', only 'train'"),
+        ({"name": "digits", "test_share": 0.1}, "digits has its own splits; only 'folder:PATH' takes a test_share"),
         ({"name": "digits", "in_memory": "yes"}, "in_memory must be 'auto', True or False, got 'yes'"),
     ],
 )

@@ -162,3 +162,23 @@ def test_too_few_images_are_warned_of(sides):
     scores(["fd"], ours, theirs._replace(count=None))
     with pytest.warns(FewSamplesWarning, match="3 samples for 3 features"):
         scores(["sfd"], ours, theirs._replace(count=3))
+
+
+def test_classes_are_paired_by_name(sides, caplog):
+    """Sets that count the same classes in another order score as if in one; whose names differ are refused."""
+    (ours, _), (theirs, _) = sides
+    names, turned = ("cat", "dog", "fox"), ("fox", "cat", "dog")
+    plain = scores(["intra_fd"], ours, theirs)["intra_fd_inception"]
+    assert "have no names: those of both sides are paired by number" in caplog.text
+    caplog.clear()
+    others = theirs._replace(labels=(theirs.labels + 1) % 3, class_names=turned)
+    named = scores(["intra_fd"], ours._replace(class_names=names), others)["intra_fd_inception"]
+    assert named.value == plain.value and not caplog.records
+    numbers = scores(
+        ["intra_fd"], ours._replace(class_names=("7", "8", "10")), theirs._replace(class_names=("007", "008", "010"))
+    )
+    assert numbers["intra_fd_inception"].value == plain.value
+    with pytest.raises(UserError, match="names differ: fox in the images alone; cow, elk in the reference alone"):
+        scores(
+            ["intra_fd"], ours._replace(class_names=names), theirs._replace(class_names=("cat", "dog", "cow", "elk"))
+        )

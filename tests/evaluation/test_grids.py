@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jaxgan.evaluation import class_grid, inputs_of_labels, interpolation_grid, sample_images, tile
+from jaxgan.latent import draw_latents
 from jaxgan.parallel import make_mesh
 
 RNG = jax.random.key(2)
@@ -49,12 +50,34 @@ def test_ways_go_from_one_draw_to_another(method, nets, over):
         np.testing.assert_allclose(np.clip(found[:, column], -1.8, 1.8), expected, atol=0.1)
 
 
+def test_a_truncation_acts_on_the_ends_of_ways(method, nets):
+    shared = dict(over="z", rows=2, columns=2, classes=[0, 1], rng=RNG, mesh=make_mesh(), kind="lerp")
+    grid = interpolation_grid(
+        method, nets, options={"truncation": 0.25, "truncation_mode": "scaled_truncated_normal"}, **shared
+    )
+    found = np.arctanh(np.clip(cells(grid, 2, 2).astype(float) / 127.5 - 1, -0.99, 0.99)).reshape(2, 2, 16)
+    w, table = (np.asarray(nets["g"]["params"][k]) for k in ("w", "table"))
+    for column, key in enumerate(jax.random.split(RNG)):
+        z = np.asarray(draw_latents(key, (2, 6), mode="scaled_truncated_normal", truncation=0.25))
+        expected = np.clip(np.stack([z[r] @ w + table[r] for r in (0, 1)]), -1.8, 1.8)
+        np.testing.assert_allclose(np.clip(found[:, column], -1.8, 1.8), expected, atol=0.1)
+
+
 def test_latents_are_interpolated_without_classes_too(method, nets):
     plain = dataclasses.replace(method, num_classes=0)
     options = dict(rows=1, columns=4, classes=[0], rng=RNG, mesh=make_mesh())
     assert interpolation_grid(plain, nets, over="z", **options).ndim == 3
     with pytest.raises(ValueError, match="over 'class' one with classes"):
         interpolation_grid(plain, nets, over="class", **options)
+
+
+@pytest.mark.parametrize("label", [-1, 1000])
+def test_labels_that_are_no_class_are_refused(method, nets, label):
+    options = dict(rng=RNG, mesh=make_mesh())
+    with pytest.raises(ValueError, match=f"the label {label} is no class: they are 0 to {method.num_classes - 1}"):
+        sample_images(method, nets, inputs_of_labels(np.array([0, label])), **options)
+    with pytest.raises(ValueError, match=f"the label {label} is no class"):
+        interpolation_grid(method, nets, over="z", rows=1, columns=2, classes=[label], **options)
 
 
 def test_errors(method, nets):

@@ -270,3 +270,38 @@ def test_what_is_missing_is_named(sets, network, tmp_path):
         run(["kid"], sets[0], None, network, tmp_path)
     with pytest.raises(UserError, match="ssim compares pixels: give images"):
         run(["ssim"], sets[0], None, network, tmp_path)
+
+
+def test_pairs_are_not_scored_where_a_picture_is_lost(tmp_path):
+    """With one picture gone, the i-th would be compared with another's i-th."""
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+        for index in range(5):
+            Image.fromarray(np.full((16, 16), 9 * index, np.uint8)).save(tmp_path / name / f"{index}.png")
+    for name, lost in (("ours", "1.png"), ("theirs", "3.png")):
+        (tmp_path / name / lost).write_bytes(b"no image")
+    sides = [eval_set_of(open_images(str(tmp_path / name))) for name in ("ours", "theirs")]
+    with pytest.raises(
+        UserError, match=r"psnr compares the i-th image .* 1 of folder:ours cannot be read: 1\.png; restore"
+    ):
+        score(["psnr"], *sides, network=None, mesh=one_device())
+
+
+def test_statistics_files_keep_the_names_of_classes(network, tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (30, 4, 4, 1), np.uint8)
+    made = {}
+    for name, order in (("ours", ["b", "a"]), ("theirs", ["a", "b"])):
+        labels = np.array([order.index("ab"[index % 2]) for index in range(30)])
+        np.savez(tmp_path / f"{name}.npz", images=images, labels=labels, class_names=order)
+        made[name] = eval_set_of(open_images(str(tmp_path / f"{name}.npz")))
+    request = FeatureRequest(pool=True, features=True)
+    held = statistics(made["theirs"], network, request, mesh=one_device(), batch_size=32)
+    save_statistics(tmp_path / "statistics.npz", held)
+    read = load_statistics(tmp_path / "statistics.npz")
+    assert read.class_names == ("a", "b")
+    for reference in (made["theirs"], read):
+        found = run(["intra_fd"], made["ours"], reference, network, tmp_path / "cache")["intra_fd_projection"]
+        assert abs(found.value) < 1e-6
+    with pytest.raises(UserError, match="class_names must be text"):
+        save_statistics(tmp_path / "bad.npz", held._replace(class_names=np.zeros(3)))
+        load_statistics(tmp_path / "bad.npz")

@@ -1,11 +1,13 @@
 import json
+import logging
 from pathlib import Path
 
 import jax
 import pytest
 
 from jaxgan import recipes
-from jaxgan.experiment.config_file import find, from_json, load, names, split_overrides
+from jaxgan.experiment.config_file import find, from_json, load, names, say_file, split_overrides
+from jaxgan.tools.studies import load_study
 from jaxgan.training.errors import UserError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -31,12 +33,34 @@ def test_a_bare_name_a_path_and_an_argument(file, monkeypatch, tmp_path):
     assert by_name.to_json() == by_path.to_json()
     assert load("biggan:digits16,smoke").training.steps == 2 != by_name.training.steps
     assert load(f"{file}:some=thing").arg == "some=thing"
-    # ./configs comes before the package's own.
+    # ./configs has names of its own.
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "mine.py").write_text(FILE)
     monkeypatch.chdir(tmp_path)
     assert find("mine") == tmp_path / "configs" / "mine.py"
     assert set(names()) == {"mine", *(p.stem for p in CONFIGS.glob("*.py"))}
+
+
+def test_a_file_of_the_current_folder_never_runs_for_a_shipped_one(monkeypatch, tmp_path, caplog):
+    say_file.cache_clear()
+    caplog.set_level(logging.INFO, "jaxgan")
+    (tmp_path / "configs" / "studies").mkdir(parents=True)
+    (tmp_path / "configs" / "biggan.py").write_text("raise SystemExit('this ran')")
+    (tmp_path / "configs" / "studies" / "gd_ratio.py").write_text("raise SystemExit('this ran')")
+    monkeypatch.chdir(tmp_path)
+    assert load("biggan:digits16,smoke").recipe == "biggan"
+    assert f"biggan is {CONFIGS / 'biggan.py'}" in caplog.text
+    assert "configs/biggan.py of this folder is another file, and not run" in caplog.text
+    assert load_study("gd_ratio").name == "gd_ratio"
+    assert "configs/studies/gd_ratio.py of this folder is another file, and not run" in caplog.text
+    # By its path it is what was asked for.
+    with pytest.raises(SystemExit, match="this ran"):
+        load("configs/biggan.py")
+
+
+def test_home_is_written_as_a_wave(file, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load("~/mine.py:x").arg == "x"
 
 
 def test_unknown_configs_are_answered_with_those_that_exist(tmp_path):

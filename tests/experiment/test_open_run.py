@@ -86,3 +86,20 @@ def test_another_run_is_another_runs_frozen_network(run):
         options=LoopOptions(save_every=6, log_every=6, progress=False),
     )
     jax.tree.map(np.testing.assert_array_equal, outcome.state.frozen["teacher"], state.ema["g"])
+
+
+def test_a_run_of_another_version_is_said_to_be_one(tmp_path):
+    claim_config(tmp_path, {"architecture": "biggan"})
+    with pytest.raises(UserError, match=r"config.json names no recipe: the run was made by another version of"):
+        opened(tmp_path)
+    (tmp_path / "env.json").write_text('{"versions": {"jaxgan": "0.0.1"}}')
+    claim_config(tmp_path, {"recipe": "two_stages", "seed": {"weights": 1}}, accept_change=True)
+
+    def build(config):
+        return config.generator
+
+    with pytest.raises(UserError, match=r"cannot build the run's config: the run was made by jaxgan 0\.0\.1; open it"):
+        open_run(str(tmp_path), build=build, default_config=default_config)
+    claim_config(tmp_path, {"recipe": "two_stages", "regularizers": 3}, accept_change=True)
+    with pytest.raises(UserError, match=r"is no config that this version knows: the run was made by jaxgan 0\.0\.1"):
+        opened(tmp_path)

@@ -9,17 +9,12 @@ import pytest
 from PIL import Image
 
 from jaxgan.evaluation.feature_scores import Settings
+from jaxgan.experiment.drawn_for import data_eval_set, reference_split, sample_targets
 from jaxgan.experiment.open_split import open_split
-from jaxgan.experiment.scores import (
-    Scoring,
-    as_scores,
-    best_is,
-    data_eval_set,
-    metric_names,
-    reference_split,
-    sample_targets,
-    score_samples,
-)
+from jaxgan.experiment.score_names import best_is, metric_names
+from jaxgan.experiment.score_stamps import as_scores
+from jaxgan.experiment.scores import score_samples
+from jaxgan.experiment.scoring import Scoring
 from jaxgan.parallel import make_mesh
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Method, Option, Score

@@ -43,5 +43,5 @@ def test_every_mode_is_covered_and_keys_decide():
 def test_errors_name_the_modes_and_the_value():
     with pytest.raises(ValueError, match=r"unknown truncation mode 'cut'.*scaled_truncated_normal"):
         draw_latents(jax.random.key(0), (2,), mode="cut")
-    with pytest.raises(ValueError, match="above 0, got 0"):
+    with pytest.raises(ValueError, match="above 0 and finite, got 0"):
         draw_latents(jax.random.key(0), (2,), mode="scale", truncation=0)

@@ -1,11 +1,8 @@
-"""launch/ is no package: its one Python file is loaded by path."""
+"""The folder of launchers, and commands that are parsed and not run."""
 
 import importlib
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -17,15 +14,6 @@ from jaxgan.experiment.config_file import load
 @pytest.fixture(scope="session")
 def launch() -> Path:
     return Path(__file__).parents[2] / "launch"
-
-
-@pytest.fixture(scope="session")
-def one_node(launch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("one_node", launch / "one_node.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["one_node"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 class _Parsed(Exception):

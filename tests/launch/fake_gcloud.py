@@ -1,7 +1,8 @@
 """Stands for `gcloud compute tpus` with a queued resource of two workers, which are folders of this machine.
 
 FAKE_GCLOUD names its folder: `state` (of the queued resource), `calls.jsonl` (arguments of every call), `workers/0` and
-`workers/1` (their home folders). Where the metadata server would tell JAX its peers, SLURM's variables do.
+`workers/1` (their home folders), `failures/VERB` (of the next calls of list, scp or ssh, 1 for one that fails). Where
+the metadata server would tell JAX its peers, SLURM's variables do.
 """
 
 import json
@@ -46,10 +47,22 @@ def ssh(arguments: list[str]) -> int:
     return max(process.wait() for process in started)
 
 
+def fails(verb: str) -> bool:
+    """Whether this call of a verb is one that fails."""
+    file = FOLDER / "failures" / verb
+    planned = file.read_text().split() if file.exists() else []
+    if planned:
+        file.write_text(" ".join(planned[1:]))
+    return planned[:1] == ["1"]
+
+
 def main(arguments: list[str]) -> int:
     with (FOLDER / "calls.jsonl").open("a") as calls:
         calls.write(json.dumps(arguments) + "\n")
     assert arguments[:2] == ["compute", "tpus"] and "--zone=here" in arguments, arguments
+    if fails(arguments[3]):
+        print("gcloud: try again later", file=sys.stderr)
+        return 1
     state = FOLDER / "state"
     verb = arguments[2:4]
     if verb == ["queued-resources", "list"]:

@@ -72,6 +72,28 @@ def test_the_inner_job_is_strictly_valid(rendered, kind, variables):
         validator.validate(document, "1.31", strict=True)
 
 
+@pytest.mark.parametrize(
+    ("kind", "variables", "named"),
+    [
+        ("gpu", GPU | {"HOSTS": "0"}, "HOSTS='0'; give a whole number from 1"),
+        ("gpu", GPU | {"HOSTS": "abc"}, "HOSTS='abc'; give a whole number from 1"),
+        ("gpu", GPU | {"HOSTS": "-2"}, "HOSTS='-2'; give a whole number from 1"),
+        ("gpu", GPU | {"CHIPS": "0"}, "CHIPS='0'; give a whole number from 1"),
+        ("gpu", GPU | {"MAX_RESTARTS": "many"}, "MAX_RESTARTS='many'; give a whole number"),
+        ("gpu", GPU | {"SPOT": "True"}, "SPOT='True'; give true or false"),
+        ("tpu", TPU | {"TOPOLOGY": "0x4"}, "TOPOLOGY='0x4'; a slice has a chip or more"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(launch, kind, variables, named):
+    done = subprocess.run(
+        ["sh", str(launch / "gke.sh"), kind, *EXAMPLE],
+        env=variables | {"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "") and named in done.stderr
+
+
 def test_tpu_slices_have_their_hosts_and_chips(rendered):
     for topology, chips, hosts in (("4x4", "4", 4), ("2x2x4", "4", 4), ("2x4", "8", 1)):
         jobset = rendered("tpu", TPU | {"TOPOLOGY": topology, "CHIPS": chips})[-1]

@@ -112,7 +112,7 @@ def test_create_train_stop_resume_delete(cloud):
     ]
     for index in range(2):
         assert "./jaxgan[tpu,features] gcsfs" in cloud.worker(index, "installed")
-        assert "def supervise" in cloud.worker(index, "jaxgan/launch/one_node.py")
+        assert "jaxgan launch" in cloud.worker(index, "jaxgan/launch/one_node.py")
 
     flags = ("--config=biggan:imagenet128,table1=8", "--workdir=gs://bucket/a b")
     cloud.run("train", *flags)
@@ -143,9 +143,59 @@ def test_a_users_error_ends_resume(cloud):
     assert sum("one_node.py" in call[-3] for call in cloud.calls()) == 1
 
 
+def test_failing_calls_are_made_again(cloud):
+    worker_python(cloud, "exit 0")
+    (cloud.folder / "failures").mkdir()
+    plan = {name: cloud.folder / "failures" / name for name in ("list", "scp", "ssh")}
+    plan["list"].write_text("1")
+    # Whether there is a TPU is not known: none is asked for.
+    assert "does not say whether there is a mine" in cloud.run("create", code=1)[1]
+    assert [call[3] for call in cloud.calls()] == ["list"]
+    # Neither a query nor a worker that fails once ends it; the machine is not touched before it is there.
+    plan["list"].write_text("0 1")
+    plan["scp"].write_text("1")
+    plan["ssh"].write_text("1")
+    assert cloud.run("create")[1].count("could not be set up; trying again") == 2
+    verbs = [call[3] for call in cloud.calls()[1:]]
+    assert verbs == ["list", "create", "list", "list", "list", "scp", "scp", "ssh", "scp", "ssh"]
+
+
+def test_a_worker_that_fails_alone_is_started_again_but_not_for_ever(cloud):
+    worker_python(cloud, "if [ -e broken ]; then exit 1; fi; echo >>started; while [ ! -e finish ]; do sleep 0.1; done")
+    cloud.run("create")
+    broken = cloud.folder / "workers" / "1" / "broken"
+    broken.touch()
+    watcher = cloud.start("resume", "--config=x", "--workdir=y")
+    until(lambda: sum("one_node.py" in call[-3] for call in cloud.calls()) >= 2, cloud)
+    broken.unlink()
+    until(lambda: cloud.worker(1, "started"), cloud)
+    assert cloud.worker(0, "started") == "\n"
+    watcher.kill()
+    watcher.communicate()
+
+    broken.touch()
+    cloud.kill("1")
+    failed = subprocess.run(
+        ["bash", str(cloud.script), "resume", "--config=x", "--workdir=y"],
+        env=cloud.environment() | {"MAX_FAILURES": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert failed.returncode == 1 and "exit code 1 of a worker, 2 times" in failed.stderr
+
+
 def test_what_is_missing_is_said(cloud):
     assert "create, train, resume" in cloud.run("begin", code=1)[1]
     assert "flags of jaxgan train" in cloud.run("train", code=1)[1]
+    for name, value in (("POLL_SECONDS", "soon"), ("MAX_FAILURES", "-1"), ("SPOT", "True")):
+        done = subprocess.run(
+            ["bash", str(cloud.script), "status"],
+            env=cloud.environment() | {name: value},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1 and f"{name}='{value}'; give" in done.stderr
 
 
 @pytest.mark.slow

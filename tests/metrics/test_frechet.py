@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from jaxgan.metrics.feature_moments import FeatureMoments
+from jaxgan.metrics.feature_moments import FeatureMoments, mean_covariance
 from jaxgan.metrics.frechet import FewSamplesWarning, frechet_distance, frechet_of_moments, frechet_of_rows
 
 
@@ -51,6 +51,19 @@ def test_rows_and_their_covariances_agree_and_the_order_of_sets_is_irrelevant(n,
     # Rotation and translation of both move nothing.
     turn = scipy.linalg.qr(np.random.default_rng(2).normal(size=(100, 100)))[0]
     assert frechet_of_rows(x @ turn + 3, y @ turn + 3) == pytest.approx(distance, rel=1e-9)
+
+
+@pytest.mark.parametrize("copies", [2, 1000])
+@pytest.mark.parametrize("spread", [0.0, 1e-9, 1e-7])
+def test_a_collapsed_set_has_the_distance_of_a_point(copies, spread):
+    """Of equal rows a covariance is rounding, of either sign; of nearly equal ones it is rounding in part."""
+    real, point = gaussian(500, 100, 0), 5 * np.random.default_rng(1).normal(size=100)
+    rows = (point + spread * gaussian(copies, 100, 2)).astype(np.float32).astype(np.float64)
+    for features in (rows, rows * np.float64(np.float32(1 / 3))):
+        mu, sigma = mean_covariance(moments_of(features))
+        expected = np.sum((features.mean(0) - real.mean(0)) ** 2) + np.trace(statistics(real)[1])
+        assert frechet_distance(mu, sigma, *statistics(real)) == pytest.approx(expected, rel=1e-5)
+        assert frechet_distance(mu, sigma, mu, sigma) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_fewer_samples_than_features_work_and_warn():

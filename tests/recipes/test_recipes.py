@@ -64,7 +64,10 @@ def test_every_config_refuses_an_argument_it_does_not_know(name):
     [
         ([("generator.num_classes", "9")], "generator.num_classes=9 and discriminator.num_classes=10 must be equal"),
         ([("heads.information.continuous", "1.0")], "heads.information finds codes: set prior.categorical"),
-        ([("parallel.rules", "zero")], r"config.parallel.rules='zero'; choose from \['fsdp', 'replicated', 'zero1'\]"),
+        (
+            [("parallel.rules", "zero")],
+            r"config.parallel.rules='zero'; did you mean zero1\? Give one of replicated, fsdp, zero1",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other(overrides, message):

@@ -67,7 +67,7 @@ def test_what_is_no_number_is_null_in_strict_json(tmp_path, bad):
         for line in (tmp_path / name).read_text().splitlines():
             json.loads(line, parse_constant=pytest.fail)
     assert read_records(tmp_path / "metrics.jsonl") == [{"step": 2, "d/loss": None, "g/loss": 1.0, "eval/psnr": None}]
-    assert read_records(tmp_path / "scores.jsonl")[0]["value"] is None
+    assert read_records(tmp_path / "scores.jsonl")[0]["value"] == str(float(bad))
 
 
 def test_a_run_whose_folder_vanishes_is_told(tmp_path):

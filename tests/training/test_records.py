@@ -56,7 +56,7 @@ def test_where_nothing_can_be_appended_flushes_write_the_whole(tmp_path):
 def test_a_flipped_bit_in_a_line_is_found_named_and_counted(tmp_path, caplog, seed):
     path = tmp_path / "metrics.jsonl"
     records = [{"step": step, "d/loss": step / 7, "stage": "x8"} for step in range(1, 6)]
-    content = bytearray("".join(map(line_of, records)).encode())
+    content = bytearray("".join(line_of(record, "metrics.jsonl") for record in records).encode())
     rng = np.random.default_rng(seed)
     place = int(rng.integers(len(content) - 1))
     while content[place] == ord("\n"):
@@ -73,9 +73,19 @@ def test_a_flipped_bit_in_a_line_is_found_named_and_counted(tmp_path, caplog, se
 
 def test_foreign_lines_are_left_out_and_counted(tmp_path, caplog):
     path = tmp_path / "metrics.jsonl"
-    path.write_text(line_of({"step": 1}) + 'hello\n[1, 2]\n{"epoch": 3}\n' + line_of({"step": 2}))
+    first, last = (line_of({"step": step}, path.name) for step in (1, 2))
+    path.write_text(first + 'hello\n[1, 2]\n{"epoch": 3}\n' + last)
     with caplog.at_level(logging.WARNING, "jaxgan"):
         RecordsFile(path, step=9).close()
     assert "left out 2 damaged or foreign lines, of numbers 2, 3" in caplog.text
     assert "left out 1 lines that are no records of a step" in caplog.text
     assert steps(path) == [1, 2]
+
+
+def test_files_that_changed_places_are_damaged(tmp_path):
+    for name in ("metrics.jsonl", "scores.jsonl"):
+        file = RecordsFile(tmp_path / name, step=0)
+        file.write({"step": 1})
+        file.close()
+    (tmp_path / "metrics.jsonl").replace(tmp_path / "scores.jsonl")
+    assert read_lines(tmp_path / "scores.jsonl") == ([], [1])

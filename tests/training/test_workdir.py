@@ -19,7 +19,10 @@ def test_a_config_is_written_once_and_read_back(tmp_path):
 
 
 def test_another_config_is_refused_with_what_differs(tmp_path):
+    claim_config(tmp_path, CHANGED)
+    # Nothing was saved under it: a mistake can be mended.
     claim_config(tmp_path, CONFIG)
+    (tmp_path / "checkpoints" / "3").mkdir(parents=True)
     with pytest.raises(UserError, match="--accept_config_change") as error:
         claim_config(tmp_path, CHANGED)
     assert '-    "batch_size": 64' in str(error.value) and '+    "batch_size": 32' in str(error.value)
@@ -42,6 +45,17 @@ def test_fingerprints_ignore_the_order_of_keys_alone():
 def test_the_environment_names_versions_and_devices(tmp_path):
     write_environment(tmp_path)
     record = json.loads((tmp_path / "env.json").read_text())
-    assert record.keys() == {"python", "platform", "versions", "devices", "device_kind", "processes", "xla_flags"}
+    keys = {"python", "platform", "config", "versions", "devices", "device_kind", "processes", "xla_flags"}
+    assert record.keys() == keys
     assert record["versions"]["jax"] == jax.__version__
     assert len(record["devices"]) == 8 and record["processes"] == 1
+
+
+def test_a_config_that_changed_by_itself_is_refused(tmp_path):
+    claim_config(tmp_path, CONFIG)
+    write_environment(tmp_path)
+    assert read_config(tmp_path) == CONFIG
+    path = tmp_path / "config.json"
+    path.write_text(path.read_text().replace("64", "65"))
+    with pytest.raises(UserError, match=r"not the config that the run was started under"):
+        read_config(tmp_path)

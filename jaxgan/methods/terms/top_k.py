@@ -15,7 +15,15 @@ def top_k(*, minimum: float = 1.0, decay: float = 0.99, steps: int = 782) -> Cal
       minimum: nu, the least share; 1 for all of them, always.
       decay: gamma; the share is ``decay`` to the power of completed spans of ``steps`` steps.
       steps: of a span (the paper: 0.99 an epoch, on CIFAR-10).
+
+    Raises:
+      ValueError: where a share is not above 0, or a span has no step.
     """
+    if not (minimum > 0 and 0 < decay <= 1 and steps >= 1):
+        raise ValueError(
+            f"top_k minimum={minimum}, decay={decay}, steps={steps}: give a minimum above 0, a decay above 0 and at "
+            "most 1, and a step or more"
+        )
     if minimum >= 1.0:
         return None
 

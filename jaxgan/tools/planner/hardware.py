@@ -18,6 +18,9 @@ Sources, by the letter that ``Hardware.source`` names:
   [NH2] NVIDIA H200 datasheet (SXM): arithmetic of the H100; 141 GB, 4.8 TB/s; NVLink 900 GB/s both ways.
   [NB] NVIDIA HGX B200 datasheet, an eighth of the board, dense: bf16 2250, TF32 1125, FP32 75, FP8 and int8 4500;
        180 GB, 7.7 TB/s; NVLink 1800 GB/s both ways.
+  [NN] Between machines of eight GPUs, a network card each: 400 Gb/s (docs.nvidia.com/dgx-basepod, core components: DGX
+       H100, H200 and B200, eight ConnectX-7), and of the DGX A100's datasheet 200 Gb/s. Clouds have less: 3.2 Tb/s a
+       machine of H100 is the most that they offer.
 """
 
 import dataclasses
@@ -41,6 +44,9 @@ class Hardware:
       links: links that a collective over all chips can send through at once, one way each (the torus's axes, both
         directions; NVLink to the switch counts as one).
       devices_per_chip: JAX devices; 2 on TPU v3, whose cores are separate.
+      machine_chips: chips that the links join; collectives among more go through network cards too. None for a link to
+        every chip, as a TPU slice has.
+      card_bandwidth: bytes/s of a chip's network card, one way.
       matrix_units: (number, rows, columns) of a chip, where its clock follows from them and the peak; None where not.
       source: letters of the module's list.
     """
@@ -55,6 +61,8 @@ class Hardware:
     devices_per_chip: int
     matrix_units: tuple[int, int, int] | None
     source: str
+    machine_chips: int | None = None
+    card_bandwidth: float = 0.0
 
     @property
     def clock_hz(self) -> float | None:
@@ -100,13 +108,17 @@ def _tpu(
     return Hardware(name, "tpu", peak, hbm * GIB, bandwidth * GIGA, link * GIGA, links, devices_per_chip, units, source)
 
 
+_GPUS_OF_A_MACHINE = 8
+
+
 def _gpu(
     name: str, bf16: float, tf32: float, int8: float, fp8: float | None, hbm: float, bandwidth: float, link: float,
-    source: str,
+    card: float, source: str,
 ) -> Hardware:  # fmt: skip
     peak = {"bf16": bf16 * TERA, "f16": bf16 * TERA, "f32": tf32 * TERA, "int8": int8 * TERA}
     peak |= {"fp8": fp8 * TERA} if fp8 else {}
-    return Hardware(name, "gpu", peak, hbm * GIGA, bandwidth * GIGA, link * GIGA, 1, 1, None, source)
+    memory = (hbm * GIGA, bandwidth * GIGA)
+    return Hardware(name, "gpu", peak, *memory, link * GIGA, 1, 1, None, source, _GPUS_OF_A_MACHINE, card * GIGA)
 
 
 # "32 GB", "16 GB" and "95 GB" of HBM are GiB on TPU ([G3], [G4], [G5p] say so); NVIDIA's are taken as 10^9 bytes, on
@@ -119,10 +131,10 @@ HARDWARE: Mapping[str, Hardware] = {
         _tpu("v5e", 197, 393, 16, 819, 50, 4, (4, 128, 128), "G5e (400 GB/s both ways over 4 links)"),
         _tpu("v5p", 459, 918, 95, 2765, 100, 6, (8, 128, 128), "G5p (1200 GB/s both ways over 6 links), S (int8)"),
         _tpu("v6e", 918, 1836, 32, 1638, 100, 4, None, "G6e (800 GB/s both ways over 4 links)"),
-        _gpu("a100", 312, 156, 624, None, 80, 2039, 300, "NA"),
-        _gpu("h100", 989.4, 494.7, 1978.9, 1978.9, 80, 3350, 450, "NH"),
-        _gpu("h200", 989.4, 494.7, 1978.9, 1978.9, 141, 4800, 450, "NH2"),
-        _gpu("b200", 2250, 1125, 4500, 4500, 180, 7700, 900, "NB"),
+        _gpu("a100", 312, 156, 624, None, 80, 2039, 300, 25, "NA, NN (cards)"),
+        _gpu("h100", 989.4, 494.7, 1978.9, 1978.9, 80, 3350, 450, 50, "NH, NN (cards)"),
+        _gpu("h200", 989.4, 494.7, 1978.9, 1978.9, 141, 4800, 450, 50, "NH2, NN (cards)"),
+        _gpu("b200", 2250, 1125, 4500, 4500, 180, 7700, 900, 50, "NB, NN (cards)"),
     )
 }
 

@@ -270,6 +270,8 @@ def hardware_record(chip: Hardware) -> dict[str, Any]:
         "hbm_bandwidth": chip.hbm_bandwidth,
         "link_bandwidth": chip.link_bandwidth,
         "links": chip.links,
+        "machine_chips": chip.machine_chips,
+        "card_bandwidth": chip.card_bandwidth,
         "source": chip.source,
     }
 

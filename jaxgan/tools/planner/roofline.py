@@ -82,17 +82,24 @@ def collective_seconds(chip: Hardware, collective: Collective, devices: int) -> 
 
     An all-reduce in rings sends 2 (n - 1) / n of its operand, a gather, a scatter or an all-to-all (n - 1) / n
     (Thakur et al. 2005, Optimization of Collective Communication Operations in MPICH, section 4). Among all
-    chips every link carries its part; in a smaller group those of one axis of the torus do; a shift uses one.
+    chips every link carries its part; in a smaller group those of one axis of the torus do; a shift uses one. Among
+    more chips than a machine has, the same bytes pass its network cards, which are no faster than the links: rings
+    share all of a machine's cards, while a shift and an all-to-all have each chip's own.
     """
     n = collective.group
     if n < 2 or not chip.link_bandwidth:
         return 0.0
-    if collective.kind.startswith("collective-permute"):
+    shift = collective.kind.startswith("collective-permute")
+    if shift:
         sent, links = collective.bytes, 1
     else:
         sent = collective.bytes * (n - 1) / n * (2 if collective.kind == "all-reduce" else 1)
         links = chip.links if n == devices else min(2, chip.links)
-    return collective.times * sent / (links * chip.link_bandwidth)
+    rate = links * chip.link_bandwidth
+    if chip.machine_chips is not None and n > chip.machine_chips:
+        cards = 1 if shift or collective.kind.startswith("all-to-all") else chip.machine_chips
+        rate = min(rate, cards * chip.card_bandwidth)
+    return collective.times * sent / rate
 
 
 def mfu(model_flops: float, step_seconds: float, chip: Hardware, devices: int, dtype: str = "bf16") -> float:

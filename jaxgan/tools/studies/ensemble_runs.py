@@ -20,6 +20,7 @@ from jaxgan.training.lock import lock
 from jaxgan.training.loop import LoopOptions, Outcome, train
 from jaxgan.training.records import line_of, read_records
 from jaxgan.training.state import TrainState
+from jaxgan.training.watchdog import Limits
 from jaxgan.training.workdir import claim_config, fingerprint, write_environment
 
 log = logging.getLogger("jaxgan")
@@ -47,7 +48,8 @@ def train_ensemble(members: Sequence[Member], workdir: epath.PathLike, *, progre
         if is_main():
             write_environment(workdir)
         driving = {key: value for key, value in config.training.items() if key != "steps"}
-        options = LoopOptions(**driving, progress=progress)
+        driving["on_evaluation_error"] = config.evaluation.on_error
+        options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.watchdog))
         return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
 
 
@@ -79,7 +81,7 @@ def member_scores(records: Sequence[Mapping[str, Any]], name: str) -> list[dict[
 
 def _write_lines(path: epath.Path, records: Sequence[Mapping[str, Any]]) -> None:
     whole = path.with_name(path.name + ".tmp")
-    whole.write_text("".join(line_of(dict(record)) for record in records))
+    whole.write_text("".join(line_of(dict(record), path.name) for record in records))
     whole.replace(path)
 
 

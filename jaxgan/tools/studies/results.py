@@ -1,12 +1,12 @@
 """Study results on disk: ``results.jsonl``, a line per variant and seed."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from etils import epath
 
 from jaxgan.training.records import read_records
+from jaxgan.training.strict_json import strict_json
 
 FINISHED, DIVERGED = "finished", "diverged"
 # Names that earlier versions wrote.
@@ -47,13 +47,15 @@ def read_results(workdir: epath.PathLike) -> list[Result]:
     """The lines of results.jsonl, in order; none where there is no such file."""
     records = read_records(epath.Path(workdir) / "results.jsonl")
     renamed = [{_RENAMED.get(name, name): value for name, value in record.items()} for record in records]
-    return [Result(**{name: r[name] for name in Result._fields if name in r}) for r in renamed]
+    found = [Result(**{name: r[name] for name in Result._fields if name in r}) for r in renamed]
+    # A score that is infinite is a text there.
+    return [r._replace(scores={name: float(value) for name, value in r.scores.items()}) for r in found]
 
 
 def add_results(workdir: epath.PathLike, results: Sequence[Result]) -> None:
     """Adds lines to results.jsonl, all or none. Object stores cannot append: there the file is written again."""
     path = epath.Path(workdir) / "results.jsonl"
-    lines = "".join(json.dumps(result._asdict()) + "\n" for result in results)
+    lines = "".join(strict_json(result._asdict()) + "\n" for result in results)
     if "://" in str(path):
         path.write_text((path.read_text() if path.exists() else "") + lines)
         return

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
-from jaxgan.experiment.config_file import folders, function_of
+from jaxgan.experiment.config_file import folders, function_of, say_file
 from jaxgan.tools.studies.study import Study
 from jaxgan.training.errors import UserError
 
@@ -47,6 +47,7 @@ def load_study(name: str, words: Mapping[str, str] | None = None) -> Study:
     """
     name, _, arg = name.partition(":")
     path = find_study(name)
+    say_file(name, path, None if path == Path(name).expanduser() else Path("studies") / f"{name}.py")
     joined = ",".join([*filter(None, [arg]), *(f"{key}={value}" for key, value in (words or {}).items())])
     study = function_of(path, "get_study", "Study")(joined)
     if not isinstance(study, Study):

@@ -74,6 +74,19 @@ def test_a_plan_reads_as_text_and_as_a_page(plan):
     assert "http" not in drawn.replace("http-equiv", "")  # nothing is loaded from elsewhere
 
 
+def test_a_collective_among_machines_passes_their_network_cards():
+    h100 = planner.hardware("h100")
+
+    def seconds(kind, group):
+        return collective_seconds(h100, Collective(kind, 1e9, group, 1), 16)
+
+    assert seconds("all-reduce", 8) == pytest.approx(1e9 * 2 * 7 / 8 / 450e9)
+    # Rings share the eight cards of 50 GB/s; a shift and an all-to-all have one each.
+    assert seconds("all-reduce", 16) == pytest.approx(1e9 * 2 * 15 / 16 / 400e9)
+    assert seconds("all-to-all", 16) == pytest.approx(1e9 * 15 / 16 / 50e9)
+    assert seconds("collective-permute", 16) == pytest.approx(1e9 / 50e9)
+
+
 def test_rooflines_are_bound_by_the_slowest():
     flops, moved = {"bf16": 197e12}, 819e9  # a second each
     assert roofline(V5E, flops=flops, hbm_bytes=moved / 2).bound_by == "compute"

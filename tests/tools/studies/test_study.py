@@ -29,7 +29,7 @@ def test_configs_are_tried_before_anything_runs(study):
     with pytest.raises(UserError, match=r"variant 'narrow': no config called 'biggan_digit'\. Did you mean"):
         study(variants={"narrow": "biggan_digit"}).configs()
     wrong = variant("biggan:digits16,smoke", {"method.loss": "hing"})
-    with pytest.raises(UserError, match="variant 'odd': unknown loss 'hing'"):
+    with pytest.raises(UserError, match=r"variant 'odd': config.method.loss='hing'; did you mean hinge"):
         study(variants={"odd": wrong}).configs()
     with pytest.raises(UserError, match=r"'narrow' has no key 'data\.bach', which a column"):
         study(columns={"batch": "data.bach"}).configs()
