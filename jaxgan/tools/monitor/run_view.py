@@ -27,7 +27,7 @@ class Curve(NamedTuple):
 
 
 class RunView(NamedTuple):
-    """What there is to see of a run.
+    """A run as its folder shows it.
 
     Attributes:
       name: of the folder.
