@@ -53,7 +53,7 @@ code=$?
 crashes=slurm-$SLURM_JOB_ID.crashes
 case $code in
     42 | 143) rm -f "$crashes" ;;
-    134 | 137)
+    134 | 137 | 142)
         if [ "$(newest)" = "$before" ]; then echo "$code" >>"$crashes"; else : >"$crashes"; fi
         if [ "$(wc -l <"$crashes")" -gt "${CRASHES:-3}" ]; then
             fail "exit code $code, and ${CRASHES:-3} restarts brought no checkpoint: given up"

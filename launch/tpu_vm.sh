@@ -163,7 +163,7 @@ resume() {
             for word in $words; do
                 case $word in
                     0 | running) ;;
-                    idle | 42 | 134 | 137 | 143) again=yes ;;
+                    idle | 42 | 134 | 137 | 142 | 143) again=yes ;;
                     *) broken=$word ;;
                 esac
             done
