@@ -72,7 +72,7 @@ def _is_same(workdir: epath.PathLike, record: dict[str, Any], defaults: ConfigDi
     """Whether the folder's run has this config, in an earlier version's sections and keys."""
     if not (epath.Path(workdir) / "config.json").exists():
         return False
-    config = from_json(converted(read_config(workdir)))
+    config = from_json(converted(read_config(workdir, check=False)))
     if defaults is not None:
         complete(config, defaults)
     return json.loads(config.to_json()) == record

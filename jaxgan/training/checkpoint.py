@@ -81,18 +81,6 @@ def _worst(outcome: _Outcome) -> _Outcome:
     return _Outcome(int(np.max(multihost_utils.process_allgather(np.int32(outcome)))))
 
 
-def _failure(error: Exception, folder: epath.Path) -> tuple[_Outcome, str]:
-    """Whether an error while reading a checkpoint means damage, and the error as a sentence that names the file."""
-    text = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-    if is_memory_error(error):
-        raise error
-    if is_read_error(error) or not folder.exists():
-        return _Outcome.UNREADABLE, f"{folder}: {text}"
-    if (unreadable := unreadable_file(folder)) is not None:
-        return _Outcome.UNREADABLE, f"{unreadable[0]}: {unreadable[1].strerror}"
-    return _Outcome.DAMAGED, text
-
-
 def fingerprints(nets: Mapping[str, Variables]) -> dict[str, str]:
     """Net -> a hash of its arrays' content, the same under every sharding."""
     return {name: _hash(digest(variables)) for name, variables in sorted(nets.items())}
@@ -200,7 +188,7 @@ class Checkpoints:
         return _hash(self._meta(step)["digest"])
 
     def _meta(self, step: int) -> dict[str, Any]:
-        meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+        meta = self._fetch(step, "meta", ocp.args.JsonRestore())
         if not isinstance(meta, dict) or "digest" not in meta:
             raise DamagedCheckpointError(f"{self._directory / str(step)}/meta holds no digest")
         saved = meta.pop("checksum", None)
@@ -223,7 +211,6 @@ class Checkpoints:
     def _load(self, step: int, target: TrainState) -> tuple[TrainState, dict[str, Any], dict[str, str]]:
         """The state as it lies there, under the names of then, what was recorded of it, and those names today."""
         directory = self._directory / str(step)
-        self._reading(step, directory)
         meta, frozen = self._meta(step), target.frozen
         target = target.replace(frozen={})
         names = {}
@@ -241,8 +228,28 @@ class Checkpoints:
                 "it was trained with"
             )
         self._check_frozen(step, meta, frozen)
-        state = self._manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(target)))["state"]
-        return state, meta, names
+        return self._fetch(step, "state", ocp.args.StandardRestore(target)), meta, names
+
+    def _fetch(self, step: int, part: str, how: Any) -> Any:
+        """A part of a checkpoint, as storage gives it.
+
+        Raises:
+          UnreadableError: where that fails for a reason that says nothing of the content.
+          DamagedCheckpointError: where the content can be read, and is not what storage wrote.
+        """
+        folder = self._directory / str(step)
+        try:
+            self._reading(step, folder)
+            return self._manager.restore(step, args=ocp.args.Composite(**{part: how}))[part]
+        except Exception as error:  # what storage raises has no common type
+            text = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+            if is_memory_error(error):
+                raise
+            if is_read_error(error) or not folder.exists():
+                raise UnreadableError(f"{folder}: {text}") from error
+            if (unreadable := unreadable_file(folder)) is not None:
+                raise UnreadableError(f"{unreadable[0]}: {unreadable[1].strerror}") from error
+            raise DamagedCheckpointError(text) from error
 
     def _read(self, step: int, target: TrainState) -> tuple[TrainState, dict[str, Any]]:
         """The state of a step, read by all processes together, and again where storage fails for a while.
@@ -257,12 +264,10 @@ class Checkpoints:
             outcome, reason, found = _Outcome.READ, "", None
             try:
                 found = self._load(step, target)
-            except UserError:
-                raise
             except DamagedCheckpointError as error:
                 outcome, reason = _Outcome.DAMAGED, str(error)
-            except Exception as error:  # what storage raises has no common type
-                outcome, reason = _failure(error, folder)
+            except UnreadableError as error:
+                outcome, reason = _Outcome.UNREADABLE, str(error)
             worst = _worst(outcome)
             if worst is _Outcome.READ and found is not None:
                 state, meta, names = found

@@ -222,11 +222,12 @@ def _train(
     helpers = (checkpoints, goodput, stop, watchdog, faults)
     run = _Run(experiment, evaluators, mesh, options, workdir, config, step_rng, helpers, record)
     try:
-        with jax.set_mesh(mesh), stop:
+        with stop:
             state = run.restored(init_rng)
             while True:
                 try:
-                    state = run.stages(state)
+                    with jax.set_mesh(mesh):
+                        state = run.stages(state)
                     break
                 except DivergedError as error:
                     state = run.rolled_back(init_rng, error)

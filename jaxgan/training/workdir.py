@@ -64,8 +64,8 @@ def _claim(path: epath.Path, text: str, accept_change: bool) -> None:
         whole.replace(path)
 
 
-def read_config(workdir: epath.PathLike) -> dict[str, Any]:
-    """The config that a run was started under.
+def read_config(workdir: epath.PathLike, *, check: bool = True) -> dict[str, Any]:
+    """The config that a run was started under; with ``check``, only where it is the one that env.json notes.
 
     Raises:
       UserError: where ``workdir`` holds no run.
@@ -81,7 +81,7 @@ def read_config(workdir: epath.PathLike) -> dict[str, Any]:
         ) from None
     if not isinstance(found, dict):
         raise UserError(f"{path} holds no config; bring it back from a copy")
-    noted = _noted_fingerprint(path.with_name("env.json"))
+    noted = _noted_fingerprint(path.with_name("env.json")) if check else None
     if noted is not None and noted != fingerprint(found):
         raise UserError(
             f"{path} is not the config that the run was started under (fingerprint {fingerprint(found)[:12]}, env.json "
