@@ -1,1 +1,1 @@
-"""Planner, studies and benchmarks: what the verbs ``plan``, ``study`` and ``bench`` run."""
+"""Planner, studies, benchmarks, monitor and supervisor, which the verbs of these names and ``launch`` run."""

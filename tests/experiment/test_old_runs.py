@@ -50,9 +50,9 @@ def test_a_run_of_an_earlier_version_goes_on_under_its_renamed_config(tmp_path, 
     record = json.loads(config.to_json())
     place = tmp_path / "config.json"
     place.write_text(json.dumps(earlier(record, "stabilisers")))
-    assert train_experiment(None, config, tmp_path) == record == json.loads(place.read_text())
+    assert train_experiment(recipes.build(config), config, tmp_path) == record == json.loads(place.read_text())
     config.optimizer.g.learning_rate = 1.0
     (tmp_path / "checkpoints" / "3").mkdir(parents=True)
     place.write_text(json.dumps(earlier(record, "stabilisers")))
     with pytest.raises(UserError, match=r"holds a run under another config"):
-        train_experiment(None, config, tmp_path)
+        train_experiment(recipes.build(config), config, tmp_path)
