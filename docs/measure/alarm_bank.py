@@ -397,19 +397,35 @@ def analyse(folder: Path, ways: Sequence[Way], rules: Sequence[Rule] = RULES) ->
         )
     print("| rule | threshold | tuned on: foreseen, false | held out: foreseen | false | lead in steps | p |")
     print("|---|---|---|---|---|---|---|")
+    chosen = []
     for rule in rules:
         threshold = tuned(halves[0], rule, caches[0])
         on, out = (judged(half, rule, threshold, cache) for half, cache in zip(halves, caches))
-        cells = [
-            rule.name,
-            f"{threshold:.3g}",
-            f"{_share(on, 'right', 'collapsing')}, {_share(on, 'false', 'healthy')}",
-        ]
-        early = f" (false before: {out['early']})" if out["early"] else ""
-        cells += [_share(out, "right", "collapsing") + early, _share(out, "false", "healthy")]
-        cells.append("" if out["lead"] is None else f"{out['lead']} ({out['leads'][0]} to {out['leads'][-1]})")
-        cells.append(f"{out['p']:.2g}" + (", no better than chance" if out["p"] > 0.05 else ""))
-        print(f"| {' | '.join(cells)} |")
+        _print_row(rule.name, f"{threshold:.3g}", on, out)
+        if on["p"] <= 0.05 and on["false"] <= 1:
+            chosen.append(rule._replace(threshold=threshold))
+
+    def worst(number: int, cache: Callable[..., Any]) -> tuple[np.ndarray, np.ndarray]:
+        largest: dict[int, float] = {}
+        for rule in chosen:
+            for step, value in zip(*(x.tolist() for x in cache(number, rule))):
+                largest[step] = max(largest.get(step, 0.0), value / rule.threshold)
+        return np.array(sorted(largest)), np.array([largest[step] for step in sorted(largest)])
+
+    any_of = [
+        judged(half, rules[0], 1.0, lambda number, _, cache=cache: worst(number, cache))
+        for half, cache in zip(halves, caches)
+    ]
+    _print_row(f"any of: {', '.join(rule.name for rule in chosen)}", "", *any_of)
+
+
+def _print_row(name: str, threshold: str, on: Mapping[str, Any], out: Mapping[str, Any]) -> None:
+    cells = [name, threshold, f"{_share(on, 'right', 'collapsing')}, {_share(on, 'false', 'healthy')}"]
+    early = f" (false before: {out['early']})" if out["early"] else ""
+    cells += [_share(out, "right", "collapsing") + early, _share(out, "false", "healthy")]
+    cells.append("" if out["lead"] is None else f"{out['lead']} ({out['leads'][0]} to {out['leads'][-1]})")
+    cells.append(f"{out['p']:.2g}" + (", no better than chance" if out["p"] > 0.05 else ""))
+    print(f"| {' | '.join(cells)} |")
 
 
 def _share(found: Mapping[str, Any], part: str, whole: str) -> str:

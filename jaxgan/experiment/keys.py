@@ -222,6 +222,9 @@ _TERMS = {
     "regularizers.mode_seeking.weight": weight("of the mode-seeking term"),
     "regularizers.historical.g": weight("of historical averaging in G"),
     "regularizers.historical.d": weight("of historical averaging in D"),
+    "regularizers.spread.directions": whole(
+        "random ones that the logged spread of fakes is projected on; 0 for off", 0, 2**12
+    ),
     "augment.apa.on": flag("adaptive pseudo augmentation"),
     "augment.apa.target": number("mean sign of D on real images", low=-1, high=1),
     "augment.apa.speed_images": whole("images in which the probability could rise from 0 to 1", 1),
@@ -276,6 +279,8 @@ _TRAINING = {
     "max_in_flight": whole("dispatches that may wait for the device", 1, 2**20),
     "on_nonfinite": choice("where metrics or the state hold NaN or infinity", "stop", "rollback", "continue"),
     "max_rollbacks": whole("rollbacks after which the run stops"),
+    "health": flag("log update-to-weight ratios, D's gap and largest singular values"),
+    "singular_values_every": whole("steps between records of the second and third singular values; 0 for never"),
 }
 
 _WATCHDOG = {

@@ -1,5 +1,7 @@
 """Spread of the generated batch: how far G's images lie from each other, logged to see mode collapse come."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -26,7 +28,6 @@ def spread(*, directions: int = 0) -> Regularizer | None:
 
     def term(context: Context) -> TermOutput:
         fakes = jax.lax.stop_gradient(context.fakes).astype(jnp.float32)
-        fakes = fakes.reshape(fakes.shape[0], -1)
         metrics = {"spread": pixel_spread(fakes), "spread_projected": projected_spread(fakes, directions=directions)}
         return TermOutput(jnp.zeros((), jnp.float32), metrics)
 
@@ -34,17 +35,17 @@ def spread(*, directions: int = 0) -> Regularizer | None:
 
 
 def pixel_spread(images: Array) -> Array:
-    """[] float32: the root mean square, over pixels and images [B, D], of the distance from the batch's mean image."""
+    """[] float32: root mean square, over pixels and images [B, ...], of the distance from the batch's mean image."""
     return jnp.sqrt(jnp.square(images - images.mean(0, keepdims=True)).mean())
 
 
 def projected_spread(images: Array, *, directions: int) -> Array:
-    """[] float32: the geometric mean, over fixed random directions, of the standard deviation of images [B, D] along
-    them, which are Gaussian with a mean square length of 1. It is at most about :func:`pixel_spread` times the square
-    root of D, less where images differ in few ways.
+    """[] float32: the geometric mean, over fixed random directions, of the standard deviation of images [B, ...] along
+    them, which are Gaussian with a mean square length of 1.
     """
-    drawn = jax.random.normal(jax.random.key(0), (images.shape[1], directions), jnp.float32)
-    towards = gather(drawn / jnp.sqrt(jnp.float32(images.shape[1])))
-    along = images @ towards
+    # Not reshaped: a batch whose images are split over a mesh by rows is worked on where it lies.
+    drawn = jax.random.normal(jax.random.key(0), (*images.shape[1:], directions), jnp.float32)
+    towards = gather(drawn / math.sqrt(images[0].size))
+    along = jnp.tensordot(images, towards, axes=images.ndim - 1)
     variance = jnp.square(along - along.mean(0, keepdims=True)).mean(0)
     return jnp.exp(0.5 * jnp.log(jnp.maximum(variance, 1e-30)).mean())

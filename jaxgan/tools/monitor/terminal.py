@@ -5,16 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxgan.data.printable import printable
 from jaxgan.tools.monitor.run_view import Curve, RunView
 
 _BARS = "▁▂▃▄▅▆▇█"
 _NAME, _NUMBER, _GAP = 34, 11, 2
 _MOST_ALARMS = 6
-
-
-def printable(text: str) -> str:
-    """``text`` with what a terminal would act on, such as escape sequences, as question marks."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def sparkline(values: Sequence[float] | np.ndarray, width: int) -> str:

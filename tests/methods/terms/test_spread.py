@@ -1,10 +1,15 @@
 """The spread of a batch against numpy."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxgan.methods.terms.spread import pixel_spread, projected_spread, spread
+from jaxgan.parallel import make_mesh
 
 IMAGES = np.random.default_rng(0).normal(size=(32, 50)).astype(np.float32)
 
@@ -36,3 +41,17 @@ def test_off_is_none_and_less_is_refused():
     assert spread() is None
     with pytest.raises(ValueError, match="directions=-1"):
         spread(directions=-1)
+
+
+def test_split_over_rows_and_heights_no_image_is_moved():
+    mesh = make_mesh(data=2, fsdp=2, spatial=2)
+    images = np.random.default_rng(1).normal(size=(8, 8, 4, 3)).astype(np.float32)
+
+    def both(x):
+        return pixel_spread(x), projected_spread(x, directions=4)
+
+    with jax.set_mesh(mesh):
+        placed = jax.device_put(images, NamedSharding(mesh, P(("data", "fsdp"), "spatial")))
+        compiled = jax.jit(both).lower(placed).compile()
+        np.testing.assert_allclose(compiled(placed), jax.jit(both)(images), rtol=1e-4)
+    assert not re.search("all-gather|all-to-all|collective-permute", compiled.as_text())

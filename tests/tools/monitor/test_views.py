@@ -24,7 +24,10 @@ def workdir(tmp_path):
     (folder / "config.json").write_text(json.dumps({"recipe": "<b>gan", "training": {"steps": 1000}}))
     values = [1.0] * 40 + [0.01] * 20
     lines = [
-        line_of({"step": 10 * i, "g/spread": value, "g/loss": None if i == 50 else 0.5, HOSTILE: 1.0, "eval/fid": 9.0})
+        line_of(
+            {"step": 10 * i, "g/spread": value, "g/loss": None if i == 50 else 0.5, HOSTILE: 1.0, "eval/fid": 9.0},
+            "metrics.jsonl",
+        )
         for i, value in enumerate(values, 1)
     ]
     (folder / "metrics.jsonl").write_text("".join(lines) + '{"step": 70')
