@@ -1,5 +1,6 @@
 import errno
 import logging
+import math
 import os
 import shutil
 
@@ -80,6 +81,30 @@ def test_a_state_comes_back_bit_for_bit_on_other_devices(saved, devices):
     assert (meta["seed"], meta["note"]) == (3, "at 5")
     assert len(state.nets["g"]["params"]["w"].sharding.device_set) == devices
     assert state.nets["g"]["params"]["half"].dtype == jnp.bfloat16
+
+
+MESHES = [dict(data=8), dict(data=4, fsdp=2), dict(data=1, fsdp=8), dict(data=2, fsdp=2, spatial=2), dict(data=2)]
+# Every mesh to the next one and the one after it, round the list.
+PAIRS = [(a, MESHES[(i + step) % len(MESHES)]) for i, a in enumerate(MESHES) for step in (1, 2)]
+
+
+@pytest.mark.parametrize(("before", "after"), PAIRS, ids=lambda sizes: "x".join(map(str, sizes.values())))
+def test_a_split_state_comes_back_exactly_on_another_mesh(tmp_path, before, after):
+    def on(sizes, state):
+        mesh = make_mesh(**sizes, devices=jax.devices()[: math.prod(sizes.values())])
+        specs = {2: P(("data", "fsdp")), 1: P("fsdp"), 0: P()}
+        return jax.tree.map(lambda x: jax.device_put(np.asarray(x), NamedSharding(mesh, specs[x.ndim])), state)
+
+    state = state_at(5).replace(frozen={})
+    opened = Checkpoints(tmp_path)
+    opened.save(on(before, state), {})
+    opened.wait()
+    target = on(after, jax.tree.map(jnp.zeros_like, state))
+    found, _ = opened.restore(target)
+    opened.close()
+    assert_same(found, state)
+    same = jax.tree.map(lambda x, y: x.sharding == y.sharding, found, target)
+    assert all(jax.tree.leaves(same))
 
 
 def test_shapes_without_arrays_are_a_target_too(checkpoints):
