@@ -95,6 +95,20 @@ def bounded_memory() -> Iterator[None]:
             libc.malloc_trim(0)
 
 
+# Packages of pure functions, where nothing of flax and optax is reached: their arrays change dtype where they say so.
+STRICT_DTYPES = ("augment", "latent", "metrics", "objectives", "parallel")
+
+
+@pytest.fixture(autouse=True)
+def strict_dtypes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No implicit promotion of dtypes in the tests of ``STRICT_DTYPES``."""
+    if request.path.relative_to(ROOT / "tests").parts[0] not in STRICT_DTYPES:
+        yield
+        return
+    with jax.numpy_dtype_promotion("strict"):
+        yield
+
+
 @pytest.fixture(scope="session")
 def compilations() -> Callable:
     """``with compilations() as programs:`` lists the seconds of each program that XLA compiles inside."""

@@ -74,6 +74,6 @@ def cut_out(images: Array, centre: Array, *, size: float = 0.5) -> Array:
       centre: [B, 2], x and y as parts of width and height; infinite where nothing is cut.
       size: of the rectangle, as a part of either.
     """
-    x, y = ((jnp.arange(n) + 0.5) / n for n in (images.shape[2], images.shape[1]))
+    x, y = ((jnp.arange(n, dtype=jnp.float32) + 0.5) / n for n in (images.shape[2], images.shape[1]))
     columns, rows = (jnp.abs(at[None] - centre[:, axis, None]) < size / 2 for axis, at in ((0, x), (1, y)))
     return jnp.where((rows[:, :, None] & columns[:, None, :])[..., None], 0.0, images)

@@ -154,8 +154,8 @@ def resample(images: Array, inverse: Array) -> Array:
     doubled = _matrix((2.0, 0.0, -0.5), (0.0, 2.0, -0.5), (0.0, 0.0, 1.0))
     halved = _matrix((0.5, 0.0, 0.25), (0.0, 0.5, 0.25), (0.0, 0.0, 1.0))
     transform = jnp.matmul(jnp.matmul(doubled, inverse, precision=_PRECISION), halved, precision=_PRECISION)
-    x = (jnp.arange(wide) + 0.5 - wide / 2)[None, None]
-    y = (jnp.arange(tall) + 0.5 - tall / 2)[None, :, None]
+    x = (jnp.arange(wide, dtype=jnp.float32) + 0.5 - wide / 2)[None, None]
+    y = (jnp.arange(tall, dtype=jnp.float32) + 0.5 - tall / 2)[None, :, None]
     a = transform[:, :, :, None, None]
     sources = (
         a[:, axis, 0] * x + a[:, axis, 1] * y + a[:, axis, 2] + size / 2 - 0.5

@@ -3,6 +3,8 @@
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgan.metrics.float_images import as_floats
+
 
 def psnr(x: Array, y: Array, *, data_range: float) -> Array:
     """10 log10(data_range^2 / mean squared error) of each pair, in decibels; infinite where two images are equal.
@@ -22,6 +24,6 @@ def psnr(x: Array, y: Array, *, data_range: float) -> Array:
     if data_range <= 0:
         raise ValueError(f"data_range must be above 0, got {data_range}; it is 255 for uint8, 2 for [-1, 1]")
     # Integers of eight bits wrap around where they are subtracted.
-    dtype = jnp.promote_types(jnp.promote_types(x.dtype, y.dtype), jnp.float32)
-    error = jnp.square((x.astype(dtype) - y.astype(dtype)) / data_range).mean((1, 2, 3))
+    x, y = as_floats(x, y)
+    error = jnp.square((x - y) / data_range).mean((1, 2, 3))
     return -10.0 * jnp.log10(error)

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxgan.metrics.float_images import as_floats
+
 WINDOW = 11
 SIGMA = 1.5
 K1 = 0.01
@@ -52,8 +54,8 @@ def _checked(x: Array, y: Array, data_range: float) -> tuple[Array, Array]:
         raise ValueError(f"images must be of one shape [B, H, W, C], got {x.shape} and {y.shape}")
     if data_range <= 0:
         raise ValueError(f"data_range must be above 0, got {data_range}; it is 255 for uint8, 1 for [0, 1]")
-    dtype = jnp.promote_types(jnp.promote_types(x.dtype, y.dtype), jnp.float32)
-    return x.astype(dtype), y.astype(dtype)
+    x, y = as_floats(x, y)
+    return x, y
 
 
 def ssim(x: Array, y: Array, *, data_range: float) -> Array:

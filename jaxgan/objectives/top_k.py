@@ -2,6 +2,7 @@
 arXiv:2002.06224).
 """
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -28,7 +29,7 @@ def top_k_weights(logits: Array, fraction: float | Array) -> Array:
     # What is a whole number except for rounding, such as (14 / 23) * 23 in float32, is that number.
     k = jnp.clip(jnp.floor(fraction * size + 1e-3), 1, size)
     rank = jnp.argsort(jnp.argsort(-logits))
-    return (rank < k).astype(jnp.float32) / k
+    return (rank.astype(jnp.float32) < k).astype(jnp.float32) / k
 
 
 def top_k_fraction(step: int | Array, steps_per_epoch: int, *, decay: float = 0.99, minimum: float = 0.5) -> Array:
@@ -49,4 +50,4 @@ def top_k_fraction(step: int | Array, steps_per_epoch: int, *, decay: float = 0.
     if steps_per_epoch < 1:
         raise ValueError(f"steps_per_epoch={steps_per_epoch}: give 1 or more")
     epoch = jnp.asarray(step) // steps_per_epoch
-    return jnp.maximum(jnp.float32(decay) ** epoch, minimum)
+    return jnp.maximum(jax.lax.pow(jnp.float32(decay), epoch), minimum)
