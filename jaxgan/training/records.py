@@ -33,14 +33,14 @@ def line_of(record: dict[str, Any], name: str) -> str:
 
 
 def record_of(line: str, name: str) -> dict[str, Any] | None:
-    """The record of a line of the file ``name``, without its checksum; None where it is damaged, or no JSON object.
-    Lines of earlier versions, which have no checksum, are taken as they are.
+    """The record of a line of the file ``name``, without its checksum; None where it is damaged, or no JSON object with
+    a step. Lines of earlier versions, which have no checksum, are taken as they are.
     """
     try:
         record = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(record, dict):
+    if not isinstance(record, dict) or type(record.get("step")) is not int:
         return None
     saved = record.pop(CHECKSUM, None)
     try:
@@ -88,10 +88,7 @@ class RecordsFile:
     def __init__(self, path: epath.PathLike, *, step: int):
         self._path = epath.Path(path)
         self._append = "://" not in str(path)
-        found = read_records(self._path)
-        if foreign := sum(type(record.get("step")) is not int for record in found):
-            log.warning("%s: left out %d lines that are no records of a step", path, foreign)
-        kept = [r for r in found if type(r.get("step")) is int and r["step"] <= step]
+        kept = [r for r in read_records(self._path) if r["step"] <= step]
         self._lines = [line_of(r, self._path.name) for r in kept]
         whole = self._path.with_name(self._path.name + ".tmp")
         with writing(self._path):

@@ -82,7 +82,7 @@ def read_config(workdir: epath.PathLike, *, check: bool = True) -> dict[str, Any
     if not isinstance(found, dict):
         raise UserError(f"{path} holds no config; bring it back from a copy")
     noted = _noted_fingerprint(path.with_name("env.json")) if check else None
-    if noted is not None and noted != fingerprint(found):
+    if noted not in (None, fingerprint(found)) and not _is_of_a_checkpoint(path.parent, fingerprint(found)):
         raise UserError(
             f"{path} is not the config that the run was started under (fingerprint {fingerprint(found)[:12]}, env.json "
             f"says {noted[:12]}); bring it back from a copy, or start the run's own command again"
@@ -96,6 +96,17 @@ def _noted_fingerprint(path: epath.Path) -> str | None:
         return str(json.loads(path.read_text())["config"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _is_of_a_checkpoint(workdir: epath.Path, mark: str) -> bool:
+    """Whether some checkpoint was saved under the config of this fingerprint, so that env.json is what changed."""
+    for path in (workdir / "checkpoints").glob("*/meta/metadata"):
+        try:
+            if json.loads(path.read_text())["config"] == mark:
+                return True
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return False
 
 
 def _own_fingerprint(workdir: epath.Path) -> str | None:
