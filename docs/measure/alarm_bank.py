@@ -199,7 +199,8 @@ class Trainer:
 
     def fresh(self) -> TrainState:
         """Stacked states at step 0."""
-        states = [experiment.fresh_state(key) for experiment, key in zip(self.experiments, self.init_keys)]
+        fresh = jax.jit(self.experiments[0].fresh_state)
+        states = [fresh(key) for key in self.init_keys]
         return jax.tree.map(lambda *x: jnp.stack(x), *states)
 
     def train(self, states: TrainState, steps: int) -> Iterator[tuple[TrainState, list[dict[str, Any]]]]:
