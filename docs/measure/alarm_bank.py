@@ -49,8 +49,8 @@ from jaxgan.training.state import TrainState, fresh_optimizers
 from jaxgan.training.step import make_step
 
 SEEDS = (0, 1, 2, 3)
-RECORD, AFTER = 20, 1_000  # steps between records; steps after the change
-CHANGES = (800, 1_000, 1_200)  # steps at which configs change
+RECORD, AFTER = 20, 800  # steps between records; steps after the change
+CHANGES = (800, 900, 1_000)  # steps at which configs change
 BASES = ("sngan:grid25", "sngan:ring8", "r3gan:grid25", "r3gan:ring8")
 POINTS, IN_A_ROW = 1_000, 3
 
@@ -108,33 +108,25 @@ WAYS = (
     Way("label noise 0.8", "sngan:ring8", regularizer=label_noise(0.8)),
     Way("label noise 0.9", "r3gan:grid25", regularizer=label_noise(0.9)),
     Way("bfloat16 weights", "sngan:grid25", BFLOAT16),
-    Way("bfloat16 weights", "r3gan:grid25", BFLOAT16),
-    Way("both rates rise", "sngan:ring8", rising("g", "d")),
     Way("momentum 0.98", "sngan:grid25", {"optimizer.g.b1": 0.98, "optimizer.d.b1": 0.98}),
     Way("G's weights decay", "r3gan:ring8", {"optimizer.g.weight_decay": 0.1}),
     Way("top-k 0.02", "sngan:grid25", {"top_k.minimum": 0.02, "top_k.decay": 0.01, "top_k.steps": 1}),
-    Way("D clipped", "sngan:grid25", {"clip.bound": 0.02, "discriminator.spectral_norm": False}),
-    Way("penalty x 10,000", "r3gan:ring8", {"regularizers.penalties.r1": 100.0, "regularizers.penalties.r2": 100.0}),
     Way("none", "sngan:grid25", harm=False),
     Way("none", "r3gan:grid25", harm=False),
     Way("none", "r3gan:ring8", harm=False),
     Way("none", "sngan:ring8", harm=False),
     Way("D's rate x 1.5", "r3gan:grid25", {RATES[1]: "*1.5"}, harm=False),
-    Way("D's rate x 1.5", "sngan:ring8", {RATES[1]: "*1.5"}, harm=False),
-    Way("G's rate / 2", "sngan:grid25", {RATES[0]: "*0.5"}, harm=False),
-    Way("G's rate / 2", "r3gan:ring8", {RATES[0]: "*0.5"}, harm=False),
-    Way("both rates / 4", "r3gan:ring8", dict.fromkeys(RATES, "*0.25"), harm=False),
-    Way("both rates / 4", "sngan:grid25", dict.fromkeys(RATES, "*0.25"), harm=False),
-    Way("batches of 128", "sngan:ring8", {"data.batch_size": 128}, harm=False),
-    Way("batches of 128", "r3gan:grid25", {"data.batch_size": 128}, harm=False),
-    Way("label smoothing by noise 0.05", "r3gan:ring8", harm=False, regularizer=label_noise(0.05)),
-    Way("label smoothing by noise 0.05", "sngan:grid25", harm=False, regularizer=label_noise(0.05)),
-    Way("penalty x 2", "r3gan:grid25", {"regularizers.penalties.r1": 0.02, "regularizers.penalties.r2": 0.02}, False),
-    Way("batches of 512", "sngan:ring8", {"data.batch_size": 512}, harm=False),
-    Way("both rates / 2", "sngan:grid25", dict.fromkeys(RATES, "*0.5"), harm=False),
-    Way("both rates / 2", "r3gan:grid25", dict.fromkeys(RATES, "*0.5"), harm=False),
-    Way("D's rate / 1.5", "r3gan:ring8", {RATES[1]: "*0.667"}, harm=False),
     Way("D's rate / 1.5", "sngan:ring8", {RATES[1]: "*0.667"}, harm=False),
+    Way("G's rate / 2", "sngan:grid25", {RATES[0]: "*0.5"}, harm=False),
+    Way("both rates / 4", "sngan:grid25", dict.fromkeys(RATES, "*0.25"), harm=False),
+    Way("batches of 64", "sngan:ring8", {"data.batch_size": 64}, harm=False),
+    Way("batches of 256", "r3gan:grid25", {"data.batch_size": 256}, harm=False),
+    Way("label noise 0.05", "r3gan:ring8", harm=False, regularizer=label_noise(0.05)),
+    Way("label noise 0.05", "sngan:grid25", harm=False, regularizer=label_noise(0.05)),
+    Way("penalty x 2", "r3gan:grid25", {"regularizers.penalties.r1": 0.02, "regularizers.penalties.r2": 0.02}, False),
+    Way("D's rate x 1.5", "sngan:ring8", {RATES[1]: "*1.5"}, harm=False),
+    Way("both rates / 2", "r3gan:ring8", dict.fromkeys(RATES, "*0.5"), harm=False),
+    Way("G's rate / 2", "r3gan:grid25", {RATES[0]: "*0.5"}, harm=False),
 )
 
 
@@ -163,7 +155,8 @@ class Run(NamedTuple):
 def config_of(base: str, changes: Mapping[str, Any]) -> ConfigDict:
     """A base's config with changes."""
     config = load(base)
-    values = {"regularizers.spread.directions": 8}
+    values: dict[str, Any] = {"regularizers.spread.directions": 8, "data.batch_size": 128}
+    values |= {f"{net}.hidden": (64, 64, 64) for net in ("generator", "discriminator")}
     for key, value in changes.items():
         factor = isinstance(value, str) and value.startswith("*")
         old = functools.reduce(operator.getitem, key.split("."), config)
@@ -206,7 +199,8 @@ class Trainer:
 
     def fresh(self) -> TrainState:
         """Stacked states at step 0."""
-        states = [experiment.fresh_state(key) for experiment, key in zip(self.experiments, self.init_keys)]
+        fresh = jax.jit(self.experiments[0].fresh_state)
+        states = [fresh(key) for key in self.init_keys]
         return jax.tree.map(lambda *x: jnp.stack(x), *states)
 
     def train(self, states: TrainState, steps: int) -> Iterator[tuple[TrainState, list[dict[str, Any]]]]:
