@@ -59,7 +59,7 @@ def _checkpoints(workdir: Any) -> Iterator[tuple[str, str | None]]:
     from jaxgan.parallel import make_mesh
     from jaxgan.recipes import build
     from jaxgan.training.checkpoint import Checkpoints, DamagedCheckpointError
-    from jaxgan.training.finite import non_finite
+    from jaxgan.training.digest import non_finite
 
     if not (workdir / "checkpoints").exists():
         return

@@ -2,6 +2,7 @@
 arXiv:1905.10887).
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,30 @@ from jaxgan.nn import from_uint8
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
-def fit_classifier(
+def _optimizer(learning_rate: float, steps: int) -> optax.GradientTransformation:
+    return optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
+
+
+# Of the module, not of a call: classifiers of real images and of samples, at every evaluation, are one program.
+@functools.partial(jax.jit, static_argnums=(4, 5, 6))
+def _step(
+    params: dict, opt: optax.OptState, x: jax.Array, y: jax.Array, num_classes: int, learning_rate: float, steps: int
+) -> tuple[dict, optax.OptState]:
+    def loss(params: dict) -> jax.Array:
+        logits = Classifier(num_classes).apply(params, from_uint8(x))
+        return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+
+    updates, opt = _optimizer(learning_rate, steps).update(jax.grad(loss)(params), opt, params)
+    return optax.apply_updates(params, updates), opt
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _classify(params: dict, x: jax.Array, num_classes: int) -> jax.Array:
+    logits: Any = Classifier(num_classes).apply(params, from_uint8(x))
+    return logits.argmax(-1)
+
+
+def _fit(
     images: np.ndarray,
     labels: np.ndarray,
     *,
@@ -25,49 +49,41 @@ def fit_classifier(
     batch_size: int = 64,
     learning_rate: float = 2e-3,
     seed: int = 0,
-) -> Callable[[jax.Array], jax.Array]:
-    """Trains a small classifier, by Adam with a cosine schedule.
-
-    Args:
-      images: uint8 [N, H, W, C].
-      labels: int [N].
-      num_classes: classes.
-      steps, batch_size, learning_rate: of the training.
-      seed: of its weights and batches.
-
-    Returns:
-      A function of float images [B, H, W, C] in [-1, 1] that gives logits [B, num_classes], which can be traced.
-    """
+) -> tuple[Callable[[jax.Array], jax.Array], dict]:
+    """The logits' function and the parameters of a classifier that was trained on images."""
     module = Classifier(num_classes)
-    optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
     params = module.init(jax.random.key(seed), from_uint8(jnp.asarray(images[:1])))
-    opt = optimizer.init(params)
-
-    @jax.jit
-    def step(params: dict, opt: optax.OptState, x: jax.Array, y: jax.Array) -> tuple[dict, optax.OptState]:
-        def loss(params: dict) -> jax.Array:
-            logits = module.apply(params, from_uint8(x))
-            return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
-
-        updates, opt = optimizer.update(jax.grad(loss)(params), opt, params)
-        return optax.apply_updates(params, updates), opt
-
+    opt = _optimizer(learning_rate, steps).init(params)
     draw = np.random.default_rng(seed)
     for _ in range(steps):
         rows = draw.integers(0, len(labels), batch_size)
-        params, opt = step(params, opt, images[rows], labels[rows])
+        params, opt = _step(params, opt, images[rows], labels[rows], num_classes, learning_rate, steps)
 
     def logits_of(x: jax.Array) -> jax.Array:
         logits: Any = module.apply(params, x)
         return logits
 
-    return logits_of
+    return logits_of, params
 
 
-def train_classifier(images: np.ndarray, labels: np.ndarray, **options: Any) -> Predict:
+def fit_classifier(images: np.ndarray, labels: np.ndarray, **options: Any) -> Callable[[jax.Array], jax.Array]:
+    """Trains a small classifier, by Adam with a cosine schedule.
+
+    Args:
+      images: uint8 [N, H, W, C].
+      labels: int [N].
+      **options: num_classes; steps (500), batch_size (64) and learning_rate (2e-3) of the training; seed (0) of its
+        weights and batches.
+
+    Returns:
+      A function of float images [B, H, W, C] in [-1, 1] that gives logits [B, num_classes], which can be traced.
+    """
+    return _fit(images, labels, **options)[0]
+
+
+def train_classifier(images: np.ndarray, labels: np.ndarray, *, num_classes: int, **options: Any) -> Predict:
     """:func:`fit_classifier`, as a function of uint8 images [N, H, W, C] that gives labels int [N]."""
-    logits_of = fit_classifier(images, labels, **options)
-    classify = jax.jit(lambda x: logits_of(from_uint8(x)).argmax(-1))
+    _, params = _fit(images, labels, num_classes=num_classes, **options)
 
     def predict(images: np.ndarray) -> np.ndarray:
         out = []
@@ -75,7 +91,7 @@ def train_classifier(images: np.ndarray, labels: np.ndarray, **options: Any) -> 
             rows = images[start : start + 500]
             # One program for all batches, the last one padded.
             padded = np.resize(rows, (500, *rows.shape[1:]))
-            out.append(np.asarray(classify(padded))[: len(rows)])
+            out.append(np.asarray(_classify(params, padded, num_classes))[: len(rows)])
         return np.concatenate(out)
 
     return predict

@@ -15,8 +15,8 @@ from jaxgan.experiment.config_file import from_json
 from jaxgan.experiment.old_runs import complete, converted
 from jaxgan.parallel import make_mesh, shardings
 from jaxgan.training.checkpoint import Checkpoints
+from jaxgan.training.digest import non_finite
 from jaxgan.training.errors import UserError
-from jaxgan.training.finite import non_finite
 from jaxgan.training.method import Experiment, Method, Stage
 from jaxgan.training.state import TrainState, Variables
 from jaxgan.training.step import place_frozen

@@ -14,9 +14,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
-from jaxgan.training.digest import digest
+from jaxgan.training.digest import digest, non_finite
 from jaxgan.training.errors import UserError
-from jaxgan.training.finite import non_finite
 from jaxgan.training.state import TrainState, Variables
 from jaxgan.training.storage import UnreadableError, is_memory_error, is_read_error, unreadable_file, writing
 

@@ -1,4 +1,5 @@
-"""A content digest of a state, since checkpoints come back from disk with flipped bits and no error.
+"""Content of a state in two numbers a leaf, since checkpoints come back from disk with flipped bits and no error; and
+whether it is finite.
 
 Two weighted sums modulo 2^32 over the bits of each leaf. Weights are odd, so that any single flipped bit changes the
 sum; they depend on a value's index alone, so that the digest is the same under every sharding.
@@ -22,7 +23,11 @@ def _words(x: Array) -> Array:
     return bits.astype(jnp.uint32)
 
 
-def _leaf_digest(x: Array) -> Array:
+@jax.jit
+def _leaf(x: Array) -> Array:
+    """[3] uint32: two sums, and whether all of ``x`` is finite. One small program a shape, not one of all leaves, which
+    would take longer to compile than all else of a first save.
+    """
     words = _words(x)
     # Built from iotas, not by reshaping: a reshape of an inner-sharded array would gather it.
     index = jnp.zeros(x.shape, jnp.uint32)
@@ -36,17 +41,22 @@ def _leaf_digest(x: Array) -> Array:
     mixed = mixed * jnp.uint32(0x7FEB352D)
     mixed = (mixed ^ (mixed >> 15)) + index
     second = ((mixed ^ (mixed >> 13)) * ((index * jnp.uint32(2654435761)) | 1)).sum(dtype=jnp.uint32)
-    return jnp.stack([first, second])
+    finite = jnp.isfinite(x).all() if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.bool_(True)
+    return jnp.stack([first, second, finite.astype(jnp.uint32)])
 
 
-@jax.jit
-def _digests(leaves: list[Array]) -> Array:
-    return jnp.stack([_leaf_digest(x) for x in leaves])
+def _examined(tree: Any) -> dict[str, tuple[int, int, int]]:
+    paths_leaves = jax.tree_util.tree_leaves_with_path(tree)
+    values = [np.asarray(value).tolist() for value in [_leaf(leaf) for _, leaf in paths_leaves]]
+    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths_leaves]
+    return dict(zip(names, values))
 
 
 def digest(tree: Any) -> dict[str, list[int]]:
     """Path -> two uint32 sums, for every array of ``tree``; the same for every sharding of it."""
-    paths_leaves = jax.tree_util.tree_leaves_with_path(tree)
-    values = np.asarray(_digests([leaf for _, leaf in paths_leaves]))
-    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths_leaves]
-    return {name: [int(a), int(b)] for name, (a, b) in zip(names, values)}
+    return {name: [first, second] for name, (first, second, _) in _examined(tree).items()}
+
+
+def non_finite(tree: Any) -> list[str]:
+    """The paths of the arrays of ``tree`` that hold NaN or infinity; the same on every process."""
+    return [name for name, (_, _, finite) in _examined(tree).items() if not finite]

@@ -30,7 +30,7 @@ from jaxgan.training.method import Evaluator, Experiment, FailedScore, Stage
 from jaxgan.training.pending import Pending
 from jaxgan.training.preemption import EXIT_RESTART, StopRequest
 from jaxgan.training.state import TrainState
-from jaxgan.training.step import compile_step, init_state, make_begin_stage, make_stage_step
+from jaxgan.training.step import compile_step, init_state, make_begin_stage, make_stage_step, needs_begin_stage
 from jaxgan.training.storage import writing
 from jaxgan.training.watchdog import Limits, Watchdog
 from jaxgan.training.workdir import config_text, fingerprint
@@ -439,7 +439,7 @@ class _Run:
         options, k, step, end = self.options, self.options.steps_per_dispatch, int(state.step), first + stage.steps
         with self.quiet("initialise"):
             self.check_data(stage)
-        if step == first:
+        if step == first and needs_begin_stage(self.experiment, number):
             with self.quiet("compile"):
                 state = self.begin_stage(number, state)
         skip = options.on_nonfinite == "continue"

@@ -13,9 +13,9 @@ from jax import Array
 from jax.sharding import Mesh
 
 from jaxgan.parallel import REPLICATED, Rules
+from jaxgan.training.digest import non_finite
 from jaxgan.training.ema import Ema
 from jaxgan.training.errors import UserError
-from jaxgan.training.finite import non_finite
 from jaxgan.training.health import Health, health_metrics
 from jaxgan.training.state import Metrics, TrainState, Variables
 

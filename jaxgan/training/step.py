@@ -188,6 +188,22 @@ def begin_stage_key(rng: Array, number: int) -> Array:
     return jax.random.fold_in(jax.random.fold_in(rng, _STAGES), number)
 
 
+def _newly_averaged(experiment: Experiment, number: int) -> tuple[str, ...]:
+    """The nets that a stage averages and the one before it did not."""
+    stage = experiment.stages[number]
+    before = experiment.stages[number - 1].ema if number else None
+    averaged_before = () if before is None else before.nets
+    return () if stage.ema is None else tuple(net for net in stage.ema.nets if net not in averaged_before)
+
+
+def needs_begin_stage(experiment: Experiment, number: int) -> bool:
+    """Whether :func:`make_begin_stage` does anything: the method has a ``begin_stage`` of its own, or, after the first
+    stage, an average starts.
+    """
+    own = type(experiment.stages[number].method).begin_stage is not Method.begin_stage
+    return own or bool(number and _newly_averaged(experiment, number))
+
+
 def make_begin_stage(experiment: Experiment, number: int) -> StepFn:
     """The pure function (state, batch, rng) -> (state, no metrics) that prepares the state for a stage.
 
@@ -198,9 +214,7 @@ def make_begin_stage(experiment: Experiment, number: int) -> StepFn:
       number: of the stage, from 0.
     """
     stage = experiment.stages[number]
-    before = experiment.stages[number - 1].ema if number else None
-    averaged_before = () if before is None else before.nets
-    fresh = () if stage.ema is None else tuple(net for net in stage.ema.nets if net not in averaged_before)
+    fresh = _newly_averaged(experiment, number)
 
     def begin(state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
         state = stage.method.begin_stage(state, batch, begin_stage_key(rng, number))

@@ -23,7 +23,7 @@ from jax.sharding import Mesh
 
 from jaxgan.parallel import shardings, split_interleaved
 from jaxgan.tools.studies.swept_scalar import SweptScalar
-from jaxgan.training.finite import non_finite
+from jaxgan.training.digest import non_finite
 from jaxgan.training.health import Health
 from jaxgan.training.method import Batch, Evaluator, Experiment, Method, Option, Result, Score, Stage
 from jaxgan.training.state import Metrics, TrainState, Variables
