@@ -49,7 +49,7 @@ def _fit(
     batch_size: int = 64,
     learning_rate: float = 2e-3,
     seed: int = 0,
-) -> tuple[Callable[[jax.Array], jax.Array], dict]:
+) -> tuple[Callable[[jax.Array], jax.Array], Any]:
     """The logits' function and the parameters of a classifier that was trained on images."""
     module = Classifier(num_classes)
     params = module.init(jax.random.key(seed), from_uint8(jnp.asarray(images[:1])))
