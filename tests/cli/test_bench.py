@@ -46,6 +46,7 @@ def test_train_gives_speed_memory_and_use_of_the_ceilings_and_a_trace(capsys, tm
     assert any(event for plane in planes for line in plane.lines for event in line.events)
 
 
+@pytest.mark.slow
 def test_sample_has_a_row_for_each_dtype(capsys):
     assert main(["bench", "sample", *TINY, "--batch_sizes=8", "--dtypes=float32,bfloat16", "--steps=1", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]

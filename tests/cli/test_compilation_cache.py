@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from jaxgan.training.records import read_records
 
 
@@ -29,6 +31,7 @@ def programs(folder):
     return {p.name: p.stat().st_mtime_ns for p in folder.rglob("*-cache")}
 
 
+@pytest.mark.slow
 def test_a_second_start_compiles_nothing_and_trains_the_same_bits(tmp_path):
     home = tmp_path / "home"
     first = train(tmp_path / "first", None, home)

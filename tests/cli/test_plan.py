@@ -36,6 +36,7 @@ def test_gpus_are_planned_from_the_trace_and_say_so(capsys, tmp_path):
     assert "<svg" in path.read_text()
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_says_what_to_change(capsys, monkeypatch):
     monkeypatch.setattr(planned_step, "CHANGES", planned_step.CHANGES[:1])  # each costs a trace
     batch = 2**26

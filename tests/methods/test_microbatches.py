@@ -104,7 +104,7 @@ def assert_close(a, b):
     ("parts", "changes"),
     [
         (2, {}),
-        (4, {}),
+        pytest.param(4, {}, marks=pytest.mark.slow),
         pytest.param(3, {"joint": False}, marks=pytest.mark.slow),
         pytest.param(2, {"regularizers": (gradient_penalties(r1=1.0),)}, marks=pytest.mark.slow),
         pytest.param(2, {"remat": "blocks"}, marks=pytest.mark.slow),

@@ -161,6 +161,7 @@ def test_off_the_program_is_the_same_and_on_the_state_is(toy):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), got, wanted)
 
 
+@pytest.mark.slow
 def test_members_of_an_ensemble_have_a_health_each():
     config = normalised()
     configs = [config.copy_and_resolve_references() for _ in range(2)]
