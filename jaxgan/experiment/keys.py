@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jax
 from ml_collections import ConfigDict
 
 from jaxgan.augment.ada import PIPELINES
@@ -226,11 +227,15 @@ _TERMS = {
         "random ones that the logged spread of fakes is projected on; 0 for off", 0, 2**12
     ),
     "augment.apa.on": flag("adaptive pseudo augmentation"),
-    "augment.apa.target": number("mean sign of D on real images", low=-1, high=1),
+    "augment.apa.target": number(
+        "mean sign of D on real images; below -1 the probability always rises", low=-2, high=1
+    ),
     "augment.apa.speed_images": whole("images in which the probability could rise from 0 to 1", 1),
     "augment.diffaugment.policy": text("of DiffAugment", check=parse_policy, form=_POLICY),
     "augment.ada.pipeline": choice("of ADA; nothing for none", "", *PIPELINES),
-    "augment.ada.target": number("mean sign of D on real images", low=-1, high=1),
+    "augment.ada.target": number(
+        "mean sign of D on real images; below -1 the probability always rises", low=-2, high=1
+    ),
     "augment.ada.speed_images": whole("images in which the probability could rise from 0 to 1", 1),
     "augment.instance_noise.sigma": number("deviation of the noise on D's images at the start; 0 for none", low=0),
     "augment.instance_noise.steps": whole("steps after which it is gone; 0 to keep it"),
@@ -382,7 +387,9 @@ def check_config(config: ConfigDict) -> None:
     adversarial = "networks" in config
     for name, value in flat(config):
         key = find_key(name, adversarial=adversarial)
-        problem = None if key is None else key.problem(value)
+        # Within a program, such as one of many members, numbers are arguments whose values nobody knows yet.
+        traced = isinstance(value, jax.Array)
+        problem = None if key is None or traced else key.problem(value)
         if problem:
             raise UserError(f"config.{name}={_shown(value)}{problem}")
     if adversarial:
