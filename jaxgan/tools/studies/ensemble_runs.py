@@ -48,7 +48,7 @@ def train_ensemble(members: Sequence[Member], workdir: epath.PathLike, *, progre
         if is_main():
             write_environment(workdir)
         driving = {key: value for key, value in config.training.items() if key != "steps"}
-        driving["on_evaluation_error"] = config.evaluation.on_error
+        driving["on_evaluation_error"] = config.evaluation.get("on_error", "record")
         options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.get("watchdog", {})))
         return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
 
