@@ -50,10 +50,8 @@ def train_experiment(
     record = json.loads(config.to_json())
     mesh = experiment_mesh(config, experiment=experiment)
     driving = {key: value for key, value in config.training.items() if key != "steps"}
-    driving |= {
-        "on_evaluation_error": config.evaluation.get("on_error", "record"),
-        "accept_data_change": accept_data_change,
-    }
+    driving["on_evaluation_error"] = config.evaluation.get("on_error", "record")
+    driving["accept_data_change"] = accept_data_change
     best = config.evaluation.best
     if best is not None:
         driving |= {"best": best, "best_is": best_is(best)}
