@@ -49,6 +49,7 @@ def test_describe_tells_of_every_stage(capsys):
     assert "stage early: 30 steps of g, d; batch " in out and "stage late: " in out
 
 
+@pytest.mark.slow
 def test_a_plan_is_of_each_stage_and_of_their_sum_or_of_one(capsys):
     command = ["plan", f"--config={CONFIG}", "--topology", "h100:1", "--price=2"]
     assert main([*command, "--json"]) == 0

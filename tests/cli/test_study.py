@@ -95,6 +95,7 @@ def test_plans_name_their_variant_and_what_cannot_be_laid_out(monkeypatch, capsy
     assert main(argv) == 1
 
 
+@pytest.mark.slow
 def test_a_topology_that_there_is_not_costs_its_own_rows_alone(capsys):
     argv = [*SMOKE, "--plan", "--topology", "h100:0", "h100:1", "h100:7", "--json", "--variants=row8"]
     assert main(argv) == 0

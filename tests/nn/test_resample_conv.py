@@ -95,6 +95,7 @@ NETWORKS = {
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow) if n == "deep_generator" else n for n in NETWORKS]
 )
+@pytest.mark.slow
 def test_whole_networks_keep_their_variables_and_values_and_move_u_alike(name):
     make, shape = NETWORKS[name]
     labels = jnp.array([0, 3])

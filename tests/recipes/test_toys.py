@@ -243,7 +243,12 @@ def plain_points():
     return train("gan:ring8", TINY, 3, optimised=False)
 
 
-@pytest.mark.parametrize("name", SWITCHES)
+SLOW_SWITCHES = ("rarely", "minibatch", "features")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW_SWITCHES else n for n in SWITCHES]
+)
 def test_every_switch_changes_the_game(name):
     _, plain, plain_metrics, _ = plain_points()
     _, state, metrics, _ = train("gan:ring8", {**TINY, **SWITCHES[name]}, 3, optimised=False)
@@ -301,6 +306,7 @@ def plain_images():
 
 
 @pytest.mark.parametrize("name", SEEN)
+@pytest.mark.slow
 def test_what_d_sees_of_images(plain_images, name):
     _, state, metrics = train_images("dcgan:mnist,smoke", IMAGES | SEEN[name])
     assert differ(state.nets["g"]["params"], plain_images[1].nets["g"]["params"])

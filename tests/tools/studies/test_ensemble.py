@@ -52,6 +52,7 @@ def close(a, b, rtol=2e-4, atol=2e-5):
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=rtol, atol=atol), a, b)
 
 
+@pytest.mark.slow
 def test_eight_seeds_as_one_program_are_eight_runs():
     members, mesh, steps = members_of({"v": points.config(method__weight=0.1)}, range(8)), make_mesh(), 4
     whole = ensemble_experiment(members)
