@@ -1,3 +1,6 @@
+import errno
+import os
+
 """Statistics: what is written is what is read, and a cache that computes once, and only what is wanted."""
 
 import dataclasses
@@ -176,10 +179,21 @@ def test_cache_computes_once_and_never_forgets(tmp_path):
     assert asked[3:] == [FeatureRequest(pool=True)]
 
 
-def test_damaged_cache_says_what_to_do(tmp_path):
-    (tmp_path / f"{statistics_key(STAMP)}.npz").write_bytes(b"cut short")
-    with pytest.raises(UserError, match=r"no statistics in .*npz: .*is a cache: delete it"):
-        cached_statistics(STAMP, FeatureRequest(pool=True), lambda request: made(), folder=tmp_path)
+def test_a_damaged_cache_is_made_again_and_one_that_cannot_be_written_costs_no_score(tmp_path, caplog, monkeypatch):
+    path = tmp_path / f"{statistics_key(STAMP)}.npz"
+    path.write_bytes(b"cut short")
+    made_again = cached_statistics(STAMP, FeatureRequest(pool=True), lambda request: made(), folder=tmp_path)
+    assert "it is a cache, and made again" in caplog.text
+    np.testing.assert_array_equal(load_statistics(path).mu, made_again.mu)
+
+    def full(file, **arrays):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path.unlink()
+    monkeypatch.setattr(np, "savez", full)
+    found = cached_statistics(STAMP, FeatureRequest(pool=True), lambda request: made(), folder=tmp_path)
+    assert f"cannot write {path}" in caplog.text
+    np.testing.assert_array_equal(found.mu, made_again.mu)
 
 
 def test_default_folder(tmp_path, monkeypatch):
