@@ -1,10 +1,9 @@
-import errno
-import os
-
 """Statistics: what is written is what is read, and a cache that computes once, and only what is wanted."""
 
 import dataclasses
+import errno
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
