@@ -5,8 +5,8 @@ python docs/measure/alarm_bank.py --workdir=runs/bank
 Perceptrons learn 8 or 25 Gaussians in the plane, whose modes can be counted. Each base is trained undisturbed with four
 seeds. At a step of its own a run's config is changed and it goes on: in a way that is to destroy it (D's rate, no
 spectral normalisation, batches of 8, no D steps, ...), or in one that is to do no harm. A run has collapsed from the
-first of three evaluations in a row, ``RECORD`` steps from each other, at which 1,000 points of G (not averaged) hit
-fewer than half of the modes.
+first of three evaluations in a row, ``RECORD`` steps from each other, at which 1,000 points of the averaged G (decay
+0.99: about 100 steps late) hit fewer than half of the modes.
 
 A rule's threshold is the one that best tells collapse from health (true rate minus false rate) on one half of the runs:
 half of the ways, with two of the seeds. The other ways with the other seeds are held out. On them an alarm is right
@@ -23,7 +23,6 @@ import functools
 import itertools
 import json
 import math
-import operator
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,10 +32,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from ml_collections import ConfigDict
 
 from jaxgan import recipes
-from jaxgan.data import toy_mixture
+from jaxgan.data import toy_batches, toy_mixture
 from jaxgan.experiment.config_file import load
 from jaxgan.methods.gan import GAN
 from jaxgan.methods.regularizer import Regularizer
@@ -44,7 +44,6 @@ from jaxgan.metrics import mode_scores
 from jaxgan.tools.monitor.alarms import RULES, Rule, series_of
 from jaxgan.tools.studies.ensemble import with_values
 from jaxgan.training.health import Health
-from jaxgan.training.method import Experiment
 from jaxgan.training.state import TrainState, fresh_optimizers
 from jaxgan.training.step import make_step
 
@@ -56,77 +55,82 @@ POINTS, IN_A_ROW = 1_000, 3
 
 
 class Way(NamedTuple):
-    """A change of a config in the middle of a run.
+    """A change in the middle of a run.
 
     Attributes:
       name: of the way.
       base: the config that it starts from.
-      changes: config key -> the new value; a string that begins with '*' multiplies the old one.
+      g, d: factors of the players' rates.
+      rises: players whose rates rise tenfold every 200 steps.
+      noise: the share of what D is told is real that are fakes.
+      changes: config key -> the new value, of what changes the program.
       harm: whether it is meant to destroy the run.
-      regularizer: one more, for the rest of the run.
     """
 
     name: str
     base: str
+    g: float = 1.0
+    d: float = 1.0
+    rises: str = ""
+    noise: float = 0.0
     changes: Mapping[str, Any] = {}
     harm: bool = True
-    regularizer: Regularizer | None = None
 
 
-def label_noise(share: float) -> Regularizer:
-    """Fakes among what D is told is real."""
+class Knobs(NamedTuple):
+    """Numbers of a way as arrays, one a member, so that ways share a program: factors of rates, powers of ten that they
+    rise by in a step, the share of noise, and the step from which it all counts.
+    """
 
-    def replace_real(real: Any, fake: Any, *, rng: Any, extra: Any) -> Any:
-        del extra
-        chosen = jax.random.bernoulli(rng, share, (real.shape[0],))
-        return jnp.where(chosen.reshape(-1, *(1,) * (real.ndim - 1)), fake, real)
-
-    return Regularizer("label_noise", replace_real=replace_real)
-
-
-def rising(*players: str) -> dict[str, Any]:
-    """The rates of players rise tenfold every 200 steps."""
-    schedule = {"schedule": "exponential", "decay_rate": 10.0, "decay_steps": 200, "end_factor": 0.0}
-    return {f"optimizer.{player}.{key}": value for player in players for key, value in schedule.items()}
+    g: Any
+    d: Any
+    g_rise: Any
+    d_rise: Any
+    noise: Any
+    since: Any
 
 
 BFLOAT16 = {f"{net}.{key}": "bfloat16" for net in ("generator", "discriminator") for key in ("dtype", "param_dtype")}
-RATES = ("optimizer.g.learning_rate", "optimizer.d.learning_rate")
+R1, R2, BATCH = "regularizers.penalties.r1", "regularizers.penalties.r2", "data.batch_size"
 
 # In pairs, of which the first is tuned on and the second held out.
 WAYS = (
-    Way("D's rate rises", "sngan:grid25", rising("d")),
-    Way("D's rate rises", "r3gan:ring8", rising("d")),
-    Way("no D steps", "sngan:ring8", {RATES[1]: 1e-12}),
-    Way("D's rate / 100", "r3gan:grid25", {RATES[1]: "*0.01"}),
-    Way("G's rate rises", "r3gan:grid25", rising("g")),
-    Way("G's rate x 20", "sngan:ring8", {RATES[0]: "*20"}),
-    Way("no spectral norm", "sngan:grid25", {"discriminator.spectral_norm": False}),
-    Way("no gradient penalty", "r3gan:grid25", {"regularizers.penalties.r1": 0.0, "regularizers.penalties.r2": 0.0}),
-    Way("batches of 8", "r3gan:grid25", {"data.batch_size": 8}),
-    Way("batches of 8", "sngan:grid25", {"data.batch_size": 8}),
-    Way("label noise 0.8", "sngan:ring8", regularizer=label_noise(0.8)),
-    Way("label noise 0.9", "r3gan:grid25", regularizer=label_noise(0.9)),
-    Way("bfloat16 weights", "sngan:grid25", BFLOAT16),
-    Way("momentum 0.98", "sngan:grid25", {"optimizer.g.b1": 0.98, "optimizer.d.b1": 0.98}),
-    Way("G's weights decay", "r3gan:ring8", {"optimizer.g.weight_decay": 0.1}),
-    Way("top-k 0.02", "sngan:grid25", {"top_k.minimum": 0.02, "top_k.decay": 0.01, "top_k.steps": 1}),
+    Way("D's rate rises", "sngan:grid25", rises="d"),
+    Way("D's rate rises", "r3gan:ring8", rises="d"),
+    Way("no D steps", "sngan:ring8", d=0.0),
+    Way("D's rate / 100", "r3gan:grid25", d=0.01),
+    Way("G's rate rises", "r3gan:grid25", rises="g"),
+    Way("G's rate x 20", "sngan:ring8", g=20.0),
+    Way("no spectral norm", "sngan:grid25", changes={"discriminator.spectral_norm": False}),
+    Way("no gradient penalty", "r3gan:grid25", changes={R1: 0.0, R2: 0.0}),
+    Way("batches of 8", "r3gan:grid25", changes={BATCH: 8}),
+    Way("batches of 8", "sngan:grid25", changes={BATCH: 8}),
+    Way("label noise 0.8", "sngan:ring8", noise=0.8),
+    Way("label noise 0.9", "r3gan:grid25", noise=0.9),
+    Way("bfloat16 weights", "sngan:grid25", changes=BFLOAT16),
+    Way("momentum 0.98", "sngan:grid25", changes={"optimizer.g.b1": 0.98, "optimizer.d.b1": 0.98}),
+    Way("both rates rise", "r3gan:ring8", rises="gd"),
+    Way("D's rate x 30", "sngan:grid25", d=30.0),
+    Way("G's weights decay", "r3gan:ring8", changes={"optimizer.g.weight_decay": 0.1}),
+    Way("top-k 0.02", "sngan:grid25", changes={"top_k.minimum": 0.02, "top_k.decay": 0.01, "top_k.steps": 1}),
     Way("none", "sngan:grid25", harm=False),
     Way("none", "r3gan:grid25", harm=False),
     Way("none", "r3gan:ring8", harm=False),
     Way("none", "sngan:ring8", harm=False),
-    Way("D's rate x 1.5", "r3gan:grid25", {RATES[1]: "*1.5"}, harm=False),
-    Way("D's rate / 1.5", "sngan:ring8", {RATES[1]: "*0.667"}, harm=False),
-    Way("G's rate / 2", "sngan:grid25", {RATES[0]: "*0.5"}, harm=False),
-    Way("both rates / 4", "sngan:grid25", dict.fromkeys(RATES, "*0.25"), harm=False),
-    Way("batches of 64", "sngan:ring8", {"data.batch_size": 64}, harm=False),
-    Way("batches of 256", "r3gan:grid25", {"data.batch_size": 256}, harm=False),
-    Way("label noise 0.05", "r3gan:ring8", harm=False, regularizer=label_noise(0.05)),
-    Way("label noise 0.05", "sngan:grid25", harm=False, regularizer=label_noise(0.05)),
-    Way("penalty x 2", "r3gan:grid25", {"regularizers.penalties.r1": 0.02, "regularizers.penalties.r2": 0.02}, False),
-    Way("D's rate x 1.5", "sngan:ring8", {RATES[1]: "*1.5"}, harm=False),
-    Way("both rates / 2", "r3gan:ring8", dict.fromkeys(RATES, "*0.5"), harm=False),
-    Way("G's rate / 2", "r3gan:grid25", {RATES[0]: "*0.5"}, harm=False),
+    Way("D's rate x 1.5", "r3gan:grid25", d=1.5, harm=False),
+    Way("D's rate / 1.5", "sngan:ring8", d=1 / 1.5, harm=False),
+    Way("G's rate / 2", "sngan:grid25", g=0.5, harm=False),
+    Way("both rates / 4", "sngan:grid25", g=0.25, d=0.25, harm=False),
+    Way("batches of 64", "sngan:ring8", changes={BATCH: 64}, harm=False),
+    Way("batches of 256", "r3gan:grid25", changes={BATCH: 256}, harm=False),
+    Way("label noise 0.05", "r3gan:ring8", noise=0.05, harm=False),
+    Way("label noise 0.05", "sngan:grid25", noise=0.05, harm=False),
+    Way("both rates / 2", "r3gan:grid25", g=0.5, d=0.5, harm=False),
+    Way("D's rate x 1.5", "sngan:ring8", d=1.5, harm=False),
+    Way("D's rate / 1.5", "sngan:grid25", d=1 / 1.5, harm=False),
+    Way("both rates / 2", "r3gan:ring8", g=0.5, d=0.5, harm=False),
+    Way("G's rate / 2", "sngan:ring8", g=0.5, harm=False),
+    Way("G's rate / 2", "r3gan:grid25", g=0.5, harm=False),
 )
 
 
@@ -153,81 +157,106 @@ class Run(NamedTuple):
 
 
 def config_of(base: str, changes: Mapping[str, Any]) -> ConfigDict:
-    """A base's config with changes."""
-    config = load(base)
-    values: dict[str, Any] = {"regularizers.spread.directions": 8, "data.batch_size": 128}
-    values |= {f"{net}.hidden": (64, 64, 64) for net in ("generator", "discriminator")}
-    for key, value in changes.items():
-        factor = isinstance(value, str) and value.startswith("*")
-        old = functools.reduce(operator.getitem, key.split("."), config)
-        values[key] = old * float(value[1:]) if factor else value
-    return with_values(config, values)
+    """A base's config with changes: narrower networks and batches than its own, which compile and step in less time."""
+    values: dict[str, Any] = {"regularizers.spread.directions": 8, BATCH: 128}
+    for net in ("generator", "discriminator"):
+        values |= {f"{net}.hidden": (64, 64, 64), f"{net}.weight_init": "normal:0.15"}
+    if base.startswith("sngan"):
+        values |= {f"optimizer.{player}.learning_rate": 2e-3 for player in ("g", "d")}
+    return with_values(load(base), values | dict(changes))
+
+
+def label_noise(share: Any) -> Regularizer:
+    """Fakes among what D is told is real."""
+
+    def replace_real(real: Any, fake: Any, *, rng: Any, extra: Any) -> Any:
+        del extra
+        chosen = jax.random.bernoulli(rng, share, (real.shape[0],))
+        return jnp.where(chosen.reshape(-1, *(1,) * (real.ndim - 1)), fake, real)
+
+    return Regularizer("label_noise", replace_real=replace_real)
+
+
+def scaled(made: optax.GradientTransformation, factor: Any) -> optax.GradientTransformation:
+    """An optimiser whose updates are multiplied, with a state as before."""
+
+    def update(grads: Any, state: Any, params: Any = None) -> Any:
+        updates, state = made.update(grads, state, params)
+        return jax.tree.map(lambda x: (factor * x).astype(x.dtype), updates), state
+
+    return optax.GradientTransformation(made.init, update)
+
+
+def knobs_of(ways: Sequence[Way], since: Sequence[int]) -> Knobs:
+    """The members' numbers."""
+    columns = [(w.g, w.d, ("g" in w.rises) / 200, ("d" in w.rises) / 200, w.noise, at) for w, at in zip(ways, since)]
+    return Knobs(*(np.array(column, np.float32) for column in zip(*columns)))
 
 
 class Trainer:
-    """Several seeds of one experiment, as one program."""
+    """Four runs of one config as one program, each with its own seed, step and knobs."""
 
-    def __init__(self, config: ConfigDict, seeds: Sequence[int], regularizer: Regularizer | None = None):
-        self.experiments: list[Experiment] = []
-        for seed in seeds:
-            own = config.copy_and_resolve_references()
-            own.seed = seed
-            self.experiments.append(recipes.build(own))
-        self.seeds, stage = seeds, self.experiments[0].stages[0]
+    def __init__(self, config: ConfigDict):
+        self.experiment = recipes.build(config)
+        stage = self.experiment.stages[0]
         assert isinstance(stage.method, GAN)
-        self.method = stage.method
-        if regularizer is not None:
-            self.method = dataclasses.replace(self.method, regularizers=(*self.method.regularizers, regularizer))
+        self.method, self.rows = stage.method, stage.batch["point"].shape[0]
         self.mixture = toy_mixture(config.data.name.removeprefix("toy:"))
-        keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]
-        self.init_keys = [pair[0] for pair in keys]
-        self.keys = jnp.stack([pair[1] for pair in keys])
-        one = jax.vmap(make_step(self.method, ema=stage.ema, health=Health()))
+        z = jax.random.normal(jax.random.key(5), (POINTS, *self.method.latent_shapes.shape))
+        batch = {"z": z, "label": jnp.zeros((POINTS,), jnp.int32)}
 
-        def dispatch(states: TrainState, batches: Any, keys: Any) -> tuple[TrainState, Any]:
-            states, metrics = jax.lax.scan(lambda s, b: one(s, b, keys), states, batches)
-            return states, jax.tree.map(lambda x: x[-1], metrics)
+        def one(state: TrainState, batch: Any, key: Any, knobs: Knobs) -> tuple[TrainState, Any]:
+            gone = state.step - knobs.since
+            factors = {"g": knobs.g * 10.0 ** (knobs.g_rise * gone), "d": knobs.d * 10.0 ** (knobs.d_rise * gone)}
+            method = dataclasses.replace(
+                self.method,
+                optimizers={player: scaled(made, factors[player]) for player, made in self.method.optimizers.items()},
+                regularizers=(*self.method.regularizers, label_noise(knobs.noise)),
+            )
+            return make_step(method, ema=stage.ema, health=Health())(state, batch, key)
+
+        def dispatch(states: TrainState, batches: Any, keys: Any, knobs: Knobs) -> tuple[TrainState, Any, Any]:
+            states, metrics = jax.lax.scan(lambda s, b: jax.vmap(one)(s, b, keys, knobs), states, batches)
+            points = jax.vmap(lambda nets: self.method.sample(nets, batch, jax.random.key(0))["point"])
+            return states, jax.tree.map(lambda x: x[-1], metrics), points(states.nets | states.ema)
 
         self.dispatch = jax.jit(dispatch)
-        z = jax.random.normal(jax.random.key(5), (POINTS, *self.method.latent_shapes.shape))
-
-        def draw(nets: Any) -> Any:
-            batch = {"z": z, "label": jnp.zeros((POINTS,), jnp.int32)}
-            return jax.vmap(lambda own: self.method.sample(own, batch, jax.random.key(0))["point"])(nets)
-
-        self.draw = jax.jit(draw)
 
     def fresh(self) -> TrainState:
-        """Stacked states at step 0."""
-        fresh = jax.jit(self.experiments[0].fresh_state)
-        states = [fresh(key) for key in self.init_keys]
+        """States of all seeds at step 0, stacked."""
+        fresh = jax.jit(self.experiment.fresh_state)
+        states = [fresh(jax.random.split(jax.random.key(seed))[0]) for seed in SEEDS]
         return jax.tree.map(lambda *x: jnp.stack(x), *states)
 
-    def train(self, states: TrainState, steps: int) -> Iterator[tuple[TrainState, list[dict[str, Any]]]]:
-        """After every ``RECORD`` steps: the states, and each seed's record with its count of modes."""
-        first = int(states.step[0])
-        streams = [experiment.stages[0].data(first) for experiment in self.experiments]
-        for step in range(first + RECORD, first + steps + 1, RECORD):
+    def train(
+        self, states: TrainState, seeds: Sequence[int], knobs: Knobs, steps: int
+    ) -> Iterator[tuple[TrainState, list[dict[str, Any]]]]:
+        """After every ``RECORD`` steps: the states, and each member's record with its count of modes."""
+        first = np.asarray(states.step).tolist()
+        keys = jnp.stack([jax.random.split(jax.random.key(seed))[1] for seed in seeds])
+        streams = [
+            toy_batches(self.mixture, batch_size=self.rows, seed=seed, start_step=at) for seed, at in zip(seeds, first)
+        ]
+        for done in range(RECORD, steps + 1, RECORD):
             batches = [[next(stream) for stream in streams] for _ in range(RECORD)]
             stacked = {name: np.stack([[own[name] for own in row] for row in batches]) for name in batches[0][0]}
-            states, metrics = self.dispatch(states, stacked, self.keys)
-            metrics, points = jax.device_get((metrics, self.draw(states.nets)))
-            records = []
-            for number in range(len(self.seeds)):
-                own = {name: float(value[number]) for name, value in metrics.items()}
-                record: dict[str, Any] = {"step": step}
-                record |= {name: value if math.isfinite(value) else None for name, value in own.items()}
-                drawn = np.where(np.isfinite(points[number]), points[number], 1e6).astype(np.float32)
-                record["modes"] = int(mode_scores(drawn, self.mixture.means, self.mixture.std)[0])
-                records.append(record)
-            yield states, records
+            states, *found = self.dispatch(states, stacked, keys, knobs)
+            metrics, points = jax.device_get(found)
+            yield states, [self._record(at + done, i, metrics, points[i]) for i, at in enumerate(first)]
+
+    def _record(self, step: int, member: int, metrics: Mapping[str, np.ndarray], points: np.ndarray) -> dict[str, Any]:
+        values = {name: float(value[member]) for name, value in metrics.items()}
+        drawn = np.where(np.isfinite(points), points, 1e6).astype(np.float32)
+        modes = int(mode_scores(drawn, self.mixture.means, self.mixture.std)[0])
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        return {"step": step, **finite, "modes": modes}
 
 
 def carried(old: TrainState, trainer: Trainer) -> TrainState:
     """Old stacked states in the form of another config's: collections that it lacks go, dtypes are its own, and an
     optimiser of another form starts anew.
     """
-    like = jax.eval_shape(trainer.experiments[0].fresh_state, jax.random.key(0))
+    like = jax.eval_shape(trainer.experiment.fresh_state, jax.random.key(0))
 
     def cast(values: Any, wanted: Any) -> Any:
         return jax.tree.map(lambda x, y: x.astype(y.dtype), values, wanted)
@@ -252,45 +281,76 @@ def collapse_step(records: Sequence[Mapping[str, Any]], modes: int) -> int | Non
     return None
 
 
+class Member(NamedTuple):
+    """A run to be made: the number of its way, the way, its seed, and the step at which it changes."""
+
+    number: int
+    way: Way
+    seed: int
+    changed: int
+
+
 def train_bank(folder: Path, ways: Sequence[Way]) -> None:
-    """Trains the runs that the folder lacks; a file a way and its half."""
+    """Trains the runs that the folder lacks, two ways at a time; a file a way."""
     folder.mkdir(parents=True, exist_ok=True)
     for base in dict.fromkeys(way.base for way in ways):
         missing = [(n, way) for n, way in enumerate(ways) if way.base == base and not _file(folder, n).exists()]
         if not missing:
             continue
-        began = time.monotonic()
-        whole, kept = Trainer(config_of(base, {}), SEEDS), {}
+        began, nothing = time.monotonic(), [Way("none", base)] * len(SEEDS)
+        trainer, kept = Trainer(config_of(base, {})), {}
         past: list[list[dict[str, Any]]] = [[] for _ in SEEDS]
-        for states, records in whole.train(whole.fresh(), max(CHANGES)):
+        for states, records in trainer.train(trainer.fresh(), SEEDS, knobs_of(nothing, [0] * 4), max(CHANGES)):
             for own, record in zip(past, records):
                 own.append(record)
             if records[0]["step"] in CHANGES:
                 kept[records[0]["step"]] = states
-        print(f"{base}: modes {[own[-1]['modes'] for own in past]}, {time.monotonic() - began:.0f} s", flush=True)
-        for number, way in missing:
-            _branch(folder, number, way, kept, past)
+        least = [min(record["modes"] for record in own[-20:]) for own in past]
+        print(f"{base}: at least {least} modes in the last records, {time.monotonic() - began:.0f} s", flush=True)
+        programs: dict[tuple[Any, ...], Trainer] = {(): trainer}
+        for pair in _pairs(missing):
+            changes = pair[0].way.changes
+            if (key := tuple(changes.items())) not in programs:
+                programs[key] = Trainer(config_of(base, changes))
+            _branch(folder, programs[key], pair, kept, past)
 
 
-def _branch(folder: Path, number: int, way: Way, kept: Mapping[int, TrainState], past: Sequence[Any]) -> None:
+def _pairs(missing: Sequence[tuple[int, Way]]) -> Iterator[list[Member]]:
+    """Four members at a time, all of one program; one way alone comes twice."""
+    found: dict[tuple[Any, ...], list[list[Member]]] = {}
+    for number, way in missing:
+        seeds = SEEDS[2:] if number % 2 else SEEDS[:2]
+        changed = CHANGES[number // 2 % len(CHANGES)]
+        members = [Member(number, way, seed, changed) for seed in seeds]
+        found.setdefault(tuple(way.changes.items()), []).append(members)
+    for same in found.values():
+        for first, second in itertools.zip_longest(same[::2], same[1::2]):
+            yield [*first, *(second or first)]
+
+
+def _branch(
+    folder: Path, trainer: Trainer, members: Sequence[Member], kept: Mapping[int, TrainState], past: Sequence[Any]
+) -> None:
     began = time.monotonic()
-    held_out, changed = bool(number % 2), CHANGES[number // 2 % len(CHANGES)]
-    members = (2, 3) if held_out else (0, 1)
-    trainer = Trainer(config_of(way.base, way.changes), [SEEDS[i] for i in members], way.regularizer)
-    old = jax.tree.map(lambda x: x[np.array(members)], kept[changed])
-    states = carried(old, trainer)
-    records: list[list[Any]] = [[r for r in past[i] if r["step"] <= changed] for i in members]
-    for _, found in trainer.train(states, AFTER):
+    each = [jax.tree.map(lambda x, m=m: x[SEEDS.index(m.seed)], kept[m.changed]) for m in members]
+    states = carried(jax.tree.map(lambda *x: jnp.stack(x), *each), trainer)
+    knobs = knobs_of([m.way for m in members], [m.changed for m in members])
+    records = [[r for r in past[SEEDS.index(m.seed)] if r["step"] <= m.changed] for m in members]
+    for _, found in trainer.train(states, [m.seed for m in members], knobs, AFTER):
         for own, record in zip(records, found):
             own.append(record)
-    ends = [collapse_step(own, len(trainer.mixture.means)) for own in records]
-    runs = [
-        Run(way.name, way.base, SEEDS[i], held_out, way.harm, changed, end, own)
-        for i, end, own in zip(members, ends, records)
-    ]
-    _file(folder, number).write_text("".join(json.dumps(run._asdict()) + "\n" for run in runs))
-    said = ["held" if end is None else f"collapsed at {end}" for end in ends]
-    print(f"  {way.name} at {changed}: {', '.join(said)}, {time.monotonic() - began:.0f} s", flush=True)
+    runs: dict[int, list[Run]] = {}
+    for m, own in zip(members, records):
+        end = collapse_step(own, len(trainer.mixture.means))
+        run = Run(m.way.name, m.way.base, m.seed, bool(m.number % 2), m.way.harm, m.changed, end, own)
+        if len(runs.setdefault(m.number, [])) < 2:
+            runs[m.number].append(run)
+    for number, made in runs.items():
+        _file(folder, number).write_text("".join(json.dumps(run._asdict()) + "\n" for run in made))
+        said = ["held" if run.collapsed is None else f"collapsed at {run.collapsed}" for run in made]
+        modes = [run.records[-1]["modes"] for run in made]
+        print(f"  {made[0].way} at {made[0].changed}: {', '.join(said)}; modes at the end {modes}", flush=True)
+    print(f"  {time.monotonic() - began:.0f} s", flush=True)
 
 
 def _file(folder: Path, number: int) -> Path:
