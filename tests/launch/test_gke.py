@@ -49,7 +49,7 @@ def test_the_job_trains_and_restarts_by_exit_code(rendered, parse, kind, variabl
         assert rule["onExitCodes"]["containerName"] == container["name"]
         assert rule["onExitCodes"]["operator"] == "In"
     assert (never["action"], never["onExitCodes"]["values"]) == ("FailJob", [1])
-    assert (again["action"], again["onExitCodes"]["values"]) == ("Count", [42, 134, 137, 143])
+    assert (again["action"], again["onExitCodes"]["values"]) == ("Count", [42, 134, 137, 142, 143])
     # What counts fails the Job at once, and the JobSet starts all its processes; what FailJob ended, it doesn't.
     policy = jobset["spec"]["failurePolicy"]
     assert job["backoffLimit"] == 0 and policy["maxRestarts"] == 100
