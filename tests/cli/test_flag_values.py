@@ -80,7 +80,7 @@ CONFIG_VALUES = [
     ("regularizers.lecam.decay", "1", BELOW_ONE),
     ("augment.ada.pipeline", "bgcx", "bgcfn, bgcfnc"),
     ("augment.ada.speed_images", "0", WHOLE),
-    ("augment.ada.target", "2", "a number from -1 to 1"),
+    ("augment.ada.target", "2", "a number from -2 to 1"),
     ("augment.diffaugment.policy", "colour", "color"),
     ("augment.instance_noise.sigma", "-0.1", "a number from 0"),
     ("optimizer.g.learning_rate", "-1e-4", "a number from 0"),
