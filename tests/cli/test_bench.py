@@ -25,6 +25,7 @@ def small(monkeypatch):
     logging.getLogger("jaxgan").setLevel(level)
 
 
+@pytest.mark.slow
 def test_train_gives_speed_memory_and_use_of_the_ceilings_and_a_trace(capsys, tmp_path):
     assert main(["bench", "train", *TINY, "--steps=2", "--json", f"--profile={tmp_path}"]) == 0
     record = json.loads(capsys.readouterr().out)

@@ -17,6 +17,10 @@ from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop import open_features as feature_networks
 from jaxgan.training.records import read_records
 
+# Orthogonal weights take longer to compile than all the rest.
+QUICK = tuple(f"--config.{net}.weight_init=normal_02" for net in ("generator", "discriminator"))
+CONFIG = ("--config=biggan:digits16,smoke", *QUICK)
+
 
 @pytest.fixture(scope="module", autouse=True)
 def cache(tmp_path_factory):
@@ -30,7 +34,7 @@ def cache(tmp_path_factory):
 def workdir(tmp_path_factory):
     flags, level = os.environ["XLA_FLAGS"], logging.getLogger("jaxgan").level
     path = tmp_path_factory.mktemp("run") / "digits"
-    code = main(["train", "--config=biggan:digits16,smoke", f"--workdir={path}", "--config.training.steps", "3"])
+    code = main(["train", *CONFIG, f"--workdir={path}", "--config.training.steps", "3"])
     assert code == 0
     yield path
     os.environ["XLA_FLAGS"] = flags
@@ -54,12 +58,12 @@ def test_a_run_leaves_what_it_says(workdir, capsys):
     assert size(workdir / "samples" / "3.png") == (2 * 5 - 1, 10 * 9 - 1)
     assert list((workdir / "tb").glob("events*"))
     # A run that has ended says so again, and trains no further.
-    assert main(["train", "--config=biggan:digits16,smoke", f"--workdir={workdir}", "--config.training.steps=3"]) == 0
+    assert main(["train", *CONFIG, f"--workdir={workdir}", "--config.training.steps=3"]) == 0
     assert f"checkpoint {workdir / 'checkpoints' / '3'}" in capsys.readouterr().out
 
 
 def test_another_config_is_refused_with_a_diff(workdir, capsys):
-    assert main(["train", "--config=biggan:digits16,smoke", f"--workdir={workdir}", "--config.training.steps=4"]) == 1
+    assert main(["train", *CONFIG, f"--workdir={workdir}", "--config.training.steps=4"]) == 1
     error = capsys.readouterr().err
     assert '-    "steps": 3' in error and '+    "steps": 4' in error and "--accept_config_change" in error
 
@@ -185,6 +189,7 @@ def drawn(workdir, tmp_path_factory):
 
 
 @offline
+@pytest.mark.slow
 def test_a_run_by_metrics_of_features(workdir, tmp_path, capsys):
     flags = [f"--workdir={workdir}", FEATURES, "--num_images=30", "--json", "--no_progress"]
     assert main(["evaluate", *flags, "--metrics=fd,is,precision", "--is_splits=3", "--step=all"]) == 0
@@ -248,6 +253,7 @@ def test_images_against_images_and_against_features(drawn, tmp_path, capsys):
 
 
 @offline
+@pytest.mark.slow
 def test_a_sweep_draws_a_curve(workdir, tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="pip install jaxgan[plots]")
     out = tmp_path / "curve.png"
@@ -260,6 +266,7 @@ def test_a_sweep_draws_a_curve(workdir, tmp_path, capsys):
 
 
 @offline
+@pytest.mark.slow
 def test_watching_ends_with_the_run(workdir, capsys):
     flags = ["--metrics=fd", FEATURES, "--num_images=20", "--json", "--no_progress"]
     assert main(["evaluate", f"--workdir={workdir}", "--watch", *flags]) == 0

@@ -63,6 +63,7 @@ def photographs(n: int, side: int, seed: int) -> np.ndarray:
     return np.clip(127 + 25 * sum(layers), 0, 255).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_ms_ssim_is_a_plain_one():
     x = photographs(2, 192, 0)
     y = np.clip(0.8 * x + 0.2 * photographs(2, 192, 1) + 5, 0, 255)

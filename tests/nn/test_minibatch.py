@@ -75,6 +75,7 @@ def test_stddev_of_small_and_odd_batches():
         minibatch_stddev(FEATURES, channels=5)
 
 
+@pytest.mark.slow
 def test_equal_rows_have_finite_gradients_of_both_orders():
     same = jnp.ones((4, 6))
     layer = MinibatchDiscrimination(kernels=3, kernel_dim=2)

@@ -122,6 +122,7 @@ def test_a_step_logs_the_health_of_both_players(one):
     }
 
 
+@pytest.mark.slow
 def test_split_over_devices_it_is_the_same_and_moves_no_row(one):
     experiment = recipes.build(normalised())._replace(rules=FSDP)
     mesh = make_mesh(data=2, fsdp=4)
