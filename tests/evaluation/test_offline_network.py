@@ -74,7 +74,8 @@ def check_growth(sets, reference):
     assert np.all(np.diff(kid) > 0), kid
 
 
-@pytest.mark.parametrize("corruption", [pytest.param(c, marks=pytest.mark.slow) for c in SWEEPS])
+@pytest.mark.slow
+@pytest.mark.parametrize("corruption", SWEEPS)
 def test_distances_grow_with_damage(corruption, features, real, untouched, reference):
     """The weakest damage of the benchmark is left out: at 100 images it drowns in the bias of the Fréchet distance."""
     sweep = SWEEPS[corruption]
