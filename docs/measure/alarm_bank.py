@@ -271,13 +271,13 @@ def carried(old: TrainState, trainer: Trainer) -> TrainState:
     return jax.vmap(lambda own: fresh_optimizers(own, method.players, method.optimizers))(state)
 
 
-def collapse_step(records: Sequence[Mapping[str, Any]], modes: int) -> int | None:
-    """The first of ``IN_A_ROW`` records with fewer than half of the modes, once at least half were there."""
-    few = np.array([record["modes"] < modes / 2 for record in records])
-    begun = int(np.argmin(few)) if not few.all() else len(few)
-    for at in range(begun, len(few) - IN_A_ROW + 1):
+def collapse_step(records: Sequence[Mapping[str, Any]], modes: int, after: int) -> int | None:
+    """The first of ``IN_A_ROW`` records in a row, after a step, with fewer than half of the modes."""
+    later = [record for record in records if record["step"] > after]
+    few = np.array([record["modes"] < modes / 2 for record in later])
+    for at in range(len(few) - IN_A_ROW + 1):
         if few[at : at + IN_A_ROW].all():
-            return int(records[at]["step"])
+            return int(later[at]["step"])
     return None
 
 
@@ -341,7 +341,7 @@ def _branch(
             own.append(record)
     runs: dict[int, list[Run]] = {}
     for m, own in zip(members, records):
-        end = collapse_step(own, len(trainer.mixture.means))
+        end = collapse_step(own, len(trainer.mixture.means), m.changed)
         run = Run(m.way.name, m.way.base, m.seed, bool(m.number % 2), m.way.harm, m.changed, end, own)
         if len(runs.setdefault(m.number, [])) < 2:
             runs[m.number].append(run)
@@ -381,7 +381,7 @@ def outcome(run: Run, alarming: tuple[np.ndarray, np.ndarray], threshold: float)
     steps, values = alarming
     broken = steps[values >= threshold]
     first = int(broken[0]) if len(broken) else None
-    if run.collapsed is None or run.collapsed <= run.changed:
+    if run.collapsed is None:
         return Outcome("quiet" if first is None else "false")
     if first is None or first >= run.collapsed:
         return Outcome("missed")
@@ -440,7 +440,8 @@ def analyse(folder: Path, ways: Sequence[Way], rules: Sequence[Rule] = RULES) ->
     for number in range(len(ways)):
         if _file(folder, number).exists():
             runs += [Run(**json.loads(line)) for line in _file(folder, number).read_text().splitlines()]
-    runs = [run for run in runs if run.collapsed is None or run.collapsed > run.changed]
+    sizes = {base: len(toy_mixture(base.partition(":")[2]).means) for base in BASES}
+    runs = [run._replace(collapsed=collapse_step(run.records, sizes[run.base], run.changed)) for run in runs]
     halves = [[run for run in runs if run.held_out == held_out] for held_out in (False, True)]
     caches = [functools.cache(lambda n, rule, half=half: alarming(half[n], rule)) for half in halves]
     for name, half in zip(("tuned on", "held out"), halves):

@@ -12,9 +12,9 @@ def run(collapsed, changed=100):
 
 def test_a_run_collapses_at_the_first_of_three_poor_records():
     records = [{"step": 20 * i, "modes": modes} for i, modes in enumerate([0, 0, 0, 9, 4, 4, 9, 4, 3, 4, 9])]
-    assert collapse_step(records, 10) == 140
-    assert collapse_step(records[:9], 10) is None
-    assert collapse_step(records[:3], 10) is None
+    assert collapse_step(records, 10, 40) == 140
+    assert collapse_step(records[:9], 10, 40) is None
+    assert collapse_step(records[:3], 10, 0) is None
 
 
 @pytest.mark.parametrize(
