@@ -10,9 +10,9 @@ from pathlib import Path
 from jaxgan.cli import arguments as flags
 from jaxgan.training.errors import UserError
 
-_DESCRIPTION = """Shows a run: its newest metrics with curves, alarms that tell of coming collapse, and where the time
-went. The run may be training; nothing of it is changed. Its records hold more with --config.training.health=true and
---config.regularizers.spread.directions=16."""
+_DESCRIPTION = """Shows a run: its newest metrics with curves, where the time went, and alarms, which foresee some kinds
+of collapse and miss others (docs/collapse.md). The run may be training; nothing of it is changed. Its records hold more
+with --config.training.health=true and --config.regularizers.spread.directions=16."""
 
 _EXAMPLES = """  jaxgan monitor runs/digits
   jaxgan monitor runs/digits --watch

@@ -108,19 +108,24 @@ def level(values: np.ndarray) -> np.ndarray:
     return recent_and_past(values)[0]
 
 
+# Those that foresaw collapse more often than chance, twice, on runs that their thresholds were not tuned on.
 RULES: tuple[Rule, ...] = (
-    Rule("spread falls", "spread", "g", shrinkage, 1.5, "the generated images draw together"),
-    Rule("projected spread falls", "spread_projected", "g", shrinkage, 1.5, "the generated images draw together"),
-    Rule("gap grows", "gap", "d", growth, 3.0, "D tells real from fake ever more easily"),
-    Rule("gap closes", "gap", "d", shrinkage, 5.0, "D no longer tells real from fake"),
-    Rule("output leaves", "(real|fake)", "d", jump, 10.0, "D's output leaves where it was"),
-    Rule("loss leaves", "loss", "[dg]", jump, 10.0, "the loss leaves where it was"),
-    Rule("gradient grows", "grad_norm", "[dg]", growth, 5.0, "the gradient grows"),
-    Rule("gradient vanishes", "grad_norm", "[dg]", shrinkage, 10.0, "the gradient vanishes"),
-    Rule("update grows", "update_ratio", "[dg]", growth, 3.0, "updates grow against the weights"),
-    Rule("update vanishes", "update_ratio", "[dg]", shrinkage, 5.0, "updates vanish against the weights"),
-    Rule("update is large", "update_ratio", "[dg]", level, 0.05, "updates are large against the weights"),
-    Rule("singular value grows", "sigma/.*", "[dg]", growth, 1.3, "a weight's largest singular value grows fast"),
+    Rule("gradient vanishes", "grad_norm", "[dg]", shrinkage, 3.8, "the gradient vanishes"),
+    Rule("update grows", "update_ratio", "[dg]", growth, 1.7, "updates grow against the weights"),
+)
+
+# Those that did not, or not each time; no run is told of them, and the bank tries them again.
+UNPROVEN: tuple[Rule, ...] = (
+    Rule("output leaves", "(real|fake)", "d", jump, 5.4, "D's output leaves where it was"),
+    Rule("spread falls", "spread", "g", shrinkage, 1.2, "the generated images draw together"),
+    Rule("projected spread falls", "spread_projected", "g", shrinkage, 1.2, "the generated images draw together"),
+    Rule("gap grows", "gap", "d", growth, 160.0, "D tells real from fake ever more easily"),
+    Rule("gap closes", "gap", "d", shrinkage, 3.0, "D no longer tells real from fake"),
+    Rule("loss leaves", "loss", "[dg]", jump, 5.8, "the loss leaves where it was"),
+    Rule("gradient grows", "grad_norm", "[dg]", growth, 2.9, "the gradient grows"),
+    Rule("update vanishes", "update_ratio", "[dg]", shrinkage, 4.0, "updates vanish against the weights"),
+    Rule("update is large", "update_ratio", "[dg]", level, 0.044, "updates are large against the weights"),
+    Rule("singular value grows", "sigma/.*", "[dg]", growth, 3.7, "a weight's largest singular value grows fast"),
 )
 
 NOT_FINITE = "NaN or infinity was logged"
