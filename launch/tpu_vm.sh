@@ -167,7 +167,7 @@ resume() {
                     *) broken=$word ;;
                 esac
             done
-            # A mistake in the flags ends all workers alike; one worker's failure is that machine's, and is tried again
+            # A mistake in the flags ends every worker the same way; one worker's failure is its machine's, and tried again
             # once it has been seen twice, for the others may be about to end the same way.
             if [ -n "$broken" ]; then
                 [ "$words" != "$broken " ] || fail "exit code $broken: a restart won't help; see \`tpu_vm.sh logs\`"

@@ -46,8 +46,8 @@ def zero(content: bytearray, rng: random.Random) -> bytes:
     return bytes(content[:start]) + bytes(end - start) + bytes(content[end:])
 
 
-def damage(workdir: Path, rng: random.Random) -> tuple[str, Path]:
-    """Damages one file of a run; returns how, and which."""
+def damage(workdir: Path, rng: random.Random) -> tuple[str, list[Path]]:
+    """Damages one file of a run, or two that change places; returns how, and which."""
     files = sorted(p for p in workdir.rglob("*") if p.is_file() and p.stat().st_size)
     # Each kind of file as often, however many there are of it.
     kinds = collections.defaultdict(list)
@@ -63,9 +63,10 @@ def damage(workdir: Path, rng: random.Random) -> tuple[str, Path]:
         mine, theirs = path.read_bytes(), other.read_bytes()
         path.write_bytes(theirs)
         other.write_bytes(mine)
+        return how, [path, other]
     else:
         path.write_bytes({"flip": flip, "cut": cut, "zero": zero}[how](bytearray(path.read_bytes()), rng))
-    return how, path
+    return how, [path]
 
 
 def contents(workdir: Path, target: Any) -> dict[str, Any]:
@@ -101,17 +102,21 @@ def attack(workdir: Path, target: Any, sound: dict[int, Any], rng: random.Random
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "run"
         shutil.copytree(workdir, copy)
-        how, path = damage(copy, rng)
-        where = path.relative_to(copy)
+        how, paths = damage(copy, rng)
+        where = paths[0].relative_to(copy)
         try:
             found = contents(copy, target)
         except UserError:
-            # A damaged config is refused by name; of checkpoints one is always left.
-            return ("refused" if "config.json" in str(where) or how == "swap" else "lost"), how, where
+            # A damaged config is refused by name, and so is a run none of whose checkpoints is sound (two were swapped).
+            touched = {
+                path.relative_to(copy).parts[1] for path in paths if "checkpoints" in path.relative_to(copy).parts
+            }
+            refused = copy / "config.json" in paths or touched == {str(step) for step in sound}
+            return ("refused" if refused else "lost"), how, where
     step = int(found["state"].step)
     right = step in sound and equal(found["state"], sound[step]["state"]) and found["meta"] == sound[step]["meta"]
     newest = sound[max(sound)]
-    right &= found["config"] == newest["config"] or how == "swap"
+    right &= found["config"] == newest["config"]
     for name in ("metrics.jsonl", "scores.jsonl", "events"):
         right &= all(record in newest[name] for record in found[name])
     if not right:

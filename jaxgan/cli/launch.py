@@ -22,36 +22,23 @@ _EXAMPLES = """  jaxgan launch --procs=2 -- train --config=biggan:digits16 --wor
   jaxgan launch --procs=8 -- evaluate --workdir=runs/cifar --metrics=fid --features=inception"""
 
 
+_FLAGS = {
+    "backoff_seconds": "first wait before a restart",
+    "restarts_without_progress": "restarts in a row without a new checkpoint",
+    "grace_seconds": "what the others have once a process failed",
+    "save_seconds": "what the others have once a process left with 42",
+}
+
+
 def run(arguments: Sequence[str]) -> int:
     """Runs the verb; returns the exit code."""
     default = Policy()
     made = flags.parser("launch", _DESCRIPTION, _EXAMPLES)
     made.usage = "jaxgan launch [options] -- VERB [options of VERB]"
     made.add_argument("--procs", "--processes", type=int, default=default.procs, help="how many (default 1)")
-    made.add_argument(
-        "--backoff_seconds",
-        type=float,
-        default=default.backoff_seconds,
-        help="first wait before a restart (default %(default)g)",
-    )
-    made.add_argument(
-        "--restarts_without_progress",
-        type=int,
-        default=default.restarts_without_progress,
-        help="restarts in a row without a new checkpoint (default %(default)d)",
-    )
-    made.add_argument(
-        "--grace_seconds",
-        type=float,
-        default=default.grace_seconds,
-        help="what the others have once a process failed (default %(default)g)",
-    )
-    made.add_argument(
-        "--save_seconds",
-        type=float,
-        default=default.save_seconds,
-        help="what the others have once a process left with 42 (default %(default)g)",
-    )
+    for name, text in _FLAGS.items():
+        value = getattr(default, name)
+        made.add_argument(f"--{name}", type=type(value), default=value, help=f"{text} (default %(default)g)")
     split = list(arguments).index("--") if "--" in arguments else len(arguments)
     given = vars(made.parse_args(arguments[:split]))
     policy = Policy(**{field.name: given[field.name] for field in dataclasses.fields(Policy)})

@@ -12,7 +12,8 @@ from jaxgan.experiment.old_runs import complete, converted
 from jaxgan.experiment.score_names import best_is
 from jaxgan.parallel import is_main
 from jaxgan.training.lock import lock
-from jaxgan.training.loop import LoopOptions, Outcome, checked_evaluators, train
+from jaxgan.training.loop import Outcome, checked_evaluators, train
+from jaxgan.training.loop_options import LoopOptions
 from jaxgan.training.method import Experiment
 from jaxgan.training.restart import go_back, restart
 from jaxgan.training.watchdog import Limits

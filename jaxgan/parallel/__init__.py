@@ -21,7 +21,7 @@ from jaxgan.parallel.partition import (
     split_over,
     split_over_fsdp,
 )
-from jaxgan.parallel.processes import host_to_global, initialize, is_main, leave, to_host
+from jaxgan.parallel.processes import from_main, host_to_global, initialize, is_main, leave, to_host
 
 __all__ = [
     "AXES",
@@ -31,6 +31,7 @@ __all__ = [
     "ROWS",
     "ZERO1",
     "Rules",
+    "from_main",
     "gather",
     "host_to_global",
     "initialize",

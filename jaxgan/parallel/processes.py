@@ -65,6 +65,15 @@ def is_main() -> bool:
     return jax.process_index() == 0
 
 
+def from_main(value: int) -> int:
+    """Process 0's value, on every process, each of which must call it; none goes on before all have."""
+    if jax.process_count() == 1:
+        return value
+    from jax.experimental import multihost_utils
+
+    return int(multihost_utils.broadcast_one_to_all(np.int64(value)))
+
+
 def host_to_global(batch: Any, mesh: Mesh, *, stacked: bool = False) -> Any:
     """Turns each process's block of a batch into global arrays split over the mesh.
 

@@ -10,6 +10,7 @@ from etils import epath
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Score
 from jaxgan.training.records import read_records
+from jaxgan.training.storage import write_whole
 
 
 class Best:
@@ -67,7 +68,5 @@ class Best:
         if not self._take(step, value):
             return False
         if jax.process_index() == 0:
-            whole = self._path.with_name("best.json.tmp")
-            whole.write_text(json.dumps({"metric": self._name, "value": value, "step": step}) + "\n")
-            whole.replace(self._path)
+            write_whole(self._path, json.dumps({"metric": self._name, "value": value, "step": step}) + "\n")
         return True

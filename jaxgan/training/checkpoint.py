@@ -1,5 +1,6 @@
 """Checkpoints that are atomic, asynchronous and verified: what is damaged is told from what could not be read."""
 
+import contextlib
 import dataclasses
 import enum
 import hashlib
@@ -14,6 +15,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
+from jaxgan.parallel import from_main
 from jaxgan.training.digest import digest, non_finite
 from jaxgan.training.errors import UserError
 from jaxgan.training.state import TrainState, Variables
@@ -62,15 +64,6 @@ def _renamed(tree: Any, names: Mapping[str, str]) -> Any:
     return tree
 
 
-def _agree(value: int) -> int:
-    """Process 0's value, on every process."""
-    if jax.process_count() == 1:
-        return value
-    from jax.experimental import multihost_utils
-
-    return int(multihost_utils.broadcast_one_to_all(np.int64(value)))
-
-
 def _worst(outcome: _Outcome) -> _Outcome:
     """The worst outcome of all processes."""
     if jax.process_count() == 1:
@@ -78,6 +71,22 @@ def _worst(outcome: _Outcome) -> _Outcome:
     from jax.experimental import multihost_utils
 
     return _Outcome(int(np.max(multihost_utils.process_allgather(np.int32(outcome)))))
+
+
+def saved_steps(workdir: epath.PathLike) -> list[int]:
+    """The steps that a run's folder holds checkpoints of, sound or not, oldest first; nothing is opened."""
+    folder = epath.Path(workdir) / "checkpoints"
+    return sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit()) if folder.exists() else []
+
+
+def saved_configs(workdir: epath.PathLike) -> set[str]:
+    """The fingerprints of the configs that a run's checkpoints were saved under, of those that can be read."""
+    found = set()
+    for step in saved_steps(workdir):
+        path = epath.Path(workdir) / "checkpoints" / str(step) / "meta" / "metadata"
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            found.add(str(json.loads(path.read_text())["config"]))
+    return found
 
 
 def fingerprints(nets: Mapping[str, Variables]) -> dict[str, str]:
@@ -312,7 +321,7 @@ class Checkpoints:
         passed: set[int] = set()
         while True:
             steps = [s for s in self.steps() if s not in passed]
-            candidate = _agree(steps[-1] if steps else -1)
+            candidate = from_main(steps[-1] if steps else -1)
             if candidate < 0:
                 self._check_none_lost(passed)
                 return None
@@ -346,7 +355,7 @@ class Checkpoints:
         if jax.process_index() == 0:
             place.parent.mkdir(parents=True, exist_ok=True)
             (self._directory / str(step)).rename(place)
-        _agree(0)
+        from_main(0)
         self._manager = ocp.CheckpointManager(self._directory, options=self._options)
 
     def wait(self) -> None:

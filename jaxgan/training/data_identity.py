@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.data import Source
+from jaxgan.training.errors import UserError
 
 _SHOWN = 20
 
@@ -16,7 +17,7 @@ def identity(sources: Mapping[str, Source]) -> dict[str, Any]:
     }
 
 
-def difference(saved: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+def _difference(saved: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """The differences between two identities, a line each."""
     lines = []
     for name in sorted(saved.keys() | found.keys()):
@@ -37,8 +38,32 @@ def difference(saved: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def renumbered(found: Mapping[str, Any]) -> bool:
+def _renumbered(found: Mapping[str, Any]) -> bool:
     """Whether some set's classes are numbers whose order is not that of the alphabet, by which earlier versions
     numbered them.
     """
     return any(all(c.isdigit() for c in s["classes"]) and sorted(s["classes"]) != s["classes"] for s in found.values())
+
+
+def check_same(found: Mapping[str, Any], saved: Mapping[str, Any] | None, *, resumed: bool) -> None:
+    """Refuses data other than what a run was trained on.
+
+    Args:
+      found: the identity of the data.
+      saved: that in the run's checkpoint; None where it has none.
+      resumed: whether there is a checkpoint.
+
+    Raises:
+      UserError: with what differs.
+    """
+    if saved is not None and saved != found:
+        raise UserError(
+            f"the data is not what this run was trained on:\n{_difference(saved, found)}\nbring it back, start in a "
+            "new --workdir, or pass --accept_data_change to go on with this data"
+        )
+    if saved is None and resumed and _renumbered(found):
+        raise UserError(
+            "this run began under an earlier version, which numbered class folders in the order of the alphabet (10 "
+            "before 2): rename them so that both orders are the same and keep the classes' numbers, or pass "
+            "--accept_data_change to go on with other numbers"
+        )

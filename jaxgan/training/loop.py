@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -20,88 +20,24 @@ from jaxgan.data.prefetch import prefetch
 from jaxgan.parallel import host_to_global, is_main
 from jaxgan.training.best import Best
 from jaxgan.training.checkpoint import Checkpoints, NonFiniteStateError
-from jaxgan.training.data_identity import difference, renumbered
+from jaxgan.training.data_identity import check_same
 from jaxgan.training.errors import UserError
 from jaxgan.training.faults import Faults
 from jaxgan.training.goodput import Goodput, sentence, summary
 from jaxgan.training.health import Health
 from jaxgan.training.logging import Progress, Writer, parameter_table
+from jaxgan.training.loop_options import LoopOptions
+from jaxgan.training.meter import Meter
 from jaxgan.training.method import Evaluator, Experiment, FailedScore, Stage
 from jaxgan.training.pending import Pending
 from jaxgan.training.preemption import EXIT_RESTART, StopRequest
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import compile_step, init_state, make_begin_stage, make_stage_step, needs_begin_stage
 from jaxgan.training.storage import writing
-from jaxgan.training.watchdog import Limits, Watchdog
+from jaxgan.training.watchdog import Watchdog
 from jaxgan.training.workdir import config_text, fingerprint
 
 log = logging.getLogger("jaxgan")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LoopOptions:
-    """How a run is driven.
-
-    Attributes:
-      save_every: steps between checkpoints; the last step is always saved.
-      log_every: steps between records in metrics.jsonl.
-      keep: checkpoints that stay, the newest; the last one of each stage stays too.
-      steps_per_dispatch: steps in one call of the compiled function.
-      max_in_flight: dispatches that may wait for the device; a loop that runs ahead without bound holds memory for
-        every one of them.
-      best: a score in metrics.jsonl, such as 'eval/tstr', whose best checkpoint in the last stage is kept as well as
-        the newest, and named in best.json; None for none.
-      best_is: 'max' or 'min'.
-      on_nonfinite: where metrics or the state hold NaN or infinity: 'stop' ends the run, its last good checkpoint kept;
-        'rollback' goes on from that, with other randomness and other data; 'continue' leaves out the update of such a
-        step, on the device (``skipped`` in the records counts them).
-      max_rollbacks: after so many the run stops.
-      on_evaluation_error: 'record' notes a score that fails, with its reason, and trains on; 'stop' ends the run, whose
-        checkpoint was saved before.
-      accept_data_change: go on with other data than the run was trained on.
-      health: log update-to-weight ratios, D's gap and the largest singular value of each spectrally normalised weight.
-      singular_values_every: steps between records of the second and the third of them, where ``health``; 0 for never.
-      progress: show the bar.
-      watchdog: how long each part may take until the process is taken for stuck.
-    """
-
-    save_every: int
-    log_every: int
-    keep: int = 2
-    steps_per_dispatch: int = 1
-    max_in_flight: int = 4
-    best: str | None = None
-    best_is: str = "max"
-    on_nonfinite: str = "stop"
-    max_rollbacks: int = 3
-    on_evaluation_error: str = "record"
-    accept_data_change: bool = False
-    health: bool = False
-    singular_values_every: int = 0
-    progress: bool = True
-    watchdog: Limits = dataclasses.field(default_factory=Limits)
-
-    def check(self, experiment: Experiment, evaluators: Iterable[Evaluator]) -> None:
-        """Raises UserError where an interval is not positive, or ends inside a dispatch, or two stages share a name."""
-        names = [stage.name for stage in experiment.stages]
-        if len(set(names)) < len(names):
-            raise UserError(f"stages {', '.join(names)}: give each a name of its own")
-        k = self.steps_per_dispatch
-        intervals = {"training.save_every": self.save_every, "training.steps_per_dispatch": k}
-        intervals |= {f"steps of stage {s.name}": s.steps for s in experiment.stages}
-        intervals |= {f"every_steps of {e.name}": e.every_steps for e in evaluators if e.every_steps}
-        for name, value in (intervals | {"training.log_every": self.log_every, "training.keep": self.keep}).items():
-            if value < 1:
-                raise UserError(f"{name}={value} must be at least 1")
-        if self.singular_values_every < 0:
-            raise UserError(f"training.singular_values_every={self.singular_values_every}: give 0 for never, or more")
-        choices = {"best_is": ("max", "min"), "on_nonfinite": ("stop", "rollback", "continue")}
-        for name, allowed in (choices | {"on_evaluation_error": ("record", "stop")}).items():
-            if getattr(self, name) not in allowed:
-                raise UserError(f"{name}={getattr(self, name)!r}; choose from {', '.join(map(repr, allowed))}")
-        for name, value in intervals.items():
-            if value % k:
-                raise UserError(f"{name}={value} is no multiple of training.steps_per_dispatch={k}; make it one")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,10 +116,43 @@ def train(
       UserError: where an interval is wrong, the data is not what the run was trained on, storage fails, or training
         diverges.
     """
-    made = checked_evaluators(experiment, mesh, options) if evaluators is None else evaluators
+    began = time.monotonic()
     process, peers = jax.process_index(), jax.process_count() > 1
+    init_rng, step_rng = jax.random.split(jax.random.key(seed))
+    faults = Faults.from_environment(workdir=workdir, process=process)
+    made = checked_evaluators(experiment, mesh, options) if evaluators is None else evaluators
     with Watchdog(options.watchdog, workdir=workdir, process=process, peers=peers) as watchdog:
-        return _train(experiment, made, workdir, config, seed, mesh, options, watchdog)
+        always = experiment.stage_starts[1:]
+        run = _Run(
+            experiment=experiment,
+            evaluators=made,
+            mesh=mesh,
+            options=options,
+            workdir=workdir,
+            config=config,
+            rng=step_rng,
+            record={
+                "seed": seed,
+                "config": fingerprint(config),
+                "rng": {"impl": str(jax.random.key_impl(step_rng)), "key": jax.random.key_data(step_rng).tolist()},
+            },
+            checkpoints=Checkpoints(workdir, keep=options.keep, always=always, reading=faults.reading),
+            goodput=Goodput(workdir, began=began),
+            stop=StopRequest(),
+            watchdog=watchdog,
+            faults=faults,
+        )
+        try:
+            with run.stop:
+                state = run.whole(init_rng)
+        finally:
+            watchdog.beat("save")
+            run.close()
+    run.writer.check()
+    if is_main():
+        log.info("time: %s", sentence(summary(workdir)))
+    finished = int(state.step) >= experiment.total_steps
+    return Outcome(state, None if finished else run.stop.signal, time.monotonic() - began)
 
 
 def checked_evaluators(experiment: Experiment, mesh: Mesh, options: LoopOptions) -> list[Sequence[Evaluator]]:
@@ -197,75 +166,43 @@ def checked_evaluators(experiment: Experiment, mesh: Mesh, options: LoopOptions)
     return list(made)
 
 
-def _train(
-    experiment: Experiment,
-    evaluators: Sequence[Sequence[Evaluator]],
-    workdir: epath.PathLike,
-    config: dict[str, Any],
-    seed: int,
-    mesh: Mesh,
-    options: LoopOptions,
-    watchdog: Watchdog,
-) -> Outcome:
-    began = time.monotonic()
-    faults = Faults.from_environment(workdir=workdir, process=jax.process_index())
-    init_rng, step_rng = jax.random.split(jax.random.key(seed))
-    record = {
-        "seed": seed,
-        "config": fingerprint(config),
-        "rng": {"impl": str(jax.random.key_impl(step_rng)), "key": jax.random.key_data(step_rng).tolist()},
-    }
-    always = experiment.stage_starts[1:]
-    checkpoints = Checkpoints(workdir, keep=options.keep, always=always, reading=faults.reading)
-    goodput = Goodput(workdir, began=began)
-    stop = StopRequest()
-    helpers = (checkpoints, goodput, stop, watchdog, faults)
-    run = _Run(experiment, evaluators, mesh, options, workdir, config, step_rng, helpers, record)
-    try:
-        with stop:
-            state = run.restored(init_rng)
-            while True:
-                try:
-                    with jax.set_mesh(mesh):
-                        state = run.stages(state)
-                    break
-                except DivergedError as error:
-                    state = run.rolled_back(init_rng, error)
-            goodput.write(int(state.step))
-    finally:
-        watchdog.beat("save")
-        run.close()
-    run.writer.check()
-    if is_main():
-        log.info("time: %s", sentence(summary(workdir)))
-    finished = int(state.step) >= experiment.total_steps
-    return Outcome(state, None if finished else stop.signal, time.monotonic() - began)
-
-
+@dataclasses.dataclass(kw_only=True)
 class _Run:
     """One run: what stays the same through all of its stages, and what a rollback opens anew."""
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        evaluators: Sequence[Sequence[Evaluator]],
-        mesh: Mesh,
-        options: LoopOptions,
-        workdir: epath.PathLike,
-        config: dict[str, Any],
-        rng: jax.Array,
-        helpers: tuple[Checkpoints, Goodput, StopRequest, Watchdog, Faults],
-        record: dict[str, Any],
-    ):
-        self.experiment, self.evaluators, self.mesh, self.options = experiment, evaluators, mesh, options
-        self.workdir, self.config, self.rng = workdir, config, rng
-        self.checkpoints, self.goodput, self.stop, self.watchdog, self.faults = helpers
-        self.record = record
-        self.pending = Pending(workdir)
+    experiment: Experiment
+    evaluators: Sequence[Sequence[Evaluator]]
+    mesh: Mesh
+    options: LoopOptions
+    workdir: epath.PathLike
+    config: dict[str, Any]
+    rng: jax.Array
+    record: dict[str, Any]
+    checkpoints: Checkpoints
+    goodput: Goodput
+    stop: StopRequest
+    watchdog: Watchdog
+    faults: Faults
+
+    def __post_init__(self) -> None:
+        self.pending = Pending(self.workdir)
         self.writer = Writer(None, step=0)
-        self.health = Health(options.singular_values_every) if options.health else None
+        self.health = Health(self.options.singular_values_every) if self.options.health else None
         self.rollbacks = 0
         self.identities: dict[str, Any] = {}
+
+    def whole(self, init_rng: jax.Array) -> TrainState:
+        """Trains from the newest checkpoint to the end or to a request to stop, over rollbacks."""
+        state = self.restored(init_rng)
+        while True:
+            try:
+                with jax.set_mesh(self.mesh):
+                    state = self.stages(state)
+            except DivergedError as error:
+                state = self.rolled_back(init_rng, error)
+                continue
+            self.goodput.write(int(state.step))
+            return state
 
     def restored(self, init_rng: jax.Array) -> TrainState:
         """The newest sound state, or a fresh one, with its records open."""
@@ -412,18 +349,8 @@ class _Run:
         if stage.data_identity is None:
             return
         found = stage.data_identity()
-        saved = self.identities.get(stage.name)
-        if saved is not None and saved != found and not self.options.accept_data_change:
-            raise UserError(
-                f"the data is not what this run was trained on:\n{difference(saved, found)}\nbring it back, start in a "
-                "new --workdir, or pass --accept_data_change to go on with this data"
-            )
-        if saved is None and self.goodput.resumed_at and renumbered(found) and not self.options.accept_data_change:
-            raise UserError(
-                "this run began under an earlier version, which numbered class folders in the order of the alphabet "
-                "(10 before 2): rename them so that both orders are the same and keep the classes' numbers, or pass "
-                "--accept_data_change to go on with other numbers"
-            )
+        if not self.options.accept_data_change:
+            check_same(found, self.identities.get(stage.name), resumed=bool(self.goodput.resumed_at))
         self.identities = self.identities | {stage.name: found}
 
     def begin_stage(self, number: int, state: TrainState) -> TrainState:
@@ -455,11 +382,11 @@ class _Run:
             show=tuple(f"{player}/loss" for player in sorted(stage.players or stage.method.players)),
             enabled=options.progress and is_main(),
         )
-        in_flight: collections.deque[Any] = collections.deque()
-        last_logged: tuple[int, dict[str, Any]] | None = None
+        # Metrics of dispatches that may still run, with their records.
+        in_flight: collections.deque[tuple[Any, dict[int, dict[str, Any]]]] = collections.deque()
         place = functools.partial(host_to_global, mesh=self.mesh, stacked=k > 1)
         with prefetch(source, place) as batches, contextlib.closing(progress):
-            meter = _Meter(stage.images_per_step, step, self.goodput)
+            meter = Meter(stage.images_per_step, step, self.goodput)
             while step < end:
                 if meter.compiling:
                     with self.quiet("compile"):
@@ -471,31 +398,26 @@ class _Run:
                     state, metrics = run(state, next(batches), rng)
                 step += k
                 state = self.faults.after(step, state)
-                in_flight.append(metrics)
+                records = _records(metrics, step, k, options.log_every)
+                in_flight.append((metrics, dict(records)))
                 if len(in_flight) > options.max_in_flight:
-                    jax.block_until_ready(in_flight.popleft())
+                    jax.block_until_ready(in_flight[0][0])
+                    self.check_finite(in_flight.popleft()[1])
                 self.watchdog.beat("step")
                 self.faults.at(step)
                 stopping = self.stop.due()
-                records = _records(metrics, step, k, options.log_every)
-                for at, values in sorted(records.items()):
-                    # Of one record ago, so that nothing waits for the device.
-                    if (diverged := self.diverged(last_logged)) is not None:
-                        raise diverged
-                    last_logged = (at, values)
                 if step in records:
                     records[step] = records[step] | meter.read(step, batches.wait_seconds)
                 with meter.paused():
                     scoring = bool(self.due(number, step))
-                    if scoring:
-                        records.setdefault(step, _at(metrics, k, k - 1))
-                    saving = scoring or stopping or step % options.save_every == 0 or step == end
-                    diverged = self.diverged(last_logged) if saving else None
-                    pending = records.pop(step) if scoring and diverged is None else None
+                    pending = (records.pop(step, None) or _at(metrics, k, k - 1)) if scoring else None
                     self.write(stage, records)
-                    if diverged is not None:
-                        raise diverged
-                    if saving:
+                    if scoring or stopping or step % options.save_every == 0 or step == end:
+                        try:
+                            self.check_finite(*(earlier for _, earlier in in_flight))
+                        except DivergedError:
+                            self.write(stage, {} if pending is None else {step: pending})
+                            raise
                         self.save(stage, state, pending)
                     if records or pending is not None:
                         self.goodput.write(step)
@@ -506,43 +428,11 @@ class _Run:
                 progress.advance(k, self.writer.latest)
         return state
 
-    def diverged(self, record: tuple[int, dict[str, Any]] | None) -> DivergedError | None:
-        """The error of a logged step whose metrics are not finite, the same on every process; None where they are."""
-        if record is None or self.options.on_nonfinite == "continue":
-            return None
-        step, values = record
-        bad = sorted(name for name, value in values.items() if not np.all(np.isfinite(np.asarray(value))))
-        return DivergedError(f"{', '.join(bad)} not finite at step {step}", step) if bad else None
-
-
-class _Meter:
-    """Images per second, and the share of time spent waiting for data, since the last reading."""
-
-    def __init__(self, images_per_step: int, step: int, goodput: Goodput):
-        self._images, self._step, self._waited, self._goodput = images_per_step, step, 0.0, goodput
-        self._since = time.monotonic()
-        self.compiling = True
-
-    def start(self, step: int) -> float:
-        """Begins to count after ``step``; returns the seconds that went before."""
-        now = time.monotonic()
-        seconds, self._since, self._step, self.compiling = now - self._since, now, step, False
-        return seconds
-
-    def read(self, step: int, wait_seconds: float) -> dict[str, float]:
-        now = time.monotonic()
-        seconds = max(now - self._since, 1e-9)
-        self._goodput.add("data_wait", wait_seconds - self._waited)
-        values = {
-            "perf/images_per_second": (step - self._step) * self._images / seconds,
-            "perf/data_wait_share": (wait_seconds - self._waited) / seconds,
-        }
-        self._since, self._step, self._waited = now, step, wait_seconds
-        return values
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Time in the block does not count."""
-        began = time.monotonic()
-        yield
-        self._since += time.monotonic() - began
+    def check_finite(self, *dispatches: dict[int, dict[str, Any]]) -> None:
+        """Raises DivergedError for the first logged step whose metrics are not finite, the same on every process."""
+        if self.options.on_nonfinite == "continue":
+            return
+        for step, values in sorted(item for records in dispatches for item in records.items()):
+            bad = sorted(name for name, value in values.items() if not np.all(np.isfinite(np.asarray(value))))
+            if bad:
+                raise DivergedError(f"{', '.join(bad)} not finite at step {step}", step)

@@ -4,11 +4,11 @@ import json
 import logging
 from typing import Any
 
-import jax
 import numpy as np
 from etils import epath
 
-from jaxgan.training.storage import writing
+from jaxgan.parallel import from_main, is_main
+from jaxgan.training.storage import write_whole, writing
 
 log = logging.getLogger("jaxgan")
 
@@ -25,24 +25,21 @@ class Pending:
 
     def write(self, step: int, metrics: dict[str, Any]) -> None:
         """Notes, on process 0, that the scores of ``step`` are still to come."""
-        if jax.process_index() != 0:
+        if not is_main():
             return
         values = {name: float(np.asarray(value)) for name, value in metrics.items()}
-        with writing(self._path):
-            whole = self._path.with_name(self._path.name + ".tmp")
-            whole.write_text(json.dumps({"step": step, "metrics": values}))
-            whole.replace(self._path)
+        write_whole(self._path, json.dumps({"step": step, "metrics": values}))
 
     def done(self) -> None:
         """Notes, on process 0, that there are no scores to come."""
-        if jax.process_index() == 0:
+        if is_main():
             with writing(self._path):
                 self._path.unlink(missing_ok=True)
 
     def read(self, step: int) -> dict[str, float] | None:
         """The metrics of ``step`` where its scores are still to come, else None; the same on every process."""
         found: dict[str, float] | None = None
-        if jax.process_index() == 0 and self._path.exists():
+        if is_main() and self._path.exists():
             try:
                 record = json.loads(self._path.read_text())
                 if record["step"] == step:
@@ -50,10 +47,5 @@ class Pending:
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 log.warning("%s is damaged (%s): step %d is scored without its losses", self._path, error, step)
                 found = {}
-        if jax.process_count() == 1:
-            return found
-        from jax.experimental import multihost_utils
-
         # Only process 0 writes records, so that the others need no values.
-        due = bool(multihost_utils.broadcast_one_to_all(np.int32(found is not None)))
-        return (found or {}) if due else None
+        return (found or {}) if from_main(int(found is not None)) else None

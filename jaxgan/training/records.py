@@ -7,7 +7,7 @@ from typing import Any
 
 from etils import epath
 
-from jaxgan.training.storage import writing
+from jaxgan.training.storage import write_whole, writing
 
 log = logging.getLogger("jaxgan")
 
@@ -90,10 +90,8 @@ class RecordsFile:
         self._append = "://" not in str(path)
         kept = [r for r in read_records(self._path) if r["step"] <= step]
         self._lines = [line_of(r, self._path.name) for r in kept]
-        whole = self._path.with_name(self._path.name + ".tmp")
+        write_whole(self._path, "".join(self._lines))
         with writing(self._path):
-            whole.write_text("".join(self._lines))
-            whole.replace(self._path)
             self._file = open(self._path, "a") if self._append else None  # noqa: SIM115 (open for the run)
 
     def write(self, record: dict[str, Any]) -> None:

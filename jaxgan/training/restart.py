@@ -2,9 +2,10 @@
 
 import time
 
-import jax
 from etils import epath
 
+from jaxgan.parallel import from_main, is_main
+from jaxgan.training.checkpoint import saved_steps
 from jaxgan.training.errors import UserError
 from jaxgan.training.storage import writing
 
@@ -20,9 +21,9 @@ def restart(workdir: epath.PathLike) -> None:
     """
     root = epath.Path(workdir)
     present = [name for name in (*_PARTS, "pending.json") if (root / name).exists()]
-    if present and jax.process_index() == 0:
+    if present and is_main():
         _move(root, present)
-    _meet("restart")
+    from_main(0)  # the others wait
 
 
 def go_back(workdir: epath.PathLike, step: int) -> None:
@@ -33,14 +34,13 @@ def go_back(workdir: epath.PathLike, step: int) -> None:
       UserError: where there is no checkpoint of that step, or the folder cannot be written.
     """
     root = epath.Path(workdir)
-    folder = root / "checkpoints"
-    steps = sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit()) if folder.exists() else []
+    steps = saved_steps(root)
     if step not in steps:
-        raise UserError(f"--from_step={step}: no such checkpoint in {folder}; there are {steps or 'none'}")
+        raise UserError(f"--from_step={step}: no such checkpoint in {root}/checkpoints; there are {steps or 'none'}")
     later = [found for found in steps if found > step]
-    if later and jax.process_index() == 0:
+    if later and is_main():
         _move(root, [f"checkpoints/{found}" for found in later])
-    _meet("from_step")
+    from_main(0)  # the others wait
 
 
 def _move(root: epath.Path, names: list[str]) -> None:
@@ -49,10 +49,3 @@ def _move(root: epath.Path, names: list[str]) -> None:
         for name in names:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).rename(place / name)
-
-
-def _meet(name: str) -> None:
-    if jax.process_count() > 1:
-        from jax.experimental import multihost_utils
-
-        multihost_utils.sync_global_devices(f"jaxgan-{name}")

@@ -90,11 +90,24 @@ def writing(path: epath.PathLike) -> Iterator[None]:
         number = os_errno(error)
         if isinstance(error, UserError) or number is None:
             raise
-        raise UserError(f"cannot write {path}: {_reason(number, error)}; {_advice(number)}") from error
+        raise UserError(f"cannot write {path}: {_reason(number)}; {_advice(number)}") from error
 
 
-def _reason(number: int, error: BaseException) -> str:
-    return f"{errno.errorcode.get(number, number)}, {os.strerror(number).lower()}" if number else str(error)
+def write_whole(path: epath.PathLike, text: str) -> None:
+    """Writes a file that takes its name when it is complete, so that a kill leaves the old one or the new one.
+
+    Raises:
+      UserError: as :func:`writing`.
+    """
+    path = epath.Path(path)
+    whole = path.with_name(path.name + ".tmp")
+    with writing(path):
+        whole.write_text(text)
+        whole.replace(path)
+
+
+def _reason(number: int) -> str:
+    return f"{errno.errorcode.get(number, number)}, {os.strerror(number).lower()}"
 
 
 def _advice(number: int) -> str:

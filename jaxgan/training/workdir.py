@@ -12,8 +12,9 @@ from typing import Any
 import jax
 from etils import epath
 
+from jaxgan.training.checkpoint import saved_configs, saved_steps
 from jaxgan.training.errors import UserError
-from jaxgan.training.storage import writing
+from jaxgan.training.storage import write_whole, writing
 
 _PACKAGES = ("jaxgan", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "grain", "tensorflow-datasets")
 
@@ -35,17 +36,11 @@ def claim_config(workdir: epath.PathLike, config: dict[str, Any], *, accept_chan
     Raises:
       UserError: with a diff, where it is another, unless ``accept_change``, which writes the new one.
     """
-    path = epath.Path(workdir) / "config.json"
-    text = config_text(config)
+    root = epath.Path(workdir)
+    path, text = root / "config.json", config_text(config)
     with writing(path):
-        _claim(path, text, accept_change)
-
-
-def _claim(path: epath.Path, text: str, accept_change: bool) -> None:
-    workdir = path.parent
-    saved = workdir / "checkpoints"
-    used = any(p.name.isdigit() for p in saved.iterdir()) if saved.exists() else (workdir / "quarantine").exists()
-    old = path.read_text() if path.exists() else None
+        used = bool(saved_steps(root)) or (root / "quarantine").exists()
+        old = path.read_text() if path.exists() else None
     if old == text:
         return
     if old is not None and used and not accept_change:
@@ -58,10 +53,9 @@ def _claim(path: epath.Path, text: str, accept_change: bool) -> None:
             f"go on under the config given:\n{changed}"
         )
     if jax.process_index() == 0:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole = path.with_name("config.json.tmp")
-        whole.write_text(text)
-        whole.replace(path)
+        with writing(root):
+            root.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)
 
 
 def read_config(workdir: epath.PathLike, *, check: bool = True) -> dict[str, Any]:
@@ -76,13 +70,11 @@ def read_config(workdir: epath.PathLike, *, check: bool = True) -> dict[str, Any
     try:
         found = json.loads(path.read_text())
     except ValueError as error:
-        raise UserError(
-            f"{path} is damaged ({error}); bring it back from a copy, or from the command of the run"
-        ) from None
+        raise UserError(f"{path} is damaged ({error}); bring it back from a copy") from None
     if not isinstance(found, dict):
         raise UserError(f"{path} holds no config; bring it back from a copy")
     noted = _noted_fingerprint(path.with_name("env.json")) if check else None
-    if noted not in (None, fingerprint(found)) and not _is_of_a_checkpoint(path.parent, fingerprint(found)):
+    if noted not in (None, fingerprint(found)) and fingerprint(found) not in saved_configs(path.parent):
         raise UserError(
             f"{path} is not the config that the run was started under (fingerprint {fingerprint(found)[:12]}, env.json "
             f"says {noted[:12]}); bring it back from a copy, or start the run's own command again"
@@ -93,20 +85,10 @@ def read_config(workdir: epath.PathLike, *, check: bool = True) -> dict[str, Any
 def _noted_fingerprint(path: epath.Path) -> str | None:
     """The config's fingerprint in env.json; None where there is none that can be read."""
     try:
-        return str(json.loads(path.read_text())["config"])
+        noted = json.loads(path.read_text())["config"]
+        return noted if isinstance(noted, str) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _is_of_a_checkpoint(workdir: epath.Path, mark: str) -> bool:
-    """Whether some checkpoint was saved under the config of this fingerprint, so that env.json is what changed."""
-    for path in (workdir / "checkpoints").glob("*/meta/metadata"):
-        try:
-            if json.loads(path.read_text())["config"] == mark:
-                return True
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return False
 
 
 def _own_fingerprint(workdir: epath.Path) -> str | None:

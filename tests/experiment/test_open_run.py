@@ -11,7 +11,8 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.open_run import open_run
 from jaxgan.parallel import make_mesh
 from jaxgan.training.errors import UserError
-from jaxgan.training.loop import LoopOptions, train
+from jaxgan.training.loop import train
+from jaxgan.training.loop_options import LoopOptions
 from jaxgan.training.workdir import claim_config
 
 _SPEC = importlib.util.spec_from_file_location("two_stages", Path(__file__).parents[1] / "training" / "two_stages.py")

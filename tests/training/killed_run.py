@@ -12,7 +12,8 @@ import numpy as np
 
 from jaxgan.parallel import make_mesh
 from jaxgan.training.compilation_cache import use_compilation_cache
-from jaxgan.training.loop import LoopOptions, train
+from jaxgan.training.loop import train
+from jaxgan.training.loop_options import LoopOptions
 
 use_compilation_cache(CACHE)  # noqa: F821
 two_stages = runpy.run_path(str(Path(__file__).with_name("two_stages.py")))

@@ -6,7 +6,8 @@ import pytest
 from jaxgan.parallel import make_mesh
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
-from jaxgan.training.loop import LoopOptions, train
+from jaxgan.training.loop import train
+from jaxgan.training.loop_options import LoopOptions
 from jaxgan.training.method import Evaluator, Score
 from jaxgan.training.records import read_records
 

@@ -6,7 +6,8 @@ import pytest
 from corruption import attacks
 
 from jaxgan.parallel import make_mesh
-from jaxgan.training.loop import LoopOptions, train
+from jaxgan.training.loop import train
+from jaxgan.training.loop_options import LoopOptions
 from jaxgan.training.method import Evaluator, Score
 from jaxgan.training.workdir import claim_config, write_environment
 

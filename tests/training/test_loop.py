@@ -11,7 +11,8 @@ import pytest
 from jaxgan.parallel import make_mesh
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
-from jaxgan.training.loop import LoopOptions, train
+from jaxgan.training.loop import train
+from jaxgan.training.loop_options import LoopOptions
 from jaxgan.training.method import Evaluator
 from jaxgan.training.preemption import StopRequest
 from jaxgan.training.records import read_records

@@ -15,7 +15,8 @@ from jaxgan.parallel import FSDP, host_to_global, make_mesh
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.ema import Ema
 from jaxgan.training.errors import UserError
-from jaxgan.training.loop import LoopOptions, train
+from jaxgan.training.loop import train
+from jaxgan.training.loop_options import LoopOptions
 from jaxgan.training.method import Evaluator
 from jaxgan.training.records import read_records
 from jaxgan.training.step import compile_step, init_state, make_stage_step

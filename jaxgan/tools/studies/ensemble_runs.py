@@ -17,9 +17,11 @@ from jaxgan.tools.studies.ensemble_method import NOT_FINITE, member_state
 from jaxgan.tools.studies.results import diverged_at
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.lock import lock
-from jaxgan.training.loop import LoopOptions, Outcome, train
+from jaxgan.training.loop import Outcome, train
+from jaxgan.training.loop_options import LoopOptions
 from jaxgan.training.records import line_of, read_records
 from jaxgan.training.state import TrainState
+from jaxgan.training.storage import write_whole
 from jaxgan.training.watchdog import Limits
 from jaxgan.training.workdir import claim_config, fingerprint, write_environment
 
@@ -80,9 +82,7 @@ def member_scores(records: Sequence[Mapping[str, Any]], name: str) -> list[dict[
 
 
 def _write_lines(path: epath.Path, records: Sequence[Mapping[str, Any]]) -> None:
-    whole = path.with_name(path.name + ".tmp")
-    whole.write_text("".join(line_of(dict(record), path.name) for record in records))
-    whole.replace(path)
+    write_whole(path, "".join(line_of(dict(record), path.name) for record in records))
 
 
 def _copy_pictures(group: epath.Path, folder: epath.Path, name: str, *, last: int) -> None:
