@@ -107,7 +107,7 @@ def attack(workdir: Path, target: Any, sound: dict[int, Any], rng: random.Random
         try:
             found = contents(copy, target)
         except UserError:
-            # A damaged config is refused by name, and so is a run none of whose checkpoints is sound (two were swapped).
+            # A damaged config is refused by name, and so is a run of which no checkpoint is sound (two were swapped).
             touched = {
                 path.relative_to(copy).parts[1] for path in paths if "checkpoints" in path.relative_to(copy).parts
             }
