@@ -21,6 +21,7 @@ def workdir(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_records_hold_health_where_it_is_measured(workdir):
     first, second = (json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines())
     for record in (first, second):

@@ -82,6 +82,7 @@ def test_distances_grow_with_damage(corruption, features, real, untouched, refer
     check_growth([untouched, *(features(sweep.apply(real, s)) for s in sweep.strengths[2:])], reference)
 
 
+@pytest.mark.slow
 def test_distances_grow_as_classes_drop(features, pool, reference):
     """Of ten classes, four, two and one are left; at 100 images the loss of two or four is not to be seen by KID."""
     choices = np.stack([of_classes(pool["label"], kept, COUNT) for kept in KEPT])

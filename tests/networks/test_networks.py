@@ -333,7 +333,21 @@ def hears(network):
     return network.num_classes > 0 and conditioning(network) != "none"
 
 
-@pytest.mark.parametrize("row", TABLE, ids=named)
+# Networks that are others' with other fields, or made of the same layers, are compiled once.
+DISTINCT = [row for row in TABLE if not isinstance(row.network, OTHERS)]
+
+
+# One generator and one discriminator a family.
+FAMILIES = {type(row.network): row for row in DISTINCT if getattr(row.network, "minibatch", "none") == "none"}
+
+
+def others_slow(rows):
+    """The rows, of which all but a family's one are slow."""
+    often = {id(row) for row in FAMILIES.values()}
+    return [row if id(row) in often else pytest.param(row, marks=pytest.mark.slow) for row in rows]
+
+
+@pytest.mark.parametrize("row", others_slow(TABLE), ids=named)
 def test_a_network_trains(run, row):
     network, x = row.network, inputs(row)
     out, moved, grads = run(network, x, condition(row, CLASSES), train=True, grad=True)
@@ -349,20 +363,12 @@ def test_a_network_trains(run, row):
     assert (np.abs(out - others).max() > 1e-5) == hears(network)
 
 
-# Networks that are others' with other fields, or made of the same layers, are compiled once.
-DISTINCT = [row for row in TABLE if not isinstance(row.network, OTHERS)]
-
-
-@pytest.mark.parametrize("row", [row for row in DISTINCT if hears(row.network)], ids=named)
+@pytest.mark.parametrize("row", others_slow(row for row in DISTINCT if hears(row.network)), ids=named)
 def test_class_weights_are_a_mixture_of_classes(run, row):
     x, one_hot = inputs(row), np.eye(3, dtype=np.float32)[CLASSES]
     of_classes, _, _ = run(row.network, x, condition(row, CLASSES))
     of_weights, _, _ = run(row.network, x, condition(row, one_hot))
     np.testing.assert_allclose(of_weights, of_classes, rtol=1e-4, atol=1e-5 * max(1, np.abs(of_classes).max()))
-
-
-# One generator and one discriminator a family.
-FAMILIES = {type(row.network): row for row in DISTINCT if getattr(row.network, "minibatch", "none") == "none"}
 
 
 @pytest.mark.parametrize("row", FAMILIES.values(), ids=named)
