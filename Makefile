@@ -21,7 +21,7 @@ demo: $(BIN)/.made ## train a small BigGAN on real digits (about 5 minutes on 2 
 	@$(BIN)/jaxgan train --config=biggan:digits16 --workdir=$(RUN)
 
 test: $(BIN)/.made ## run the tests
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # SHARD=1/4 is the first of four parts, which are disjoint and together are all.
 test-slow: $(BIN)/.made ## run the tests that take minutes each; SHARD=1/4 for a quarter of them
