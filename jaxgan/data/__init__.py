@@ -1,17 +1,17 @@
 """Data sets as random-access sources of fields, augmentation of whole examples, and batches by the step."""
 
 from jaxgan.data.augment import Augmentation, augmentations, augmented
-from jaxgan.data.derived_fields import Degrade, Edges, Grey
+from jaxgan.data.derived_fields import Colours, Degrade, Edges, Grey, Levels
 from jaxgan.data.digits import digits_source
 from jaxgan.data.fields import Field, FieldSpec
 from jaxgan.data.folder import folder_source
 from jaxgan.data.geometry import Flip, Jitter, RandomCrop, Rescale, Resize
 from jaxgan.data.image_pairs import pairs_source
 from jaxgan.data.loader import batch_fields, batches, domain_field
-from jaxgan.data.open import open_dataset, open_domains
+from jaxgan.data.open import class_domains, open_dataset, open_domains
 from jaxgan.data.plain_images import domain_sources, single_image_source
 from jaxgan.data.prefetch import Prefetch, prefetch
-from jaxgan.data.source import Batch, Source, array_source, in_memory, joined, load, select
+from jaxgan.data.source import Batch, Source, array_source, in_memory, joined, load, select, subset
 from jaxgan.data.stacked_mnist import stacked_mnist_source
 from jaxgan.data.tfds_source import tfds_source
 from jaxgan.data.toy import Mixture, toy_batches, toy_mixture
@@ -20,6 +20,7 @@ from jaxgan.data.transforms import center_crop_resize, flip_mask, to_channels
 __all__ = [
     "Augmentation",
     "Batch",
+    "Colours",
     "Degrade",
     "Edges",
     "Field",
@@ -27,6 +28,7 @@ __all__ = [
     "Flip",
     "Grey",
     "Jitter",
+    "Levels",
     "Mixture",
     "Prefetch",
     "RandomCrop",
@@ -39,6 +41,7 @@ __all__ = [
     "batch_fields",
     "batches",
     "center_crop_resize",
+    "class_domains",
     "digits_source",
     "domain_field",
     "domain_sources",
@@ -54,6 +57,7 @@ __all__ = [
     "select",
     "single_image_source",
     "stacked_mnist_source",
+    "subset",
     "tfds_source",
     "to_channels",
     "toy_batches",

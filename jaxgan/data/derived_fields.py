@@ -1,4 +1,6 @@
-"""Degrade, grey and edges: fields made from an image on its way in, as the input of a network that undoes it."""
+"""Degrade, grey, edges, levels and colours: fields made from a picture on its way in, as the input or the target of a
+network.
+"""
 
 import dataclasses
 from typing import Literal
@@ -9,6 +11,7 @@ from jaxgan.data.bicubic import shrink_as_matlab
 from jaxgan.data.canny import canny
 from jaxgan.data.fields import Example, Field, Fields
 from jaxgan.data.keys import Key
+from jaxgan.data.palette import palette
 from jaxgan.data.transforms import resize_image, to_channels
 
 KERNELS = ("matlab", "pillow")
@@ -128,6 +131,69 @@ class Edges:
         found = np.stack([canny(frame, self.sigma, self.low, self.high) for frame in frames])
         edges = np.where(found, 255, 0).astype(np.uint8)[..., None]
         return {**example, self.output: edges if grey.ndim == 3 else edges[0]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Levels:
+    """Adds a label map of an image's brightness: which of ``classes`` equal ranges its luma lies in, uint8 [H, W, 1].
+
+    A label map for pictures that have none, on which a network of maps can be tried.
+
+    Attributes:
+      classes: ranges, at least 2.
+      field: the image.
+      output: the new field.
+    """
+
+    classes: int = 3
+    field: str = "image"
+    output: str = "levels"
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.classes <= 256:
+            raise ValueError(f"levels needs 2 to 256 classes, got {self.classes}")
+
+    def fields_after(self, fields: Fields) -> dict[str, Field]:
+        """The fields and the new one; ValueError where there is no such image, or the new name is taken."""
+        image = _image(fields, "levels", self.field, self.output)
+        return {**fields, self.output: Field((*image.shape[:-1], 1), np.uint8, "map", self.classes)}
+
+    def __call__(self, fields: Fields, example: Example, key: Key) -> Example:
+        """The example and its levels; ``key`` is not used."""
+        levels = _luma(example[self.field]).astype(np.int64) * self.classes // 256
+        return {**example, self.output: levels.astype(np.uint8)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Colours:
+    """Adds a picture of a label map in the colours of :func:`jaxgan.data.palette.palette`, uint8 [H, W, 3]: the target of
+    photos to labels, which pix2pix draws as pictures.
+
+    Attributes:
+      field: the map, of at most 256 classes.
+      output: the new field.
+    """
+
+    field: str = "label_map"
+    output: str = "colours"
+
+    def fields_after(self, fields: Fields) -> dict[str, Field]:
+        """The fields and the new one.
+
+        Raises:
+          ValueError: where there is no such map, or the new name is taken.
+        """
+        if self.field not in fields or fields[self.field].kind != "map":
+            maps = [key for key, field in fields.items() if field.kind == "map"]
+            raise ValueError(f"colours needs a map {self.field!r}; the maps are {maps}")
+        if self.output in fields:
+            raise ValueError(f"colours would make a field {self.output!r}, which there is already; choose another output")
+        return {**fields, self.output: Field((*fields[self.field].size, 3), np.uint8, "image")}
+
+    def __call__(self, fields: Fields, example: Example, key: Key) -> Example:
+        """The example and its colours; ``key`` is not used."""
+        ids = example[self.field]
+        return {**example, self.output: palette()[ids[..., 0] if ids.ndim == 3 else ids]}
 
 
 def _luma(image: np.ndarray) -> np.ndarray:

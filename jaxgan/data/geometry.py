@@ -110,26 +110,48 @@ class Jitter:
     Attributes:
       resize: (height, width) before the crop.
       size: (height, width) of the crop.
+      factor: instead of both: pictures of any size are enlarged by it, rounded, and cropped to the size that they had;
+        286 / 256 is the paper's at every size.
       method: 'bicubic' or 'bilinear', for images.
     """
 
-    resize: tuple[int, int]
-    size: tuple[int, int]
+    resize: tuple[int, int] | None = None
+    size: tuple[int, int] | None = None
+    factor: float | None = None
     method: Method = "bicubic"
 
     def __post_init__(self) -> None:
-        _check_size("jitter", self.resize)
-        _check_size("jitter", self.size)
+        if (self.factor is None) != (self.resize is not None and self.size is not None) or (
+            self.factor is not None and (self.resize is not None or self.size is not None)
+        ):
+            raise ValueError(
+                f"jitter takes a factor, or resize and size: got factor={self.factor}, resize={self.resize} and "
+                f"size={self.size}"
+            )
+        if self.factor is not None and not 1 <= self.factor < 16:
+            raise ValueError(f"jitter enlarges: give a factor from 1 and below 16, got {self.factor}")
+        for size in (self.resize, self.size):
+            if size is not None:
+                _check_size("jitter", size)
         _check_method("jitter", self.method)
 
     def fields_after(self, fields: Fields) -> dict[str, Field]:
-        """Pictures at ``size``."""
-        return RandomCrop(self.size).fields_after(Resize(self.resize, self.method).fields_after(fields))
+        """Pictures at ``size``, or of the size that they had."""
+        resize, crop = self._parts(fields)
+        return crop.fields_after(resize.fields_after(fields))
 
     def __call__(self, fields: Fields, example: Example, key: Key) -> Example:
         """The same box of every picture, after the resize."""
-        resize = Resize(self.resize, self.method)
-        return RandomCrop(self.size)(resize.fields_after(fields), resize(fields, example, key), key)
+        resize, crop = self._parts(fields)
+        return crop(resize.fields_after(fields), resize(fields, example, key), key)
+
+    def _parts(self, fields: Fields) -> tuple["Resize", "RandomCrop"]:
+        if self.resize is not None and self.size is not None:
+            return Resize(self.resize, self.method), RandomCrop(self.size)
+        largest, factors = _factors(fields, "jitter")
+        grid = math.lcm(*factors.values())
+        height, width = (round(side * (self.factor or 1.0) / grid) * grid for side in largest)
+        return Resize((height, width), self.method), RandomCrop(largest)
 
 
 @dataclasses.dataclass(frozen=True)

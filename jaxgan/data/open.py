@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
+
 from jaxgan.data.digits import digits_source
 from jaxgan.data.folder import folder_source
 from jaxgan.data.image_pairs import pairs_source
 from jaxgan.data.plain_images import domain_source, domain_sources, single_image_source, split_domains
-from jaxgan.data.source import Source, load
+from jaxgan.data.source import Source, load, select, subset
 from jaxgan.data.stacked_mnist import stacked_mnist_source
 from jaxgan.data.tfds_source import tfds_source, tfds_splits
 
@@ -124,6 +126,30 @@ def open_domains(
             for domain, part in domains.items()
         }
     return {domain: _placed(source, in_memory) for domain, source in sources.items()}
+
+
+def class_domains(source: Source, classes: Mapping[str, str]) -> dict[str, Source]:
+    """Classes of a labelled set as unpaired domains, with the field 'image' each.
+
+    Args:
+      source: a set with names of classes.
+      classes: domain -> the name of its class: {'A': 'daisy', 'B': 'sunflowers'}.
+
+    Raises:
+      ValueError: where the set has no labels, or no such class, naming those that it has.
+    """
+    if "label" not in source.fields:
+        raise ValueError(f"{source.name} has no classes that could be domains")
+    for name in classes.values():
+        if name not in source.class_names:
+            raise ValueError(f"{source.name} has no class {name!r}; choose from {', '.join(source.class_names)}")
+    everything = np.arange(source.length)
+    labels = source.labels(everything) if source.labels is not None else source.fetch(everything)["label"]
+    pictures = select(source, image="image")
+    return {
+        domain: subset(pictures, np.flatnonzero(labels == source.class_names.index(name)), f"{source.name}[{name}]")
+        for domain, name in classes.items()
+    }
 
 
 def _check_in_memory(given: bool | Literal["auto"]) -> None:

@@ -5,6 +5,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -223,6 +224,39 @@ def select(source: Source, **fields: str) -> Source:
         labels=source.labels if labeled else None,
         class_names=source.class_names if labeled else (),
     )
+
+
+def subset(source: Source, indices: np.ndarray, name: str) -> Source:
+    """The examples ``indices`` int [N] of a set, in that order, as a set called ``name``.
+
+    Raises:
+      ValueError: where there are none.
+    """
+    chosen = np.asarray(indices, np.int64)
+    if not len(chosen):
+        raise ValueError(f"{name} is empty")
+    read, names = source.labels, source.names
+    return dataclasses.replace(
+        source,
+        name=name,
+        length=len(chosen),
+        fetch=functools.partial(_fetch_rows, source.fetch, chosen),
+        labels=None if read is None else functools.partial(_fetch_rows, read, chosen),
+        names=None if names is None else functools.partial(_name_of_row, names, chosen),
+        read_version=functools.partial(_subset_version, source, chosen),
+    )
+
+
+def _fetch_rows(fetch: Callable[[np.ndarray], Any], chosen: np.ndarray, indices: np.ndarray) -> Any:
+    return fetch(chosen[indices])
+
+
+def _name_of_row(names: Callable[[int], str], chosen: np.ndarray, index: int) -> str:
+    return names(int(chosen[index]))
+
+
+def _subset_version(source: Source, chosen: np.ndarray) -> str:
+    return f"{source.version}[{hashlib.sha256(chosen.tobytes()).hexdigest()[:16]}]" if source.version else ""
 
 
 def joined(**views: Source) -> Source:

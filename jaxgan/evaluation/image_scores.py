@@ -1,6 +1,6 @@
 """Scores of pixels: pairs of images by PSNR, SSIM or a perceptual distance, sliced Wasserstein distances of patches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import jax
@@ -8,18 +8,35 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxgan.metrics.luma import matlab_luma
 from jaxgan.metrics.psnr import psnr
 from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein_pyramid
 from jaxgan.metrics.ssim import ms_ssim, ssim
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Score
 
-_PIXELS = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
+# Pixels off each border of scores of luma, super-resolution's protocol (SRGAN, arXiv:1609.04802, section 3.1).
+LUMA_BORDER = 4
+
+
+def of_luma(fn: Callable[..., Array]) -> Callable[..., Array]:
+    """``fn`` of MATLAB's luma of two batches in [0, 255], without their borders."""
+
+    def compare(x: Array, y: Array, *, data_range: float) -> Array:
+        rows = slice(LUMA_BORDER, -LUMA_BORDER)
+        return fn(*(matlab_luma(image)[:, rows, rows] for image in (x, y)), data_range=data_range)
+
+    return compare
+
+
+_PIXELS = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim, "psnr_y": of_luma(psnr), "ssim_y": of_luma(ssim)}
 PERCEPTUAL = ("lpips_alex", "lpips_vgg", "pd_efficientnet_lite0")
 PAIRED = (*_PIXELS, *PERCEPTUAL)
 IMAGE_METRICS = {
     "psnr": "peak signal-to-noise ratio in dB of the i-th image to the i-th of the reference",
     "ssim": "structural similarity of such pairs",
+    "psnr_y": "psnr of MATLAB's luma, 4 pixels off each border: super-resolution's protocol",
+    "ssim_y": "ssim of the same",
     "ms_ssim": "multi-scale structural similarity of such pairs (176 pixels or more)",
     "lpips_alex": "LPIPS of such pairs, by AlexNet (sides of 31 or more)",
     "lpips_vgg": "LPIPS of such pairs, by VGG16 (sides of 16 or more)",
@@ -107,7 +124,8 @@ def image_scores(
 def _pairwise(name: str, distances: Mapping[str, Distance]) -> tuple[Any, dict[str, Any]]:
     """A score of each pair of images in [0, 255], compiled, and what its stamp says of its own."""
     if name in _PIXELS:
-        return jax.jit(lambda x, y: _PIXELS[name](x, y, data_range=255.0)), {}
+        own = {"settings": {"luma": "MATLAB's rgb2ycbcr", "border": LUMA_BORDER}} if name.endswith("_y") else {}
+        return jax.jit(lambda x, y: _PIXELS[name](x, y, data_range=255.0)), own
     if name not in distances:
         raise UserError(f"{name} needs its weights: pass distances={{{name!r}: open_perceptual({name!r})}}")
     distance = distances[name]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.data import Source
+from jaxgan.data.palette import palette
 from jaxgan.evaluation.inputs import SampleInputs
 from jaxgan.evaluation.sampling import sample_images
 from jaxgan.training.errors import UserError
@@ -18,24 +19,12 @@ from jaxgan.training.state import Variables
 GAP = 2
 
 
-def palette() -> np.ndarray:
-    """Colours of label maps, uint8 [256, 3]: those of PASCAL VOC's devkit (``VOClabelcolormap.m``), where class 0 is
-    black and the bits of a class go round red, green and blue from their highest bit down.
-    """
-    classes = np.arange(256)
-    colours = np.zeros((256, 3), np.int64)
-    for bit in range(8):
-        for channel in range(3):
-            colours[:, channel] |= ((classes >> (3 * bit + channel)) & 1) << (7 - bit)
-    return colours.astype(np.uint8)
-
-
 def as_pictures(values: np.ndarray, *, is_map: bool = False) -> np.ndarray:
     """Arrays as pictures for people: uint8 [N, h, w, 3].
 
     Args:
       values: uint8, or float in [-1, 1]: images [N, H, W, 1 or 3], or clips [N, T, H, W, 1 or 3], whose frames are laid
-        side by side; or label maps, int [N, H, W] or [N, H, W, 1], in the colours of :func:`palette`, round again from
+        side by side; or label maps, int [N, H, W] or [N, H, W, 1], in the colours of :func:`jaxgan.data.palette.palette`, round again from
         256 on.
       is_map: whether uint8 values are classes; other ints are.
 

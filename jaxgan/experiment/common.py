@@ -112,9 +112,14 @@ def base_config(recipe: str, players: Sequence[str], **sections: Any) -> ConfigD
     return ConfigDict({"recipe": recipe, "seed": 0, **common_sections(players), **sections}, type_safe=False).lock()
 
 
+def is_averaged(config: ConfigDict, method: Method) -> bool:
+    """Whether nets of the method are averaged: it declares some, and ``ema.decay`` is not 0."""
+    return bool(method.averaged) and bool(config.ema.decay or config.ema.half_life_images)
+
+
 def average_of(config: ConfigDict, method: Method, images_per_step: int) -> Ema | None:
-    """The averages of a method's nets that ``config.ema`` says; None where the method declares none."""
-    if not method.averaged:
+    """The averages of a method's nets that ``config.ema`` says; None for :func:`is_averaged`'s no."""
+    if not is_averaged(config, method):
         return None
     settings = dict(config.ema)
     half_life = settings.pop("half_life_images")
@@ -153,7 +158,7 @@ def data_stage(
       config: with the sections of :func:`common_sections`.
       method: what is trained.
       fields: what a batch will hold, without the batch axis.
-      open_source: opens the set, or one a domain, whose batches must hold those fields.
+      open_source: opens the set, or one a domain, whose batches must hold those fields; further ones are left out.
       evaluators: its scores, for a mesh.
       name: of the stage; the recipe's where None.
       steps: its length; ``training.steps`` where None.
@@ -171,7 +176,7 @@ def data_stage(
     def stream(start_step: int) -> Iterator[dict[str, np.ndarray]]:
         source = open_source()
         _check_fields(data.name, fields, batch_fields(source, augment=chain))
-        return batches(
+        found = batches(
             source,
             batch_size=rows,
             seed=config.seed,
@@ -182,6 +187,7 @@ def data_stage(
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
+        return _only(found, fields)
 
     return Stage(
         name=name or config.recipe.rpartition(".")[2],
@@ -196,11 +202,32 @@ def data_stage(
     )
 
 
+def _only(found: Iterator[dict[str, np.ndarray]], fields: Mapping[str, Field]) -> Iterator[dict[str, np.ndarray]]:
+    """The wanted fields of each batch, ids of maps in the wanted dtype."""
+    try:
+        for batch in found:
+            yield {
+                name: batch[name].astype(field.dtype, copy=False) if field.kind == "map" else batch[name]
+                for name, field in fields.items()
+            }
+    finally:
+        close = getattr(found, "close", None)
+        if close is not None:
+            close()
+
+
 def _check_fields(name: str, wanted: Mapping[str, Field], found: Mapping[str, Field]) -> None:
-    """Refuses data whose batches are not those that the step was built for."""
+    """Refuses data whose batches lack a field that the step was built for."""
 
     def listing(fields: Mapping[str, Field]) -> str:
         return ", ".join(f"{key} {field.dtype}{list(field.shape)}" for key, field in sorted(fields.items()))
 
-    if listing(wanted) != listing(found):
+    def fits(key: str, field: Field) -> bool:
+        other = found.get(key)
+        if other is None or other.shape != field.shape:
+            return False
+        # Ids of maps are checked against their classes where they are read, and fit any dtype that holds these.
+        return other.dtype == field.dtype or (field.kind == other.kind == "map" and bool(field.classes))
+
+    if not all(fits(key, field) for key, field in wanted.items()):
         raise UserError(f"{name} gives batches of {listing(found)}; the recipe takes {listing(wanted)}")

@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from jaxgan import networks as networks_package
 from jaxgan.data import Field, Source, toy_batches, toy_mixture
-from jaxgan.experiment.common import common_sections, data_stage, partition_rules, player_optimizer
+from jaxgan.experiment.common import common_sections, data_stage, is_averaged, partition_rules, player_optimizer
 from jaxgan.experiment.evaluators import image_evaluators
 from jaxgan.experiment.open_split import held_out, open_split
 from jaxgan.experiment.regularizers import MAKERS, Makers, build_regularizers, latent_prior, regularizer_sections
@@ -44,7 +44,8 @@ def network_names() -> list[str]:
     found = []
     for module in pkgutil.iter_modules(networks_package.__path__):
         loaded = importlib.import_module(f"{networks_package.__name__}.{module.name}")
-        if hasattr(loaded, "Generator") and hasattr(loaded, "Discriminator") and module.name != "lapgan":
+        made = [getattr(loaded, name, None) for name in ("Generator", "Discriminator")]
+        if None not in made and module.name != "lapgan":
             found.append(module.name)
     return sorted(found)
 
@@ -213,9 +214,9 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
 
     def evaluators(mesh: Mesh) -> Any:
         if toy:
-            return toy_evaluators(played, config, mesh=mesh, ema=bool(played.averaged))
+            return toy_evaluators(played, config, mesh=mesh, ema=is_averaged(config, played))
         scored = functools.cache(lambda split: held_out(config, source(split)))
-        return image_evaluators(played, config, scored, mesh=mesh, ema=bool(played.averaged))
+        return image_evaluators(played, config, scored, mesh=mesh, ema=is_averaged(config, played))
 
     shape = (*config.data.image_size, config.data.channels)
     example = {"point": Field((2,), np.float32, "value")} if toy else {"image": Field(shape, np.uint8, "image")}

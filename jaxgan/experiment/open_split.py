@@ -5,7 +5,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxgan.data import Source, augmentations, augmented, open_dataset
+from jaxgan.data import Source, augmentations, augmented, class_domains, open_dataset, open_domains
+from jaxgan.training.errors import UserError
 
 
 def open_split(
@@ -35,6 +36,30 @@ def open_split(
         **more,
     )
     return source if training else held_out(config, source)
+
+
+def open_unpaired(config: ConfigDict, split: str | None = None) -> dict[str, Source]:
+    """The unpaired domains A and B that a config trains on, or their split ``split``, with the field 'image' each:
+    classes of a labelled set where ``config.domains`` names them, else the domains of ``data.name``.
+
+    Raises:
+      UserError: where there are no such domains.
+    """
+    data, part, classes = config.data, split or config.data.split, dict(config.domains)
+    if any(classes.values()):
+        try:
+            return class_domains(open_split(config, part, training=True), classes)
+        except ValueError as error:
+            raise UserError(f"config.domains={classes}: {error}") from error
+    more = {} if data.get("in_memory") is None else {"in_memory": data.in_memory}
+    return open_domains(
+        at_home(data.name),
+        split=part,
+        data_dir=None if data.data_dir is None else os.path.expanduser(data.data_dir),
+        image_size=tuple(data.image_size),
+        channels=data.channels,
+        **more,
+    )
 
 
 def at_home(name: str) -> str:

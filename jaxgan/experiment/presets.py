@@ -183,6 +183,31 @@ def smoke(config: ConfigDict, **sizes: int) -> ConfigDict:
     return config
 
 
+def translated_digits(config: ConfigDict, *, side: int = 16, levels: int = 0) -> ConfigDict:
+    """The smoke form that recipes of translation have: a copy of two steps on digits of ``side`` pixels, drawn from their
+    edges, or from maps of ``levels`` of their brightness; no perceptual loss, which needs weights.
+    """
+    config = config.copy_and_resolve_references()
+    config.update(_SHORT)
+    config.evaluation.update(batch_norm="running", batch_size=8, grid_classes=2)
+    config.data.update(
+        dict(name="digits", split="train", test_split="test", data_dir=None, image_size=(side, side), channels=1)
+    )
+    config.data.batch_size = 8
+    with config.unlocked():
+        config.data.fields = ConfigDict({})
+    made = {"op": "levels", "classes": levels} if levels else {"op": "edges"}
+    config.data.augment = ("flip", made)
+    config.data.test_augment = (made,)
+    if "translation" in config:
+        given = dict(source=made["op"], target="image", channels=1, classes=levels, instances=None)
+        config.translation.update(given)
+        config.perceptual.weight = 0.0
+    if "epochs" in config:
+        config.epochs.update(dict(constant=0, decay=0))
+    return config
+
+
 def _smallest_grid(config: ConfigDict) -> int:
     """Shrinks the grid that G starts from; returns the side of the images that its blocks make of it."""
     generator, height = config.generator, config.data.image_size[0]

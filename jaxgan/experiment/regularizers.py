@@ -75,12 +75,14 @@ def latent_prior(config: ConfigDict) -> Prior:
     return Prior(noise, section.kind, categorical, section.continuous)
 
 
-def build_regularizers(config: ConfigDict, prior: Prior, makers: Makers = MAKERS) -> tuple[Regularizer, ...]:
+def build_regularizers(
+    config: ConfigDict, prior: Prior | None = None, makers: Makers = MAKERS
+) -> tuple[Regularizer, ...]:
     """The regularizers that a config turns on, in the order of ``makers``.
 
     Args:
       config: with the sections of :func:`regularizer_sections`.
-      prior: of the latents.
+      prior: of the latents; None where there are none.
       makers: those that there are. A maker is called with the keys of its section, and with ``batch_size`` (real images
         of an update of D) and ``prior`` where it has arguments of these names.
 
@@ -88,10 +90,11 @@ def build_regularizers(config: ConfigDict, prior: Prior, makers: Makers = MAKERS
       UserError: on a key that there is not, or one that needs classes or codes where there are none.
     """
     shared: dict[str, Any] = {"batch_size": config.data.batch_size, "prior": prior}
-    own: dict[str, dict[str, Any]] = {
-        "heads.auxiliary": {"head": ClassifierHead(num_classes=config.generator.num_classes)},
-        "heads.information": {"head": CodeHead(prior.categorical, prior.continuous)},
-    }
+    own: dict[str, dict[str, Any]] = {}
+    if "heads.auxiliary" in makers:
+        own["heads.auxiliary"] = {"head": ClassifierHead(num_classes=config.generator.num_classes)}
+    if prior is not None:
+        own["heads.information"] = {"head": CodeHead(prior.categorical, prior.continuous)}
     for section, known in regularizer_sections(makers).items():
         unknown = sorted(set(config.get(section, {})) - set(known))
         if unknown:
@@ -103,6 +106,7 @@ def build_regularizers(config: ConfigDict, prior: Prior, makers: Makers = MAKERS
         made[path] = call(make, path, config.get(section, {}).get(name, {}), **given, **own.get(path, {}))
     if made.get("heads.auxiliary") is not None and not config.generator.num_classes:
         raise UserError("heads.auxiliary names classes: set generator.num_classes and discriminator.num_classes")
-    if made.get("heads.information") is not None and not (prior.categorical or prior.continuous):
+    coded = prior is not None and (prior.categorical or prior.continuous)
+    if made.get("heads.information") is not None and not coded:
         raise UserError("heads.information finds codes: set prior.categorical=(10,) or prior.continuous=2")
     return tuple(found for found in made.values() if found is not None)

@@ -9,7 +9,10 @@ from jaxgan.evaluation.likelihood import LIKELIHOOD_METRICS
 from jaxgan.training.errors import UserError
 
 # Scores of which more is better, and less; those of features and of networks' names are told by best_is.
-HIGHER = ("tstr", "trts", "classes_hit", "modes", "high_quality", "spread_min", "psnr", "ssim", "ms_ssim", "elbo")
+HIGHER = (
+    *("tstr", "trts", "classes_hit", "modes", "high_quality", "spread_min", "psnr", "ssim", "ms_ssim", "elbo"),
+    *("psnr_y", "ssim_y", "cycle_A", "cycle_B", "pixel_accuracy", "class_accuracy", "mean_iou"),
+)
 LOWER = ("modes_kl", "mode_kl", "emd", "js", "bits_per_dim", "perplexity", "separability", *PERCEPTUAL)
 
 # What only runs have: every name that `jaxgan evaluate --workdir` and evaluation.metrics take next to those of images.
@@ -52,7 +55,8 @@ def best_is(name: str) -> str:
     if score in LOWER or score.startswith(("swd_", "ppl")):
         return "min"
     for metric, spec in METRICS.items():
-        if score in (metric, spec.inception) or (spec.of_inception and score.startswith(f"{metric}_")):
+        named = (metric, spec.inception, f"{metric}_AtoB", f"{metric}_BtoA")
+        if score in named or (spec.of_inception and score.startswith(f"{metric}_")):
             return "max" if spec.higher else "min"
     known = [*METRICS, *HIGHER, *LOWER, "ppl"]
     raise UserError(f"evaluation.best={name!r}: give a score as metrics.jsonl calls it, eval/... of {', '.join(known)}")

@@ -14,41 +14,19 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan.features.efficientnet_lite import EfficientNetLite0, features_input
+from jaxgan.features.trunk import Trunk
 
 # ImageNet's mean and deviation in [0, 1] brought to [-1, 1], with the package's rounding.
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
-# TermOutput to the norm of a position's channels, as the package does.
+# Added to the norm of a position's channels, as the package does.
 NORM_EPS = 1e-10
 
-# Each trunk as torchvision numbers the layers of its `features`, ReLUs left out: ('conv', number, channels, kernel,
-# stride, padding), ('fire', number, squeezed, expanded), ('pool', window, ceil) with stride 2, and 'tap'.
-TRUNKS: dict[str, tuple[tuple[Any, ...], ...]] = {
-    "vgg": (
-        *(("conv", 0, 64, 3, 1, 1), ("conv", 2, 64, 3, 1, 1), ("sow_features",), ("pool", 2, False)),
-        *(("conv", 5, 128, 3, 1, 1), ("conv", 7, 128, 3, 1, 1), ("sow_features",), ("pool", 2, False)),
-        *(("conv", 10, 256, 3, 1, 1), ("conv", 12, 256, 3, 1, 1), ("conv", 14, 256, 3, 1, 1), ("sow_features",)),
-        ("pool", 2, False),
-        *(("conv", 17, 512, 3, 1, 1), ("conv", 19, 512, 3, 1, 1), ("conv", 21, 512, 3, 1, 1), ("sow_features",)),
-        ("pool", 2, False),
-        *(("conv", 24, 512, 3, 1, 1), ("conv", 26, 512, 3, 1, 1), ("conv", 28, 512, 3, 1, 1), ("sow_features",)),
-    ),
-    "alex": (
-        *(("conv", 0, 64, 11, 4, 2), ("sow_features",), ("pool", 3, False)),
-        *(("conv", 3, 192, 5, 1, 2), ("sow_features",), ("pool", 3, False)),
-        *(("conv", 6, 384, 3, 1, 1), ("sow_features",)),
-        *(("conv", 8, 256, 3, 1, 1), ("sow_features",)),
-        *(("conv", 10, 256, 3, 1, 1), ("sow_features",)),
-    ),
-    "squeeze": (
-        *(("conv", 0, 64, 3, 2, 0), ("sow_features",), ("pool", 3, True)),
-        *(("fire", 3, 16, 64), ("fire", 4, 16, 64), ("sow_features",), ("pool", 3, True)),
-        *(("fire", 6, 32, 128), ("fire", 7, 32, 128), ("sow_features",), ("pool", 3, True)),
-        *(("fire", 9, 48, 192), ("sow_features",)),
-        *(("fire", 10, 48, 192), ("sow_features",)),
-        *(("fire", 11, 64, 256), ("sow_features",)),
-        *(("fire", 12, 64, 256), ("sow_features",)),
-    ),
+# The package's names of trunks -> torchvision's, and the layers that it looks at, by their numbers there.
+TRUNKS = {
+    "vgg": ("vgg16", (2, 7, 14, 21, 28)),
+    "alex": ("alexnet", (0, 3, 6, 8, 10)),
+    "squeeze": ("squeezenet1_1", (0, 4, 7, 9, 10, 11, 12)),
 }
 # The least side at which each window of a trunk is filled.
 SMALLEST = {"vgg": 16, "alex": 31, "squeeze": 25}
@@ -76,68 +54,6 @@ def tap_distance(a: Array, b: Array, weights: Array | None = None) -> Array:
     return (squares if weights is None else squares * weights.reshape(1, 1, 1, -1)).sum(-1).mean((1, 2))
 
 
-class Fire(nn.Module):
-    """SqueezeNet's module (Iandola et al. 2016, arXiv:1602.07360, section 3.2): 1x1 down, then 1x1 next to 3x3.
-
-    Attributes:
-      squeezed: channels between.
-      expanded: channels out of each of the two.
-      precision: of the convolutions.
-    """
-
-    squeezed: int
-    expanded: int
-    precision: Any = jax.lax.Precision.HIGHEST
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        """[B, H, W, C] -> [B, H, W, 2 * expanded]."""
-        x = nn.relu(nn.Conv(self.squeezed, (1, 1), precision=self.precision, name="squeeze")(x))
-        one = nn.Conv(self.expanded, (1, 1), precision=self.precision, name="expand1x1")(x)
-        three = nn.Conv(self.expanded, (3, 3), padding=1, precision=self.precision, name="expand3x3")(x)
-        return nn.relu(jnp.concatenate([one, three], axis=-1))
-
-
-class Trunk(nn.Module):
-    """The convolutions of torchvision's VGG16, AlexNet or SqueezeNet 1.1, up to the last that LPIPS looks at.
-
-    Attributes:
-      trunk: 'vgg', 'alex' or 'squeeze', as the lpips package calls them.
-      precision: of the convolutions.
-    """
-
-    trunk: str
-    precision: Any = jax.lax.Precision.HIGHEST
-
-    @nn.compact
-    def __call__(self, x: Array) -> tuple[Array, ...]:
-        """[B, H, W, 3] of ImageNet's scale -> the taps [B, h, w, C], after ReLU: five, of SqueezeNet seven."""
-        taps = []
-        for kind, *layer in TRUNKS[self.trunk]:
-            if kind == "conv":
-                number, features, kernel, stride, padding = layer
-                conv = nn.Conv(
-                    features,
-                    (kernel, kernel),
-                    strides=stride,
-                    padding=padding,
-                    precision=self.precision,
-                    name=f"features_{number}",
-                )
-                x = nn.relu(conv(x))
-            elif kind == "fire":
-                number, squeezed, expanded = layer
-                x = Fire(squeezed, expanded, self.precision, name=f"features_{number}")(x)
-            elif kind == "pool":
-                window, ceil = layer
-                # Where the last window would stick out, `ceil` keeps what of it there is.
-                extra = [(0, (side - window) % 2 if ceil else 0) for side in x.shape[1:3]]
-                x = nn.max_pool(x, (window, window), (2, 2), extra)
-            else:
-                taps.append(x)
-        return tuple(taps)
-
-
 class LPIPS(nn.Module):
     """The distance, without dropout. Its weights come from :func:`jaxgan.features.lpips_weights.lpips_variables`.
 
@@ -160,7 +76,8 @@ class LPIPS(nn.Module):
         if self.trunk not in TRUNKS:
             raise ValueError(f"unknown LPIPS trunk {self.trunk!r}; choose from {list(TRUNKS)}")
         check_pair("LPIPS", a, b, SMALLEST[self.trunk])
-        features = Trunk(self.trunk, self.precision, name="features")
+        network, looked_at = TRUNKS[self.trunk]
+        features = Trunk(network, looked_at, self.precision, name="features")
 
         def taps(images: Array) -> tuple[Array, ...]:
             shift, scale = (jnp.array(values).reshape(1, 1, 1, -1) for values in (SHIFT, SCALE))

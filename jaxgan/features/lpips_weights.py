@@ -10,8 +10,7 @@ import numpy as np
 
 from jaxgan.features.efficientnet_lite_weights import require_tensors
 from jaxgan.features.lpips import LPIPS, TRUNKS
-
-TORCHVISION = {"vgg": "vgg16", "alex": "alexnet", "squeeze": "squeezenet1_1"}
+from jaxgan.features.trunk_weights import trunk_params
 
 
 def lpips_variables(
@@ -35,7 +34,7 @@ def lpips_variables(
     _check_trunk(trunk)
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
     shapes = jax.eval_shape(LPIPS(trunk).init, jax.random.key(0), image, image)["params"]
-    params: dict[str, Any] = {"features": _trunk_params(trunk, shapes["features"], trunk_state)}
+    params: dict[str, Any] = {"features": trunk_params(TRUNKS[trunk][0], shapes["features"], trunk_state)}
     heads = {f"lin{k}.model.1.weight": f"head_{k}" for k in range(len(shapes) - 1)}
     require_tensors(
         heads_state,
@@ -64,32 +63,6 @@ def find_lpips_heads(trunk: str) -> Path:
         f"LPIPS's heads are not installed ({where}): pip install lpips; with --no-deps it comes without torch, which "
         "is not needed here"
     )
-
-
-def _trunk_params(trunk: str, shapes: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    flat = jax.tree_util.tree_leaves_with_path(shapes)
-    paths: dict[str, tuple[str, ...]] = {}
-    expected: dict[str, tuple[int, ...]] = {}
-    for keys, leaf in flat:
-        path = tuple(key.key for key in keys)
-        kernel = path[-1] == "kernel"
-        name = ".".join((*path[:-1], "weight" if kernel else "bias")).replace("features_", "features.")
-        paths[name] = path
-        expected[name] = tuple(leaf.shape[i] for i in (3, 2, 0, 1)) if kernel else leaf.shape
-    require_tensors(
-        {name: tensor for name, tensor in state.items() if not name.startswith("classifier.")},
-        expected,
-        of=f"the LPIPS trunk {trunk!r}",
-        hint=f"pass torchvision's {TORCHVISION[trunk]}",
-    )
-    params: dict[str, Any] = {}
-    for name, path in paths.items():
-        tensor = np.asarray(state[name], np.float32)
-        level = params
-        for module in path[:-1]:
-            level = level.setdefault(module, {})
-        level[path[-1]] = tensor.transpose(2, 3, 1, 0) if path[-1] == "kernel" else tensor
-    return params
 
 
 def _check_trunk(trunk: str) -> None:

@@ -21,6 +21,11 @@ def streams(rng: Array) -> dict[str, Array]:
     return {name: jax.random.fold_in(rng, number) for name, number in _STREAMS.items()}
 
 
+def initial_keys(rng: Array) -> dict[str, Array]:
+    """The random streams of a network's initialisation, all of one key."""
+    return {name: rng for name in ("params", *_STREAMS)}
+
+
 def without(mutated: Variables, collection: str) -> Variables:
     """``mutated`` less one collection."""
     return {name: value for name, value in mutated.items() if name != collection}

@@ -117,6 +117,11 @@ class GAN(Method):
             return ()
         return self.latents.fields
 
+    @property
+    def input_multiple(self) -> int:
+        """What the sides of images that are translated must be multiples of; others are padded and cropped back."""
+        return getattr(self.generator, "multiple", 1)
+
     def init(self, rng: Array, batch: Batch) -> TrainState:
         """Fresh networks and optimizers; of ``batch`` only the fields' shapes matter.
 
@@ -128,14 +133,14 @@ class GAN(Method):
         z, condition = self.latents.example(batch)
         step = jnp.zeros((), jnp.int32)
         inputs = self._inputs(step, {})
-        drawn, g = self.generator.init_with_output(_keys(g_rng), z, condition, train=True, **inputs)
+        drawn, g = self.generator.init_with_output(forward.initial_keys(g_rng), z, condition, train=True, **inputs)
         wanted = input_of(batch, self.target).shape[1:]
         if drawn.shape[1:] != wanted:
             raise ValueError(
                 f"the generator draws images of shape {drawn.shape[1:]}, the data's are {wanted}; "
                 "make data.image_size and the generator's resolution, base and image_channels agree"
             )
-        d = {**self.discriminator.init(_keys(d_rng), drawn, condition, train=True, **inputs)}
+        d = {**self.discriminator.init(forward.initial_keys(d_rng), drawn, condition, train=True, **inputs)}
         shown = forward.output_of_discriminator((), d.pop(FEATURES, {}))
         nets = {"g": {**g}, "d": d}
         heads = [head for r in self.regularizers for head in r.heads]
@@ -388,8 +393,3 @@ class GAN(Method):
         if "step" not in batch:
             raise ValueError("these networks take keywords that depend on the step: give batch['step'], [] int32")
         return self.network_inputs(batch["step"], {})
-
-
-def _keys(rng: Array) -> dict[str, Array]:
-    """Of a network's initialisation."""
-    return {"params": rng, "dropout": rng, "noise": rng, "mix": rng}

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgan.nn import from_uint8
+from jaxgan.nn.instance_edges import instance_edges
 from jaxgan.parallel import shard_batch
 from jaxgan.training.method import Batch
 
@@ -43,3 +44,30 @@ def dequantized(images: Array, rng: Array) -> Array:
     """``images`` plus U(0, 1/128), which fills the gaps between bytes (SNGAN's code; 1/256 of the range of 2)."""
     noise_rng = jax.random.fold_in(rng, 2**20 + 1)
     return images + shard_batch(jax.random.uniform(noise_rng, images.shape, images.dtype, maxval=1 / 128))
+
+
+def picture_condition(batch: Batch, *, field: str) -> Array:
+    """A condition that is a picture: ``batch[field]`` uint8 [B, H, W, C] as float in [-1, 1]."""
+    return input_of(batch, field)
+
+
+def map_condition(batch: Batch, *, field: str, classes: int, instances: str | None = None) -> Array:
+    """A condition that is a label map: one-hot, and where there are instances, the edges between them.
+
+    Args:
+      batch: ids int [B, H, W, 1] or [B, H, W] of both fields.
+      field: the map; ids from ``classes`` on, such as 255 for what is not labelled, are no class.
+      classes: how many.
+      instances: the map of instances; None for none.
+
+    Returns:
+      [B, H, W, classes (+ 1)] float32 of 0 and 1.
+    """
+    planes = jax.nn.one_hot(_plane(batch[field]), classes)
+    if instances is None:
+        return planes
+    return jnp.concatenate([planes, instance_edges(_plane(batch[instances]))], axis=-1)
+
+
+def _plane(ids: Array) -> Array:
+    return (ids[..., 0] if ids.ndim == 4 else ids).astype(jnp.int32)

@@ -28,6 +28,9 @@ from jax import Array
 from jaxgan import nn as layers
 from jaxgan.networks.conditioning import join_classes
 
+# Norms of networks that translate images, and of discriminators of patches.
+TRANSLATION_NORMS = ("batch", "instance", "none")
+
 
 def pick(network: Any, *names: str, **given: Any) -> dict[str, Any]:
     """The network's fields ``names`` as keyword arguments, for a layer that calls them the same; those ``given`` are
@@ -58,6 +61,22 @@ def batch_norm(network: Any, h: Array, labels: Any = None, *, name: str, train: 
         return layers.BatchNorm(name=name, **batch_norm_fields(network))(h, train=train)
     fields = batch_norm_fields(network) | weight_fields(network)
     return layers.ConditionalBatchNorm(network.num_classes, name=name, **fields)(h, labels, train=train)
+
+
+def translation_norm(network: Any, h: Array, *, name: str, train: bool) -> Array:
+    """``h`` [B, H, W, C] after the norm that ``network.norm`` names: 'batch', 'instance' (without gain and bias) or
+    'none'. In evaluation batch norms use running statistics where ``network.running`` is set, else the batch's own.
+
+    Raises:
+      ValueError: on another name.
+    """
+    check_choice("norm", network.norm, TRANSLATION_NORMS)
+    if network.norm == "instance":
+        return layers.instance_norm(h, eps=network.bn_eps)
+    if network.norm == "none":
+        return h
+    running = getattr(network, "running", True)
+    return layers.BatchNorm(name=name, running=running, **batch_norm_fields(network))(h, train=train)
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:

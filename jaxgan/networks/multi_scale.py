@@ -76,11 +76,14 @@ class MultiScaleDiscriminator(nn.Module):
       scales: the number of copies.
       pool: how images are halved, see :func:`halve`. NVIDIA/pix2pixHD pools 'overlapping'; its paper says no more than
         "by a factor of 2".
+      first: the number in the first copy's name. With ``first=1`` images of half the size meet the copies that a network
+        of one more scale has for its halvings.
     """
 
     discriminator: Any
     scales: int = 3
     pool: str = "box"
+    first: int = 0
 
     @nn.compact
     def __call__(self, images: Array, condition: Any, *, train: bool) -> tuple[Array, ...]:
@@ -110,6 +113,6 @@ class MultiScaleDiscriminator(nn.Module):
             if scale:
                 condition = halve_condition(condition, (images.shape[1], images.shape[2]), pool=self.pool)
                 images = halve(images, pool=self.pool)
-            copy = self.discriminator.clone(parent=self, name=f"scale_{scale}")
+            copy = self.discriminator.clone(parent=self, name=f"scale_{self.first + scale}")
             logits.append(copy(images, condition, train=train))
         return tuple(logits)

@@ -27,6 +27,8 @@ class BatchNorm(nn.Module):
       groups: None for statistics of the whole batch, or the number of contiguous blocks of rows to normalise
         separately; running statistics are then the mean over groups. With as many groups as devices no statistic
         crosses devices.
+      running: evaluation uses the running statistics; False for those of the batch at hand in evaluation too, as
+        pix2pix does with batches of one image (arXiv:1611.07004, section 3.3).
       dtype, param_dtype: of the computation and of the parameters.
 
     Running variance is the biased one, as in TensorFlow, where BigGAN was trained; torch stores the unbiased one.
@@ -36,6 +38,7 @@ class BatchNorm(nn.Module):
     momentum: float = 0.9
     affine: bool = True
     groups: int | None = None
+    running: bool = True
     dtype: Any = None
     param_dtype: Any = jnp.float32
 
@@ -55,7 +58,7 @@ class BatchNorm(nn.Module):
         mean_var = self.variable("batch_stats", "mean", jnp.zeros, (features,), jnp.float32)
         var_var = self.variable("batch_stats", "var", jnp.ones, (features,), jnp.float32)
         wide = x.astype(jnp.float32)
-        if train:
+        if train or not self.running:
             # A network is initialised on any few rows.
             groups = 1 if self.is_initializing() else self.groups or 1
             if x.shape[0] % groups:
@@ -66,7 +69,7 @@ class BatchNorm(nn.Module):
             var = jnp.maximum((rows * rows).mean(1) - mean * mean, 0.0)
             self.sow("batch_moments", "mean", mean.mean(0), reduce_fn=lambda _, new: new, init_fn=lambda: None)
             self.sow("batch_moments", "var", var.mean(0), reduce_fn=lambda _, new: new, init_fn=lambda: None)
-            if self.is_mutable_collection("batch_stats") and not self.is_initializing():
+            if train and self.is_mutable_collection("batch_stats") and not self.is_initializing():
                 mean_var.value = self.momentum * mean_var.value + (1 - self.momentum) * mean.mean(0)
                 var_var.value = self.momentum * var_var.value + (1 - self.momentum) * var.mean(0)
         else:

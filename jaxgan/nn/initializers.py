@@ -15,6 +15,8 @@ INITIALIZERS: dict[str, Initializer] = {
     # Flattens HWIO as [H * W * I, O], the transpose of torch's [O, I * H * W]: the same set of semi-orthogonal kernels.
     "orthogonal": nn.initializers.orthogonal(),
     "normal_02": nn.initializers.normal(0.02),
+    # N(0, 2 / (inputs + outputs)) times 0.02, as torch's xavier_normal_ with that gain.
+    "xavier_02": nn.initializers.variance_scaling(0.02**2, "fan_avg", "normal"),
 }
 
 
@@ -28,7 +30,7 @@ def _symmetric_uniform(bound: float) -> Initializer:
 
 def initializer(name: str) -> Initializer:
     """The initialiser called ``name``: 'orthogonal' (BigGAN, ImageNet), 'normal_02' (N(0, 0.02): DCGAN,
-    BigGAN-PyTorch's CIFAR), or with a number 'normal:0.01' (N(0, 0.01^2)) and 'uniform:0.05' (U(-0.05, 0.05): the first
+    BigGAN-PyTorch's CIFAR), 'xavier_02' (Xavier's with a gain of 0.02: SPADE), or with a number 'normal:0.01' (N(0, 0.01^2)) and 'uniform:0.05' (U(-0.05, 0.05): the first
     GAN).
 
     Raises:

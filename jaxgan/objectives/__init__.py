@@ -19,6 +19,7 @@ from jaxgan.objectives.lecam import lecam_penalty, update_anchor
 from jaxgan.objectives.matching import feature_matching, historical_average_penalty, mode_seeking
 from jaxgan.objectives.orthogonal import orthogonal_penalty
 from jaxgan.objectives.pair import AdversarialLoss
+from jaxgan.objectives.reconstruction import gaussian_kl, layer_distances, reconstruction
 from jaxgan.objectives.top_k import top_k_fraction, top_k_weights
 
 __all__ = [
@@ -34,14 +35,17 @@ __all__ = [
     "f_gan_loss",
     "feature_matching",
     "gaussian_information_loss",
+    "gaussian_kl",
     "gradient_penalty",
     "historical_average_penalty",
     "latent_diversity_penalty",
+    "layer_distances",
     "lecam_penalty",
     "mode_seeking",
     "orthogonal_penalty",
     "r1_penalty",
     "r2_penalty",
+    "reconstruction",
     "top_k_fraction",
     "top_k_weights",
     "update_anchor",

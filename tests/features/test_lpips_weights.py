@@ -87,7 +87,7 @@ def test_torchvisions_classifier_is_passed_over_and_faults_are_named():
     trunk, heads = random_trunk("alex"), random_heads("alex")
     trunk["classifier.6.weight"] = np.zeros((1000, 4096), np.float32)
     lpips_variables("alex", trunk_state=trunk, heads_state=heads)
-    with pytest.raises(ValueError, match=r"trunk 'vgg': .*missing.*unexpected.*misshapen.*pass torchvision's vgg16"):
+    with pytest.raises(ValueError, match=r"trunk vgg16: .*missing.*unexpected.*misshapen.*pass torchvision's vgg16"):
         lpips_variables("vgg", trunk_state=trunk, heads_state=heads)
     missing = r"heads for the trunk 'alex': 1 missing \(lin2\.model\.1\.weight\); pass the tensors of .*v0\.1/alex\.pth"
     with pytest.raises(ValueError, match=missing):

@@ -1,0 +1,51 @@
+"""pix2pixHD: label maps to large photos, coarse to fine.
+
+Paper: High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs (arXiv:1711.11585), section 3.
+
+  pairs   Your own: pairs:DIR, pictures A|B side by side, A to B at 512x1024 in three phases; the default.
+          --config.phases.coarse_to_fine=false for the global generator alone.
+  camvid  Label maps to streets (CamVid, 12 classes, 256 pixels), the three phases. ``narrow``: 64 pixels, 16 channels, two
+          halvings, three blocks, 3,000 + 1,000 + 4,000 steps, EfficientNet's perceptual loss.
+
+Add ``,smoke`` for seconds.
+
+Launch: jaxgan train --config=pix2pixhd --workdir=runs/mine --config.data.name=pairs:DIR
+        jaxgan train --config=pix2pixhd:camvid,narrow --workdir=runs/streets
+Hardware: two CPU cores for ``narrow``, a GPU of 24 GB or more for 512x1024.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.experiment.variants import choose
+from jaxgan.recipes import pix2pixhd
+
+
+def pairs() -> ConfigDict:
+    return pix2pixhd.default_config()
+
+
+def camvid(narrow: bool = False) -> ConfigDict:
+    config = pix2pixhd.default_config()
+    config.data.update(dict(name="tfds:camvid_pairs256", image_size=(256, 256)))
+    config.data.fields = ConfigDict(
+        {"image": "image", "label_map": {"key": "label_map", "kind": "map", "classes": 12}}, type_safe=False
+    )
+    config.translation.update(dict(source="label_map", target="image", classes=12))
+    config.segmentation.update(dict(steps=2_000, ignore=11))
+    if narrow:
+        config.data.image_size = (64, 64)
+        config.generator.update(dict(ch=16, halvings=2, blocks=3))
+        config.discriminator.update(dict(ch=32, layers=2))
+        config.multi_scale.scales = 2
+        config.method.adversarial_weight = 4.0
+        config.perceptual.update(dict(network="efficientnet_lite0", layer_weights=None, weight=1.0))
+        config.phases.update(dict(global_steps=3_000, enhancer_steps=1_000))
+        config.training.update(dict(steps=4_000, save_every=2_000, log_every=100))
+    return config
+
+
+VARIANTS = {"pairs": pairs, "camvid": camvid}
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    return choose(arg, VARIANTS, name="pix2pixhd", tiny=pix2pixhd.tiny)

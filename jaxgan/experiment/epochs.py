@@ -1,0 +1,43 @@
+"""Epochs of a paper's schedule as steps, once the length of the data is known."""
+
+import math
+
+from ml_collections import ConfigDict
+
+from jaxgan.experiment.open_split import open_split, open_unpaired
+from jaxgan.training.errors import UserError
+
+
+def steps_of_epochs(epochs: float, length: int, batch_size: int) -> int:
+    """Steps of ``batch_size`` examples in which each of ``length`` is seen ``epochs`` times, rounded up; at least 1.
+
+    Raises:
+      UserError: where an argument is not positive.
+    """
+    if epochs <= 0 or length < 1 or batch_size < 1:
+        raise UserError(f"epochs={epochs} of {length} examples in batches of {batch_size}: give numbers above 0")
+    return max(1, math.ceil(epochs * length / batch_size))
+
+
+def in_steps(config: ConfigDict) -> ConfigDict:
+    """``config`` with ``epochs.constant`` epochs at the full rates and ``epochs.decay`` of linear decay to 0 written out
+    as steps, for the data at hand; unchanged where it has no such section, or zeros.
+
+    ``training.steps`` becomes the sum, and every optimiser's ``hold_steps`` and ``decay_steps`` its parts. Of two domains
+    the larger set's length is an epoch (CycleGAN).
+    """
+    given = config.get("epochs")
+    if not given or not (given.constant or given.decay):
+        return config
+    sources = open_unpaired(config) if "domains" in config else {"data": open_split(config, config.data.split)}
+    length, made = max(source.length for source in sources.values()), config.copy_and_resolve_references()
+    hold, decay = (
+        steps_of_epochs(epochs, length, config.data.batch_size) if epochs else 0
+        for epochs in (given.constant, given.decay)
+    )
+    made.training.steps = hold + decay
+    for player in made.optimizer.values():
+        player.update(schedule="linear", hold_steps=hold if decay else 0, decay_steps=decay)
+    # The steps say it all now, and stay what they are where a run goes on.
+    made.epochs.update(constant=0, decay=0)
+    return made

@@ -1,0 +1,59 @@
+"""Networks of perceptual losses by name, with their weights found and checked."""
+
+from os import PathLike
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxgan.features.efficientnet_lite_weights import efficientnet_lite0_variables, find_efficientnet_lite0
+from jaxgan.features.perceptual_layers import LAYERS, NAMES, EfficientNetLite0Layers, PerceptualLayers, VggLayers
+from jaxgan.features.trunk_weights import trunk_variables
+from jaxgan.interop.perceptual import TRUNKS
+from jaxgan.interop.weights import PublishedWeights, find_weights, read_weights, sha256_of
+from jaxgan.training.errors import UserError
+
+PUBLISHED = {
+    "vgg16": TRUNKS["vgg"],
+    "vgg19": PublishedWeights(
+        name="VGG19 (torchvision)",
+        names=("vgg19-dcbb9e9d.pth",),
+        url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        size=574_673_361,
+    ),
+}
+
+
+def open_perceptual_layers(
+    name: str, *, normalized: bool = True, weights: str | PathLike[str] | None = None, download: bool = True
+) -> PerceptualLayers:
+    """Opens the network of a perceptual loss.
+
+    Args:
+      name: 'vgg16' or 'vgg19' (the first convolution of each of five stages), 'vgg19_54' (the last of VGG19), or
+        'efficientnet_lite0', which the extra ``jaxgan[features]`` brings and no network access is needed for.
+      normalized: VGG is fed images under ImageNet's mean and deviation; False for images in [-1, 1].
+      weights: a file of weights instead of the published one.
+      download: whether to fetch weights that are not found.
+
+    Raises:
+      UserError: on another name, or weights that are not there or not this network's.
+    """
+    if name not in NAMES:
+        raise UserError(f"no network of perceptual losses {name!r}; choose from {', '.join(NAMES)}")
+    try:
+        if name == "efficientnet_lite0":
+            path = find_efficientnet_lite0() if weights is None else Path(weights).expanduser()
+            variables = efficientnet_lite0_variables(read_weights(path))
+            return PerceptualLayers(name, sha256_of(path), _floats(variables), EfficientNetLite0Layers())
+        network, looked_at = LAYERS[name]
+        path = find_weights(PUBLISHED[network], weights, download=download)
+        variables = trunk_variables(network, looked_at, read_weights(path))
+    except (FileNotFoundError, ValueError) as error:
+        raise error if isinstance(error, UserError) else UserError(str(error)) from error
+    return PerceptualLayers(name, sha256_of(path), _floats(variables), VggLayers(name, normalized))
+
+
+def _floats(variables: object) -> object:
+    return jax.tree.map(np.asarray, variables)

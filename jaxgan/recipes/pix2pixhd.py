@@ -1,0 +1,102 @@
+"""pix2pixHD: High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs (Wang et al. 2017,
+arXiv:1711.11585); code NVIDIA/pix2pixHD.
+
+The checklist:
+
+ 1. A global generator at half the resolution, and an enhancer at the whole one that adds its features (section 3.1).
+    Three stages train the first alone, the enhancer alone, and both: ``phases.global_steps``, ``phases.enhancer_steps``
+    and ``training.steps``; the code's are three commands. Without ``phases.coarse_to_fine`` there is the global
+    generator alone, at the data's own size.
+ 2. Adam begins anew at each stage, as in the code, which makes a new one.
+ 3. D judges patches of 70 pixels at ``multi_scale.scales`` scales, the global stage at one less of them, the coarser
+    ones, as the code loads its D of two scales into one of three. Its convolutions pad by 2, and it is told the map.
+ 4. Label maps are one-hot, with a plane of edges between instances where ``translation.instances`` names their field;
+    pictures take the place of maps where ``translation.classes`` is 0, as with the code's ``label_nc=0``.
+ 5. Least squares without the 1/2 of its paper in G's loss, summed over the scales: ``method.adversarial_weight`` is 2
+    times the scales, of a mean with 1/2.
+ 6. 10 times feature matching (eq. 4), summed over layers, a mean over scales; the code's 4 / (layers + 1) is 1 at three
+    layers.
+ 7. 10 times the perceptual loss of VGG19 on images in [-1, 1], without ImageNet's mean and deviation, weighted 1/32,
+    1/16, 1/8, 1/4, 1; the paper calls it optional. ``perceptual.network='efficientnet_lite0'`` needs no download.
+ 8. G's step and D's share one forward pass in the code, G first; here D moves first, on fakes of its own.
+ 9. Adam 2e-4, beta1 0.5, batches of 1, 100 epochs at the full rate and 100 to 0 (``epochs``, of a run of one stage);
+    the 1024-pixel run is 50 + 50 epochs, 10 of them of the enhancer alone.
+10. Weights from N(0, 0.02). The code leaves biases at PyTorch's U(-1/sqrt(fan in), ...); here they begin at 0, and
+    those before an instance norm have no effect.
+11. Mirroring is the only augmentation.
+12. Features of instances (section 3.4) are :class:`jaxgan.networks.pix2pixhd.Encoder`, which this recipe does not train.
+"""
+
+import dataclasses
+
+from ml_collections import ConfigDict
+
+from jaxgan.experiment.presets import translated_digits
+from jaxgan.experiment.translation import build_experiment, build_game, network_of, translation_stage, zeros_of
+from jaxgan.experiment.translation import default_config as translation_config
+from jaxgan.methods.gan import GAN
+from jaxgan.networks import patchgan, pix2pixhd
+from jaxgan.training.errors import UserError
+from jaxgan.training.method import Experiment
+from jaxgan.training.state import fresh_optimizers
+
+
+def default_config() -> ConfigDict:
+    """Every key, with the paper's game: what a config file starts from."""
+    config = translation_config("pix2pixhd", pix2pixhd.Generator)
+    with config.unlocked():
+        phases = {"coarse_to_fine": True, "global_steps": 100_000, "enhancer_steps": 10_000}
+        config.phases = ConfigDict(phases, type_safe=False)
+        del config.generator["part"]
+    config.discriminator.update(dict(norm="instance", padding=2))
+    config.multi_scale.scales = 3
+    config.method.update(dict(loss="least_squares", adversarial_weight=6.0))
+    config.regularizers.layer_matching.weight = 10.0
+    config.perceptual.update(dict(weight=10.0, normalized=False, layer_weights=(1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)))
+    config.data.update(dict(image_size=(512, 1024), augment=("flip",)))
+    return config
+
+
+def tiny(config: ConfigDict) -> ConfigDict:
+    """The smoke form: digits of 32x32 from levels of their brightness, a step or two a stage."""
+    config = translated_digits(config, side=32, levels=3)
+    config.phases.update(dict(global_steps=1, enhancer_steps=1))
+    config.training.steps = 1
+    config.generator.update(dict(ch=4, halvings=1, blocks=1, enhancer_blocks=1))
+    config.discriminator.update(dict(ch=4, layers=1))
+    config.multi_scale.scales = 2
+    return config
+
+
+def build(config: ConfigDict) -> Experiment:
+    """Binds a config; raises UserError on keys or values that do not fit."""
+    phases, steps = config.phases, config.training.steps
+    if not phases.coarse_to_fine:
+        return build_experiment(config, [translation_stage(config, _game(config, "global"))])
+    (height, width), scales = config.data.image_size, config.multi_scale.scales
+    if height % 2 or width % 2 or scales < 2:
+        raise UserError(
+            f"pix2pixhd halves images of {height}x{width} and drops one of {scales} scales in its first phase: give even "
+            "sides and multi_scale.scales of 2 or more, or phases.coarse_to_fine=false"
+        )
+    half = config.copy_and_resolve_references()
+    half.data.image_size, half.multi_scale.scales = (height // 2, width // 2), scales - 1
+    stages = [
+        translation_stage(half, _game(half, "global", first=1), name="global", steps=phases.global_steps),
+        translation_stage(config, _game(config, "enhancer"), name="enhancer", steps=phases.enhancer_steps),
+        translation_stage(config, _game(config, "both"), name="both", steps=steps),
+    ]
+    # The last stage's method makes the networks of all.
+    last = stages[-1]
+    experiment = build_experiment(config, [stage for stage in stages if stage.steps])
+    return experiment._replace(init=lambda rng: last.method.init(rng, zeros_of(last)))
+
+
+def _game(config: ConfigDict, part: str, *, first: int = 0) -> GAN:
+    """The game of one phase, whose optimisers begin anew with its stage."""
+    generator = network_of(pix2pixhd.Generator, "generator", config, part=part, image_channels=config.data.channels)
+    discriminator = network_of(patchgan.Discriminator, "discriminator", config)
+    game = build_game(config, generator, discriminator, first_scale=first)
+    return dataclasses.replace(
+        game, prepare=lambda state, batch, rng: fresh_optimizers(state, game.players, game.optimizers)
+    )
