@@ -28,6 +28,7 @@ from typing import Literal
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.presets import both_optimizers
+from jaxgan.experiment.translation import use_fields
 from jaxgan.experiment.variants import choose
 from jaxgan.recipes import pix2pix
 
@@ -75,10 +76,8 @@ def camvid(
     loss: Literal["l1", "gan", "cgan", "l1_gan", "l1_cgan"] = "l1_cgan", reverse: bool = False, narrow: bool = False
 ) -> ConfigDict:
     config = pairs()
-    config.data.update(dict(name="tfds:camvid_pairs256", test_split="test"))
-    config.data.fields = ConfigDict(
-        {"image": "image", "label_map": {"key": "label_map", "kind": "map", "classes": 12}}, type_safe=False
-    )
+    config.data.update(dict(name="tfds:camvid_pairs256", test_share=0.0, test_split="test"))
+    use_fields(config, image="image", label_map={"key": "label_map", "kind": "map", "classes": 12})
     if reverse:
         colours = {"op": "colours", "field": "label_map"}
         config.data.augment = (pix2pix.JITTER, "flip", colours)
@@ -97,8 +96,11 @@ def camvid(
 def of_flowers(operation: str, narrow: bool) -> ConfigDict:
     """Flowers at 128 pixels from what the operation leaves of them."""
     config = pairs(40, batch_size=4)
-    config.data.update(dict(name="tfds:flowers5", image_size=(128, 128), augment=("flip", {"op": operation})))
+    config.data.update(
+        dict(name="tfds:flowers5", test_share=0.0, image_size=(128, 128), augment=("flip", {"op": operation}))
+    )
     config.data.test_augment = ({"op": operation},)
+    use_fields(config, image="image")
     config.translation.update(dict(source=operation, target="image", channels=1))
     config.generator.depth = 7
     return narrowed(config, 10_000, 4) if narrow else config

@@ -4,8 +4,8 @@ Paper: High-Resolution Image Synthesis and Semantic Manipulation with Conditiona
 
   pairs   Your own: pairs:DIR, pictures A|B side by side, A to B at 512x1024 in three phases; the default.
           --config.phases.coarse_to_fine=false for the global generator alone.
-  camvid  Label maps to streets (CamVid, 12 classes, 256 pixels), the three phases. ``narrow``: 64 pixels, 16 channels, two
-          halvings, three blocks, 3,000 + 1,000 + 4,000 steps, EfficientNet's perceptual loss.
+  camvid  Label maps to streets (CamVid, 12 classes, 256 pixels), the three phases. ``narrow``: 64 pixels, 16 channels,
+          two halvings, three blocks, 3,000 + 1,000 + 4,000 steps, EfficientNet's perceptual loss.
 
 Add ``,smoke`` for seconds.
 
@@ -16,6 +16,7 @@ Hardware: two CPU cores for ``narrow``, a GPU of 24 GB or more for 512x1024.
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.translation import use_fields
 from jaxgan.experiment.variants import choose
 from jaxgan.recipes import pix2pixhd
 
@@ -26,10 +27,8 @@ def pairs() -> ConfigDict:
 
 def camvid(narrow: bool = False) -> ConfigDict:
     config = pix2pixhd.default_config()
-    config.data.update(dict(name="tfds:camvid_pairs256", image_size=(256, 256)))
-    config.data.fields = ConfigDict(
-        {"image": "image", "label_map": {"key": "label_map", "kind": "map", "classes": 12}}, type_safe=False
-    )
+    config.data.update(dict(name="tfds:camvid_pairs256", test_share=0.0, image_size=(256, 256)))
+    use_fields(config, image="image", label_map={"key": "label_map", "kind": "map", "classes": 12})
     config.translation.update(dict(source="label_map", target="image", classes=12))
     config.segmentation.update(dict(steps=2_000, ignore=11))
     if narrow:

@@ -4,9 +4,9 @@ Paper: Semantic Image Synthesis with Spatially-Adaptive Normalization (arXiv:190
 
   pairs   Your own: pairs:DIR with two sub-folders, photos/ and maps/ of equal names, maps of 12 ids, at 256 pixels; the
           default. --config.translation.classes=N and --config.data.fields.label_map.classes=N for another number.
-  camvid  Streets (CamVid, 12 classes, 256 pixels), 100 + 100 epochs in batches of 8. ``styles`` adds the encoder, so that
-          one map gives many images. ``narrow``: 64 pixels, 16 channels, five doublings, 6,000 steps of 4, EfficientNet's
-          perceptual loss.
+  camvid  Streets (CamVid, 12 classes, 256 pixels), 100 + 100 epochs in batches of 8. ``styles`` adds the encoder, so
+          that one map gives many images. ``narrow``: 64 pixels, 16 channels, five doublings, 6,000 steps of 4,
+          EfficientNet's perceptual loss.
 
 Add ``,smoke`` for seconds.
 
@@ -18,14 +18,14 @@ Hardware: two CPU cores for ``narrow``, a GPU for batches of 4 of the others.
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.presets import both_optimizers
+from jaxgan.experiment.translation import use_fields
 from jaxgan.experiment.variants import choose
 from jaxgan.recipes import spade
 
 
 def pairs(styles: bool = False) -> ConfigDict:
     config = spade.default_config()
-    config.data.fields.update({"image": "photos"})
-    config.data.fields.label_map.key = "maps"
+    use_fields(config, image="photos", label_map={"key": "maps", "kind": "map", "classes": 12})
     config.epochs.update(dict(constant=100, decay=100))
     return styled(config) if styles else config
 
@@ -37,7 +37,7 @@ def styled(config: ConfigDict) -> ConfigDict:
 
 def camvid(styles: bool = False, narrow: bool = False) -> ConfigDict:
     config = spade.default_config()
-    config.data.update(dict(name="tfds:camvid_pairs256", batch_size=8))
+    config.data.update(dict(name="tfds:camvid_pairs256", test_share=0.0, batch_size=8))
     config.epochs.update(dict(constant=100, decay=100))
     config.segmentation.update(dict(steps=2_000, ignore=11))
     if styles:

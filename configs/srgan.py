@@ -18,6 +18,7 @@ from typing import Literal
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.translation import use_fields
 from jaxgan.experiment.variants import choose
 from jaxgan.recipes import srgan
 
@@ -31,6 +32,7 @@ def folder(factor: Literal[2, 4] = 4) -> ConfigDict:
 def flowers(factor: Literal[2, 4] = 4, narrow: bool = False) -> ConfigDict:
     config = srgan.enlarging(srgan.default_config(), factor, crop=96)
     config.data.update(dict(name="tfds:flowers5", image_size=(128, 128), test_share=0.0))
+    use_fields(config, image="image")
     config.evaluation.metrics = "psnr,ssim,psnr_y,ssim_y"
     if narrow:
         config = srgan.enlarging(config, factor, crop=64)

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from jaxgan.cli import arguments as flags
 
 _DESCRIPTION = """Prints an experiment's resolved config as YAML, and each network's size and each stage as comments,
-in seconds: no data is opened and no array built."""
+in seconds: no array is built, and data is opened only where a schedule in epochs needs its length."""
 
 _EXAMPLES = """  jaxgan describe --config=biggan:imagenet128
   jaxgan describe --config=biggan:imagenet128,table1=4 --json
@@ -79,6 +79,7 @@ def run(arguments: Sequence[str]) -> int:
     config = load(parsed.config, overrides)
     if parsed.keys:
         return _show_keys(config, as_json=parsed.json)
+    config, unknown = _in_steps(config)
     experiment = recipes.build(config)
     shapes = experiment.shapes()
     nets = {name: {"parameters": count_parameters(variables)} for name, variables in shapes.nets.items()}
@@ -87,6 +88,8 @@ def run(arguments: Sequence[str]) -> int:
     }
     record: dict[str, Any] = {"config": json.loads(config.to_json()), "nets": nets}
     record["stages"] = [_stage(stage) for stage in experiment.stages]
+    if unknown:
+        record["epochs"] = unknown
     if parsed.compile:
         steps = {stage.name: _compiled(experiment, stage, config) for stage in experiment.stages}
         record |= {"step": next(iter(steps.values()))} if len(steps) == 1 else {"steps": steps}
@@ -101,11 +104,22 @@ def run(arguments: Sequence[str]) -> int:
     for stage in record["stages"]:
         batch = ", ".join(f"{field} {shape}" for field, shape in stage["batch"].items())
         below.append(f"stage {stage['name']}: {stage['steps']:,} steps of {', '.join(stage['players'])}; batch {batch}")
+    below += [unknown] * bool(unknown)
     for name, step in record.get("steps", {"step": record.get("step", {})}).items():
         for key, value in step.items():
             below.append(f"{name} {key}: {value:,.0f}" if isinstance(value, int | float) else f"{name} {key}: {value}")
     print("\n".join(f"# {line}" for line in below))
     return 0
+
+
+def _in_steps(config: ConfigDict) -> tuple[ConfigDict, str]:
+    """The config with its epochs as steps, and why they are not, where the data is not there to be counted."""
+    from jaxgan.experiment.epochs import in_steps
+
+    try:
+        return in_steps(config), ""
+    except ValueError as error:
+        return config, f"steps and decays are not those of the run yet: {error}"
 
 
 def _show_keys(config: ConfigDict, *, as_json: bool) -> int:

@@ -70,6 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError("--weak_scaling=8,64,256 and --images_per_chip=N go together")
 
     from jaxgan.experiment.config_file import load
+    from jaxgan.experiment.epochs import in_steps
     from jaxgan.tools.planner import parse_topology, prepare_environment
     from jaxgan.tools.planner.weak import weak_scaling
 
@@ -84,7 +85,7 @@ def run(arguments: Sequence[str]) -> int:
         return _calibrate(load(parsed.config, overrides), parsed)
     plans = []
     for name, batch in cases:
-        config = load(parsed.config, overrides)
+        config = in_steps(load(parsed.config, overrides))
         if batch is not None:
             config.data.batch_size = batch
         plans += plan_config(config, name, parsed)

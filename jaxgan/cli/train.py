@@ -42,6 +42,7 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan import recipes
     from jaxgan.cli.run import absolute
     from jaxgan.experiment.config_file import load
+    from jaxgan.experiment.epochs import in_steps
     from jaxgan.experiment.run import train_experiment
     from jaxgan.parallel import initialize, is_main, leave
     from jaxgan.training.compilation_cache import use_compilation_cache
@@ -49,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.training.watchdog import Limits
 
     use_compilation_cache(parsed.compilation_cache)
-    config = load(parsed.config, overrides)
+    config = in_steps(load(parsed.config, overrides))
     limits = Limits(**config.get("watchdog", {})).checked()
     peers: dict[str, Any] = dict(coordinator=parsed.coordinator, num_processes=parsed.num_processes)
     peers |= dict(process_id=parsed.process_id, connect_seconds=limits.connect, heartbeat_seconds=limits.heartbeat)

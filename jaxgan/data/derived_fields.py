@@ -166,8 +166,8 @@ class Levels:
 
 @dataclasses.dataclass(frozen=True)
 class Colours:
-    """Adds a picture of a label map in the colours of :func:`jaxgan.data.palette.palette`, uint8 [H, W, 3]: the target of
-    photos to labels, which pix2pix draws as pictures.
+    """Adds a picture of a label map in the colours of :func:`jaxgan.data.palette.palette`, uint8 [H, W, 3]: the target
+    of photos to labels, which pix2pix draws as pictures.
 
     Attributes:
       field: the map, of at most 256 classes.
@@ -187,7 +187,9 @@ class Colours:
             maps = [key for key, field in fields.items() if field.kind == "map"]
             raise ValueError(f"colours needs a map {self.field!r}; the maps are {maps}")
         if self.output in fields:
-            raise ValueError(f"colours would make a field {self.output!r}, which there is already; choose another output")
+            raise ValueError(
+                f"colours would make a field {self.output!r}, which there is already; choose another output"
+            )
         return {**fields, self.output: Field((*fields[self.field].size, 3), np.uint8, "image")}
 
     def __call__(self, fields: Fields, example: Example, key: Key) -> Example:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.data.fields import Field, FieldSpec, check_ids, field_specs
+from jaxgan.data.folder import held_out_share
 from jaxgan.data.image_files import (
     EXTENSIONS,
     Header,
@@ -41,6 +42,7 @@ def pairs_source(
     image_size: tuple[int, int] | None = None,
     channels: int = 3,
     fields: Mapping[str, Any] | None = None,
+    test_share: float = 0.0,
 ) -> Source:
     """Pairs of pictures below ``path``, or below ``path``/<split> where it has folders for splits.
 
@@ -50,11 +52,14 @@ def pairs_source(
 
     Args:
       path: the folder.
-      split: 'train', 'test', 'val' or 'validation', a sub-folder; without such sub-folders 'train' or 'all', the whole.
+      split: 'train', 'test', 'val' or 'validation', a sub-folder; without such sub-folders 'train' or 'all', the whole,
+        or with a ``test_share`` its parts 'train' and 'test'.
       image_size: (height, width) of each side after a centre crop; None where all are of one size.
       channels: of images, 1 (grey) or 3 (RGB).
       fields: new field -> side, or a mapping with 'key' (the side), 'kind' ('image' or 'map') and 'classes' (see
         :class:`jaxgan.data.fields.FieldSpec`); None: 'image_<side>' for both.
+      test_share: in [0, 1), of the pairs that are held out as 'test', by the digests of their names, where there are no
+        sub-folders for splits; at least one pair stays in either part.
 
     Raises:
       ValueError: where the folder is missing or laid out otherwise, naming files without a partner, of an odd width, of
@@ -64,8 +69,12 @@ def pairs_source(
     root = Path(path).expanduser()
     if not root.is_dir():
         raise ValueError(f"{name} is not a folder; give a folder of {LAYOUTS}")
-    base = _split_folder(name, root, split)
+    if not 0 <= test_share < 1:
+        raise ValueError(f"{name}: test_share={test_share} must be at least 0 and less than 1")
+    base = _split_folder(name, root, split, test_share)
     sides, stems, scan = _sides(name, base)
+    if base == root and test_share and split != "all":
+        sides, stems = _part(name, sides, stems, test_share, held_out=split == "test")
     specs = field_specs({f"image_{side}": side for side in sides} if fields is None else fields)
     _check_specs(name, specs, sides)
     known = dict(zip(scan.files, scan.headers))
@@ -85,12 +94,25 @@ def pairs_source(
     )
 
 
-def _split_folder(name: str, root: Path, split: str) -> Path:
+def _part(
+    name: str, sides: Mapping[str, _Side], stems: tuple[str, ...], share: float, *, held_out: bool
+) -> tuple[dict[str, _Side], tuple[str, ...]]:
+    """The pairs that are held out, or the others."""
+    if len(stems) < 2:
+        raise ValueError(f"{name}: there is one pair, and none to hold out; set test_share=0, or add pairs")
+    held = held_out_share(stems, np.zeros(len(stems), np.int32), share)
+    chosen = [index for index, out in enumerate(held) if out == held_out]
+    parts = {side: found._replace(files=tuple(found.files[index] for index in chosen)) for side, found in sides.items()}
+    return parts, tuple(stems[index] for index in chosen)
+
+
+def _split_folder(name: str, root: Path, split: str, test_share: float) -> Path:
     there = [folder for folder in SPLITS if (root / folder).is_dir()]
     if split in there:
         return root / split
-    if there or split not in ("train", "all"):
-        accepted = there or ["train", "all"]
+    parts = ("train", "test", "all") if test_share else ("train", "all")
+    if there or split not in parts:
+        accepted = there or [*parts]
         raise ValueError(f"{name} has no split {split!r}; choose one of {accepted}, or add a sub-folder {split}/")
     return root
 

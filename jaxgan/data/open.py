@@ -47,7 +47,7 @@ def open_dataset(
       image_key, label_key: the features of a TFDS set (``label_key=None``: one class).
       fields: any features of a TFDS set, or the sides of 'pairs:DIR', by the fields' new names: see
         :func:`jaxgan.data.tfds_source` and :func:`jaxgan.data.pairs_source`.
-      test_share: of a folder, the share of each class that is held out as the split 'test'.
+      test_share: of a folder the share of each class, or of pairs, that is held out as the split 'test'.
 
     Raises:
       ValueError: where an argument is none of these, and as the source's own function does.
@@ -62,8 +62,10 @@ def open_dataset(
         if channels != 3:
             raise ValueError(f"stacked_mnist has a digit in each of 3 channels; set channels=3, got {channels}")
         return stacked_mnist_source(split, data_dir, image_size, in_memory=bool(in_memory))
-    if test_share and kind != "folder":
-        raise ValueError(f"{name} has its own splits; only 'folder:PATH' takes a test_share, got {test_share}")
+    if test_share and kind not in ("folder", "pairs"):
+        raise ValueError(
+            f"{name} has its own splits; only 'folder:PATH' and 'pairs:DIR' take a test_share, got {test_share}"
+        )
     if kind == "image" and split not in ("train", "all"):
         raise ValueError(
             f"{name} has no split {split!r}, only 'train' (or 'all'), the whole image; keep other splits in files of "
@@ -79,7 +81,7 @@ def open_dataset(
     elif kind == "domains":
         source = domain_source(rest, split, image_size, channels)
     elif kind == "pairs":
-        source = pairs_source(rest, split, image_size, channels, fields)
+        source = pairs_source(rest, split, image_size, channels, fields, test_share)
     elif kind == "image":
         source = single_image_source(rest, image_size, channels)
     else:

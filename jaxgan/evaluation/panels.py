@@ -24,8 +24,8 @@ def as_pictures(values: np.ndarray, *, is_map: bool = False) -> np.ndarray:
 
     Args:
       values: uint8, or float in [-1, 1]: images [N, H, W, 1 or 3], or clips [N, T, H, W, 1 or 3], whose frames are laid
-        side by side; or label maps, int [N, H, W] or [N, H, W, 1], in the colours of :func:`jaxgan.data.palette.palette`, round again from
-        256 on.
+        side by side; or label maps, int [N, H, W] or [N, H, W, 1], in the colours of
+        :func:`jaxgan.data.palette.palette`, round again from 256 on.
       is_map: whether uint8 values are classes; other ints are.
 
     Raises:

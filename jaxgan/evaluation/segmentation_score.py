@@ -1,5 +1,5 @@
-"""Segmentation score: can a network that learnt to segment real photos read generated ones? The offline twin of pix2pix's
-FCN-score (arXiv:1611.07004, section 4.1), whose FCN-8s was trained on Cityscapes at another size.
+"""Segmentation score: can a network that learnt to segment real photos read generated ones? The offline twin of
+pix2pix's FCN-score (arXiv:1611.07004, section 4.1), whose FCN-8s was trained on Cityscapes at another size.
 """
 
 import functools
@@ -54,7 +54,8 @@ def train_segmenter(
     ignore: int | None = None,
     seed: int = 0,
 ) -> Read:
-    """Trains a :class:`jaxgan.networks.segmenter.Segmenter` by Adam with a cosine schedule, half of the images mirrored.
+    """Trains a :class:`jaxgan.networks.segmenter.Segmenter` by Adam with a cosine schedule, half of the images
+    mirrored.
 
     Args:
       images: uint8 [N, H, W, C].

@@ -20,16 +20,25 @@ def steps_of_epochs(epochs: float, length: int, batch_size: int) -> int:
 
 
 def in_steps(config: ConfigDict) -> ConfigDict:
-    """``config`` with ``epochs.constant`` epochs at the full rates and ``epochs.decay`` of linear decay to 0 written out
-    as steps, for the data at hand; unchanged where it has no such section, or zeros.
+    """``config`` with ``epochs.constant`` epochs at the full rates and ``epochs.decay`` of linear decay to 0 written
+    out as steps, for the data at hand; unchanged where it has no such section, or zeros.
 
-    ``training.steps`` becomes the sum, and every optimiser's ``hold_steps`` and ``decay_steps`` its parts. Of two domains
-    the larger set's length is an epoch (CycleGAN).
+    ``training.steps`` becomes the sum, and every optimiser's ``hold_steps`` and ``decay_steps`` its parts. Of two
+    domains the larger set's length is an epoch (CycleGAN).
+
+    Raises:
+      UserError: where the data cannot be opened.
     """
     given = config.get("epochs")
     if not given or not (given.constant or given.decay):
         return config
-    sources = open_unpaired(config) if "domains" in config else {"data": open_split(config, config.data.split)}
+    try:
+        sources = open_unpaired(config) if "domains" in config else {"data": open_split(config, config.data.split)}
+    except ValueError as error:
+        raise UserError(
+            f"epochs of {given.constant} + {given.decay} are steps of the data, which must be there: {error}; or give "
+            "steps, with --config.epochs.constant=0 --config.epochs.decay=0 --config.training.steps=N"
+        ) from error
     length, made = max(source.length for source in sources.values()), config.copy_and_resolve_references()
     hold, decay = (
         steps_of_epochs(epochs, length, config.data.batch_size) if epochs else 0

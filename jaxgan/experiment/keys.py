@@ -32,17 +32,23 @@ from jaxgan.experiment.key import (
     wholes,
 )
 from jaxgan.experiment.score_names import best_is, metric_names
+from jaxgan.features.perceptual_layers import NAMES as PERCEPTUAL_NETWORKS
 from jaxgan.features.resizers import RESIZERS
 from jaxgan.interop.open_features import NETWORKS as FEATURE_NETWORKS
 from jaxgan.latent.prior import PRIOR_KINDS
+from jaxgan.networks.common import TRANSLATION_NORMS
 from jaxgan.networks.heads import MINIBATCH
 from jaxgan.networks.mlp import ACTIVATIONS, OUTPUTS
+from jaxgan.networks.multi_scale import POOLS
+from jaxgan.networks.spade import LATENTS, SIZES
+from jaxgan.networks.unet import DROPOUT_AT
 from jaxgan.nn import initializer
 from jaxgan.nn.fractional_conv import FORMS as FRACTIONAL_FORMS
 from jaxgan.nn.pooling import POOLINGS
 from jaxgan.nn.remat import REMAT
 from jaxgan.nn.resample_conv import FORMS as RESAMPLE_FORMS
 from jaxgan.objectives.adversarial import ADVERSARIAL_LOSSES
+from jaxgan.objectives.reconstruction import DISTANCES
 from jaxgan.training.errors import UserError
 from jaxgan.training.optim import KINDS, SCHEDULES
 
@@ -68,7 +74,7 @@ def _mesh_size(size: int) -> None:
 _IMAGES = dict(low=1, high=MOST_IMAGES)
 _POLICY = "some of color,translation,cutout, joined by commas, or nothing"
 _TRANSFORMS = "some of flip,translation,color,cutout, joined by commas, or nothing"
-_INITIALIZERS = "orthogonal, normal_02, or with a number normal:0.02 or uniform:0.05"
+_INITIALIZERS = "orthogonal, normal_02, xavier_02, or with a number normal:0.02 or uniform:0.05"
 _REGEX = "a regular expression of parameters' paths, such as '.*/kernel'"
 
 _DATA = {
@@ -246,6 +252,81 @@ _TERMS = {
     "heads.information.continuous": weight("of continuous codes found again"),
 }
 
+# Networks that translate images, and their discriminators.
+_TRANSLATOR = {
+    name: _NETWORK[name]
+    for name in (
+        *("ch", "z_dim", "dropout", "use_bias", "spectral_norm", "sn_eps", "bn_eps", "bn_groups", "weight_init"),
+        *("resample", "dtype", "param_dtype", "hidden", "image_channels"),
+    )
+} | {
+    "depth": whole("halvings of the U-Net", 2, 16),
+    "halvings": whole("halvings before the residual blocks", 0, 16),
+    "blocks": whole("residual blocks", 0, 1024),
+    "enhancer_blocks": whole("residual blocks of the enhancer", 0, 1024),
+    "norm": choice("of hidden layers", *TRANSLATION_NORMS),
+    "innermost_norm": flag("the bottleneck is normalised too"),
+    "running": flag("running statistics in sampling, rather than the image's own"),
+    "dropout_at": choice("blocks that dropout follows", *DROPOUT_AT),
+    "layers": whole("convolutions of stride two; 0 judges pixels", 0, 16),
+    "conditional": flag("D is told the source"),
+    "padding": whole("zeros around D's convolutions", 1, 2),
+    "factor": whole("by which G enlarges", 2, 64),
+    "size": choice("doublings", *SIZES),
+    "latents": choice("what G's first layer sees", *LATENTS),
+    "encoder_ch": whole("channels of the encoder", 1, MOST_UNITS),
+    "encoder_resolution": whole("side that the encoder's images are resized to", 8, MOST_SIDE),
+}
+
+_TRANSLATION = {
+    "translation.source": text("field that is translated"),
+    "translation.target": text("field that it is translated to"),
+    "translation.channels": whole("channels of a source that is a picture", 1, 1024),
+    "translation.classes": whole("classes of a source that is a label map; 0 for a picture", 0, 2**16),
+    "translation.instances": text("field of instances, whose edges join the map; none for none", none=True),
+    "epochs.constant": whole("epochs at the full rates; both 0 where training.steps says it", 0, 10**6),
+    "epochs.decay": whole("epochs in which they fall to 0", 0, 10**6),
+    "perceptual.weight": weight("of the perceptual loss"),
+    "perceptual.network": choice("that it looks through", *PERCEPTUAL_NETWORKS),
+    "perceptual.normalized": flag("VGG's images go through ImageNet's mean and deviation"),
+    "perceptual.weights": text("file of its weights; none to look for them", none=True),
+    "perceptual.layer_weights": Key(
+        meaning="of its layers; none for 1 each", kinds=("numbers",), low=0, none=True, counts=(1, 5)
+    ),
+    "perceptual.distance": choice("of features", *DISTANCES),
+    "regularizers.reconstruction.weight": weight("of the distance from the target"),
+    "regularizers.reconstruction.distance": choice("of pixels", *DISTANCES),
+    "regularizers.layer_matching.weight": weight("of feature matching, layer by layer"),
+    "augment.pool.size": whole("fakes a column of the image pool; 0 for none", 0, 10**6),
+    "augment.pool.probability": share("of an old fake, once a column is full", low=0),
+    "pool.size": whole("fakes a column of the image pool; 0 for none", 0, 10**6),
+    "pool.probability": share("of an old fake, once a column is full", low=0),
+    "segmentation.steps": whole("steps of the segmenter that reads photos; 0 for no such score"),
+    "segmentation.batch_size": whole("photos of a step", 1, MOST_IMAGES),
+    "segmentation.ch": whole("its channels, in multiples of 8", 8, MOST_UNITS),
+    "segmentation.learning_rate": number("its step size", above=0),
+    "segmentation.ignore": whole("class that counts for nothing; none for none", 0, 2**16, none=True),
+    "style_kl.weight": weight("of the styles' KL"),
+    "style_kl.examples": whole("examples that the reference sums over", 1, 10**6),
+    "phases.coarse_to_fine": flag("a global generator, then an enhancer, then both; false for the first alone"),
+    "phases.global_steps": whole("steps of the global generator"),
+    "phases.enhancer_steps": whole("steps of the enhancer alone"),
+    "pretraining.steps": whole("steps of G by the squared error alone; 0 for none"),
+    "domains.A": text("class that is the domain A; none for sets with domains", none=True),
+    "domains.B": text("class that is the domain B; none for sets with domains", none=True),
+    "method.adversarial": weight("of the adversarial losses in the generators'"),
+    "method.cycle": weight("of the cycles"),
+    "method.identity": weight("of the identity terms"),
+    "method.cycle_domains": choice("domains whose cycle counts", "both", "A", "B"),
+    "multi_scale.pool": choice("how images are halved", *POOLS),
+    **{
+        name: key
+        for name, key in (_GAME | _TERMS).items()
+        if name.startswith(("multi_scale", "method", "microbatches", "regularizers.penalties", "augment.diffaugment"))
+    },
+    "method.loss": _GAME["method.loss"],
+}
+
 _OPTIMIZER = {
     "learning_rate": number("step size", low=0),
     "kind": choice("optimiser", *KINDS),
@@ -350,17 +431,30 @@ COMMON: dict[str, Key] = {
 # Sections of those that name their ``networks``.
 ADVERSARIAL: dict[str, Key] = {**_GAME, **_TERMS, **_of("generator", _NETWORK), **_of("discriminator", _NETWORK)}
 
+# Sections of those that translate images.
+TRANSLATION: dict[str, Key] = {
+    **_TRANSLATION,
+    **_of("generator", _TRANSLATOR),
+    **_of("discriminator", _TRANSLATOR),
+}
+
 KEYS: dict[str, Key] = COMMON | ADVERSARIAL
 
 
-def find_key(name: str, *, adversarial: bool = True) -> Key | None:
+def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
+    """The rules of a config's keys: of the sections of every recipe, and of its own kind's."""
+    if "networks" in config:
+        return KEYS
+    return COMMON | TRANSLATION if "translation" in config or "domains" in config else COMMON
+
+
+def find_key(name: str, table: Mapping[str, Key] = KEYS) -> Key | None:
     """The rule of 'section.key'; None where the table has none, and the recipe itself checks it.
 
     Args:
       name: dotted.
-      adversarial: whether the config has ``networks``; another recipe's section of the same name is its own.
+      table: the rules, by pattern; another kind of recipe's section of the same name is its own.
     """
-    table = KEYS if adversarial else COMMON
     if name in table:
         return table[name]
     matches = (key for pattern, key in table.items() if "*" in pattern and fnmatch.fnmatchcase(name, pattern))
@@ -384,15 +478,15 @@ def check_config(config: ConfigDict) -> None:
     Raises:
       UserError: naming the first such key, what was given and what is accepted.
     """
-    adversarial = "networks" in config
+    table = table_of(config)
     for name, value in flat(config):
-        key = find_key(name, adversarial=adversarial)
+        key = find_key(name, table)
         # Within a program, such as one of many members, numbers are arguments whose values nobody knows yet.
         traced = isinstance(value, jax.Array)
         problem = None if key is None or traced else key.problem(value)
         if problem:
             raise UserError(f"config.{name}={_shown(value)}{problem}")
-    if adversarial:
+    if "networks" in config:
         _check_attention(config)
 
 
@@ -421,7 +515,7 @@ def key_records(config: ConfigDict) -> list[dict[str, Any]]:
     """
     found = []
     for name, value in flat(config):
-        key = find_key(name, adversarial="networks" in config)
+        key = find_key(name, table_of(config))
         words = (None, None) if key is None else (key.accepts(), key.meaning)
         found.append({"key": name, "value": value, "accepts": words[0], "meaning": words[1]})
     return found

@@ -184,8 +184,8 @@ def smoke(config: ConfigDict, **sizes: int) -> ConfigDict:
 
 
 def translated_digits(config: ConfigDict, *, side: int = 16, levels: int = 0) -> ConfigDict:
-    """The smoke form that recipes of translation have: a copy of two steps on digits of ``side`` pixels, drawn from their
-    edges, or from maps of ``levels`` of their brightness; no perceptual loss, which needs weights.
+    """The smoke form that recipes of translation have: a copy of two steps on digits of ``side`` pixels, drawn from
+    their edges, or from maps of ``levels`` of their brightness; no perceptual loss, which needs weights.
     """
     config = config.copy_and_resolve_references()
     config.update(_SHORT)
@@ -193,9 +193,10 @@ def translated_digits(config: ConfigDict, *, side: int = 16, levels: int = 0) ->
     config.data.update(
         dict(name="digits", split="train", test_split="test", data_dir=None, image_size=(side, side), channels=1)
     )
-    config.data.batch_size = 8
-    with config.unlocked():
-        config.data.fields = ConfigDict({})
+    config.data.update(dict(batch_size=8, test_share=0.0))
+    if "fields" in config.data:
+        with config.unlocked():
+            config.data.fields = ConfigDict({})
     made = {"op": "levels", "classes": levels} if levels else {"op": "edges"}
     config.data.augment = ("flip", made)
     config.data.test_augment = (made,)

@@ -50,8 +50,8 @@ def segmentation_evaluator(
     classes = source(data.test_split).fields[maps].classes if maps else 0
     if maps is None or not classes:
         raise UserError(
-            "segmentation.steps: the score needs a label map with a number of classes, as the source or, in colours, as "
-            "the target: set data.fields.<map>.classes, or segmentation.steps=0"
+            "segmentation.steps: the score needs a label map with a number of classes, as the source or, in colours, "
+            "as the target: set data.fields.<map>.classes, or segmentation.steps=0"
         )
 
     def ids(split: str, indices: np.ndarray | None = None) -> np.ndarray:

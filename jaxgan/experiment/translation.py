@@ -49,19 +49,22 @@ MAKERS: Makers = {
 }
 
 
-def default_config(recipe: str, generator: Any, discriminator: Any = patchgan.Discriminator) -> ConfigDict:
+def default_config(
+    recipe: str, generator: Any, discriminator: Any = patchgan.Discriminator, *, exclude: Sequence[str] = ()
+) -> ConfigDict:
     """Every section of a recipe that translates images, every key with its default.
 
     Args:
       recipe: its name.
       generator, discriminator: classes of networks, whose fields are sections.
+      exclude: fields of the generator that the recipe gives itself.
     """
     config = base_config(
         recipe,
         ("g", "d"),
         translation={"source": "image_A", "target": "image_B", "channels": 3, "classes": 0, "instances": None},
         epochs={"constant": 0, "decay": 0},
-        generator=defaults(generator),
+        generator=defaults(generator, exclude=("image_channels", *exclude)),
         discriminator=defaults(discriminator),
         multi_scale={"scales": 1, "pool": "overlapping"},
         method={"loss": "non_saturating", "label_smoothing": 0.0, "joint": False, "adversarial_weight": 1.0},
@@ -77,13 +80,21 @@ def default_config(recipe: str, generator: Any, discriminator: Any = patchgan.Di
         microbatches=defaults(Microbatches),
         **regularizer_sections(MAKERS),
     )
-    with config.unlocked():
-        config.data.fields = ConfigDict({})
-    config.data.update(name="pairs:", test_split="test", image_size=(256, 256), batch_size=1)
+    use_fields(config)
+    config.data.update(name="pairs:", test_split="test", test_share=0.1, image_size=(256, 256), batch_size=1)
     config.evaluation.update(batch_norm="running", batch_size=8, grid_classes=6, metrics="psnr,ssim", num_images=500)
     config.ema.update(decay=0.0)
     for player in ("g", "d"):
         config.optimizer[player].update(learning_rate=2e-4, b1=0.5)
+    return config
+
+
+def use_fields(config: ConfigDict, **specs: Any) -> ConfigDict:
+    """``config`` with ``data.fields``: new field -> a key of the set or a side of the pairs, or a mapping with 'key',
+    'kind' and 'classes' (see :class:`jaxgan.data.FieldSpec`); without any, the set's own fields.
+    """
+    with config.unlocked():
+        config.data.fields = ConfigDict(specs, type_safe=False)
     return config
 
 
@@ -184,8 +195,8 @@ def build_game(
 
 def data_latents(config: ConfigDict, **given: Any) -> Latents:
     """Conditions from the data, and no z unless ``z_dim`` is given."""
-    fields = dict(z_dim=0, from_data=True, fields=source_fields(config), condition=condition_of(config))
-    return Latents(**fields | given)
+    fields: dict[str, Any] = dict(z_dim=0, from_data=True, fields=source_fields(config))
+    return Latents(**fields | {"condition": condition_of(config)} | given)
 
 
 def perceptual_term(config: ConfigDict) -> Regularizer | None:

@@ -1,5 +1,5 @@
-"""Evaluators of translation between two domains: panels of both directions, and how near translations come to the domain
-that they go to.
+"""Evaluators of translation between two domains: panels of both directions, and how near translations come to the
+domain that they go to.
 """
 
 import functools
@@ -71,9 +71,11 @@ def unpaired_evaluators(
         return source_inputs(source, method.conditions, chosen, stamp=stamp)
 
     def samples(nets: dict[str, Variables], step: int) -> dict[str, Result]:
-        shown = {}
+        shown: dict[str, Result] = {}
         for direction, (start, _) in DIRECTIONS.items():
-            more = dict(rng=jax.random.key(config.seed + GRID_SEED), step=step, options={"direction": direction})
+            more: dict[str, Any] = dict(
+                rng=jax.random.key(config.seed + GRID_SEED), step=step, options={"direction": direction}
+            )
             inputs = inputs_of(start, evaluation.grid_classes)
             rows = sample_panels(method, nets, inputs, ["input_image", "image", "cycle"], **more, **drawing)
             shown[f"samples_{direction}"] = panel_grid(rows)
@@ -101,7 +103,7 @@ def unpaired_evaluators(
         for direction, (start, end) in DIRECTIONS.items():
             inputs, seed = inputs_of(start, evaluation.num_images), config.seed + LATENT_SEED
             options = {"direction": direction}
-            more = dict(rng=jax.random.key(seed), step=step, options=options)
+            more: dict[str, Any] = dict(rng=jax.random.key(seed), step=step, options=options)
             stamp = sampling_stamp(
                 config, step=step, ema=ema, seed=seed, options=checked_options(method, options), inputs=inputs
             )
@@ -109,7 +111,12 @@ def unpaired_evaluators(
             true = inputs.rows(np.arange(inputs.length))["image"]
             decibels = np.asarray(psnr(true.astype(np.float32), back.astype(np.float32), data_range=255.0)).mean()
             drawn = sample_stamp(config, inputs.length)
-            of_cycle = {"images": drawn["data"], "images_version": drawn["version"], "num_images": inputs.length, **stamp}
+            of_cycle = {
+                "images": drawn["data"],
+                "images_version": drawn["version"],
+                "num_images": inputs.length,
+                **stamp,
+            }
             found |= stamped({f"eval/cycle_{start}": float(decibels)}, of_cycle, {})
             if not names:
                 continue

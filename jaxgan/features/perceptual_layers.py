@@ -44,8 +44,8 @@ class VggLayers:
 
     Attributes:
       name: 'vgg16', 'vgg19' or 'vgg19_54'.
-      normalized: images go through ImageNet's mean and deviation first, as the network was trained; NVIDIA/pix2pixHD and
-        NVlabs/SPADE feed it images in [-1, 1] as they are.
+      normalized: images go through ImageNet's mean and deviation first, as the network was trained; NVIDIA/pix2pixHD
+        and NVlabs/SPADE feed it images in [-1, 1] as they are.
     """
 
     name: str
@@ -63,7 +63,9 @@ class VggLayers:
 
 @dataclasses.dataclass(frozen=True)
 class EfficientNetLite0Layers:
-    """The last map of each of five resolutions, linear; sides of 32 or more. ``jaxgan[features]`` brings the weights."""
+    """The last map of each of five resolutions, linear; sides of 32 or more. ``jaxgan[features]`` brings the
+    weights.
+    """
 
     def __call__(self, variables: Any, images: Array) -> tuple[Array, ...]:
         """(variables, images [B, H, W, 1 or 3] float in [-1, 1]) -> [B, h, w, C] each."""

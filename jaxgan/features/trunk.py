@@ -15,7 +15,8 @@ Layers = tuple[tuple[Any, ...], ...]
 
 def _vgg(*stages: tuple[int, ...]) -> Layers:
     """Stages of 3x3 convolutions, given by the channels of each, with pools between them."""
-    layers, number = [], 0
+    layers: list[tuple[Any, ...]] = []
+    number = 0
     for stage, widths in enumerate(stages):
         if stage:
             layers.append(("pool", 2, False))

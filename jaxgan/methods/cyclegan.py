@@ -106,7 +106,9 @@ class CycleGAN(Method):
             mutated[net] = moved
             return drawn
 
-        total, metrics, fakes = jnp.zeros(()), {}, {}
+        total = jnp.zeros(())
+        metrics: Metrics = {}
+        fakes: dict[str, Array] = {}
         for number, domain in enumerate(OTHER):
             other = OTHER[domain]
             fakes[domain] = to(domain, real[other], 3 * number)
@@ -130,7 +132,9 @@ class CycleGAN(Method):
         rng: Array,
     ) -> tuple[Array, Aux]:
         """The losses of both discriminators, real and fake one after the other."""
-        total, metrics, mutated = jnp.zeros(()), {}, {}
+        total = jnp.zeros(())
+        metrics: Metrics = {}
+        mutated: dict[str, Variables] = {}
         for number, domain in enumerate(OTHER):
             net, key = f"d_{domain}", jax.random.fold_in(rng, number)
             on_real, on_fake, moved = forward.discriminate_both(
@@ -167,7 +171,8 @@ class CycleGAN(Method):
           batch: 'image' uint8 [B, H, W, C]; the option 'direction' says where from and where to.
           rng: not used.
         """
-        start, end = batch["options"]["direction"].split("to")
+        options: dict[str, Any] = batch["options"]  # type: ignore[assignment]
+        start, end = options["direction"].split("to")
         none = jnp.zeros((batch["image"].shape[0], 0))
         image, _ = apply(self.generator, nets[f"g_{end}"], none, input_of(batch, "image"), train=False)
         back, _ = apply(self.generator, nets[f"g_{start}"], none, image, train=False)

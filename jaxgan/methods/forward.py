@@ -23,7 +23,7 @@ def streams(rng: Array) -> dict[str, Array]:
 
 def initial_keys(rng: Array) -> dict[str, Array]:
     """The random streams of a network's initialisation, all of one key."""
-    return {name: rng for name in ("params", *_STREAMS)}
+    return dict.fromkeys(("params", *_STREAMS), rng)
 
 
 def without(mutated: Variables, collection: str) -> Variables:

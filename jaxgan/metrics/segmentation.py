@@ -1,5 +1,5 @@
-"""Scores of label maps: pixel accuracy, class accuracy, mean intersection over union (Long et al. 2014, arXiv:1411.4038,
-section 5).
+"""Scores of label maps: pixel accuracy, class accuracy, mean intersection over union (Long et al. 2014,
+arXiv:1411.4038, section 5).
 """
 
 import numpy as np

@@ -99,7 +99,7 @@ class Generator(nn.Module):
                 f"{self.halvings} halvings take sides in multiples of {self.multiple}, got "
                 f"{images.shape[1]}x{images.shape[2]}: resize the images"
             )
-        biases = dict(use_bias=self.norm != "batch")
+        biases: dict[str, Any] = dict(use_bias=self.norm != "batch")
         fields = weight_fields(self)
         conv = functools.partial(layers.Conv, padding="VALID", **biases, **fields)
         norm = functools.partial(translation_norm, self)

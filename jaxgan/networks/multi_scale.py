@@ -76,8 +76,8 @@ class MultiScaleDiscriminator(nn.Module):
       scales: the number of copies.
       pool: how images are halved, see :func:`halve`. NVIDIA/pix2pixHD pools 'overlapping'; its paper says no more than
         "by a factor of 2".
-      first: the number in the first copy's name. With ``first=1`` images of half the size meet the copies that a network
-        of one more scale has for its halvings.
+      first: the number in the first copy's name. With ``first=1`` images of half the size meet the copies that a
+        network of one more scale has for its halvings.
     """
 
     discriminator: Any

@@ -1,5 +1,5 @@
-"""pix2pixHD's generator of two resolutions and its encoder of instances (Wang et al. 2017, arXiv:1711.11585, sections 3.1
-and 3.4, appendix).
+"""pix2pixHD's generator of two resolutions and its encoder of instances (Wang et al. 2017, arXiv:1711.11585, sections
+3.1 and 3.4, appendix).
 
 The global generator, at half the resolution, is :class:`jaxgan.networks.johnson.Generator` of four halvings. The
 enhancer works at the whole one and adds the global generator's last features to its own.
@@ -91,7 +91,8 @@ class Generator(nn.Module):
         if self.part == "enhancer":
             features = jax.lax.stop_gradient(features)
 
-        biases, fields = dict(use_bias=self.norm != "batch"), weight_fields(self)
+        biases: dict[str, Any] = dict(use_bias=self.norm != "batch")
+        fields = weight_fields(self)
         conv = functools.partial(layers.Conv, padding="VALID", **biases, **fields)
         norm = functools.partial(translation_norm, self)
 

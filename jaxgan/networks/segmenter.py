@@ -29,7 +29,8 @@ class Segmenter(nn.Module):
         multiple = 2**self.halvings
         if images.shape[1] % multiple or images.shape[2] % multiple:
             raise ValueError(
-                f"the segmentation score reads sides in multiples of {multiple}, got {images.shape[1]}x{images.shape[2]}"
+                f"the segmentation score reads sides in multiples of {multiple}, got "
+                f"{images.shape[1]}x{images.shape[2]}"
             )
         h, skips = images, []
         for level in range(self.halvings + 1):

@@ -244,9 +244,11 @@ class Body(nn.Module):
         doublings = SIZES[self.size]
         base = maps.shape[1] // 2**doublings, maps.shape[2] // 2**doublings
         if self.latents == "none":
-            h = plain(16 * self.ch, (3, 3), name="seed")(shrink_nearest(maps, base))
+            h = plain(16 * self.ch, (3, 3), name="first")(shrink_nearest(maps, base))
         else:
-            dense = layers.Dense(16 * self.ch * base[0] * base[1], name="seed", **weight_fields(self, spectral_norm=False))
+            dense = layers.Dense(
+                16 * self.ch * base[0] * base[1], name="first", **weight_fields(self, spectral_norm=False)
+            )
             h = dense(z.astype(self.dtype)).reshape(-1, *base, 16 * self.ch)
         h = layers.upsample_nearest(block(shard_batch(h), 16, "head"))
         h = block(h, 16, "middle_0")

@@ -30,8 +30,8 @@ def _symmetric_uniform(bound: float) -> Initializer:
 
 def initializer(name: str) -> Initializer:
     """The initialiser called ``name``: 'orthogonal' (BigGAN, ImageNet), 'normal_02' (N(0, 0.02): DCGAN,
-    BigGAN-PyTorch's CIFAR), 'xavier_02' (Xavier's with a gain of 0.02: SPADE), or with a number 'normal:0.01' (N(0, 0.01^2)) and 'uniform:0.05' (U(-0.05, 0.05): the first
-    GAN).
+    BigGAN-PyTorch's CIFAR), 'xavier_02' (Xavier's with a gain of 0.02: SPADE), or with a number 'normal:0.01' (N(0,
+    0.01^2)) and 'uniform:0.05' (U(-0.05, 0.05): the first GAN).
 
     Raises:
       ValueError: naming the initialisers that exist.

@@ -4,20 +4,21 @@ retrained).
 
 The checklist:
 
- 1. G of 9 residual blocks from 256 pixels on, 6 at 128 (appendix 7.2): ``generator.blocks``; reflection padding, instance
-    norm without gain and bias, no ReLU after the sums, no dropout.
+ 1. G of 9 residual blocks from 256 pixels on, 6 at 128 (appendix 7.2): ``generator.blocks``; reflection padding,
+    instance norm without gain and bias, no ReLU after the sums, no dropout.
  2. D judges patches of 70 pixels, in instance norm, and sees the image alone.
- 3. Least squares, targets 1 and 0, halved in D alone, as the code: ``method.adversarial`` is 2, of a loss with 1/2. Lua's
-    code had 0.9 for a while.
- 4. 10 times the L1 cycle of either domain; half of that for the identity term, on generators fed their target domain. The
+ 3. Least squares, targets 1 and 0, halved in D alone, as the code: ``method.adversarial`` is 2, of a loss with 1/2.
+    Lua's code had 0.9 for a while.
+ 4. 10 times the L1 cycle of either domain; half of that for the identity term, on generators fed their target domain.
+     The
     code has it for all tasks, the paper for paintings to photos alone: ``method.identity=0``.
  5. Both generators in one update, then both discriminators (PyTorch). Lua moves G_A, D_A, G_B, D_B in turn.
- 6. D is shown fakes from a pool of 50 a domain. Each row of the batch has a column of its own, so that a batch of one has
-    the code's pool: ``augment.pool``.
- 7. Adam 2e-4, beta1 0.5, batches of 1, larger ones being worse; 100 epochs at the full rate and 100 to 0, an epoch being
-    the larger set's length: ``epochs``. The code's last epoch keeps 1/101 of the rate.
- 8. Pictures are enlarged by 286 / 256, cropped and mirrored, each domain by itself. The code pairs every image of A with
-    one of B at random; here each domain has a shuffled order of its own.
+ 6. D is shown fakes from a pool of 50 a domain. Each row of the batch has a column of its own, so that a batch of one
+    has the code's pool: ``augment.pool``.
+ 7. Adam 2e-4, beta1 0.5, batches of 1, larger ones being worse; 100 epochs at the full rate and 100 to 0, an epoch
+    being the larger set's length: ``epochs``. The code's last epoch keeps 1/101 of the rate.
+ 8. Pictures are enlarged by 286 / 256, cropped and mirrored, each domain by itself. The code pairs every image of A
+    with one of B at random; here each domain has a shuffled order of its own.
  9. Weights from N(0, 0.02), biases 0.
 10. No averages of weights: ``ema.decay=0``.
 """
@@ -51,7 +52,7 @@ def default_config() -> ConfigDict:
         ("g", "d"),
         domains={"A": None, "B": None},
         epochs={"constant": 0, "decay": 0},
-        generator=defaults(johnson.Generator, exclude=("to_image",)),
+        generator=defaults(johnson.Generator, exclude=("to_image", "image_channels")),
         discriminator=defaults(patchgan.Discriminator, exclude=("conditional",)),
         method={"loss": "least_squares", **defaults(CycleGAN, exclude=("pool",))},
         pool=keywords(image_pool),

@@ -9,10 +9,10 @@ The checklist:
     Lua's after the innermost three: ``generator.dropout_at``.
  3. Convolutions before norms have no bias (PyTorch's); Lua's have, and zeroes them before each update, so that they are
     never more than one step from 0: ``use_bias``.
- 4. D judges patches of 70 pixels and is told the source image (section 3.2.2): ``discriminator.layers`` of 0, 1, 2, 3, 4,
-    5 are patches of 1, 16, 34, 70, 142, 286; ``discriminator.conditional=False`` is the paper's GAN instead of cGAN.
- 5. Batch norms use the statistics of the images at hand in sampling too; each is drawn by itself, the paper's batches of
-    one (section 3.3). ``generator.running`` for running statistics.
+ 4. D judges patches of 70 pixels and is told the source image (section 3.2.2): ``discriminator.layers`` of 0, 1, 2, 3,
+    4, 5 are patches of 1, 16, 34, 70, 142, 286; ``discriminator.conditional=False`` is the paper's GAN instead of cGAN.
+ 5. Batch norms use the statistics of the images at hand in sampling too; each is drawn by itself, the paper's batches
+    of one (section 3.3). ``generator.running`` for running statistics.
  6. Cross entropy, non-saturating; PyTorch's and Lua's D take half of it, which Adam's updates do not depend on.
  7. 100 times L1 (eq. 4): ``regularizers.reconstruction``; L2 by its ``distance``; L1 alone by
     ``method.adversarial_weight=0``.

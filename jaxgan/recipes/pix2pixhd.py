@@ -24,11 +24,14 @@ The checklist:
 10. Weights from N(0, 0.02). The code leaves biases at PyTorch's U(-1/sqrt(fan in), ...); here they begin at 0, and
     those before an instance norm have no effect.
 11. Mirroring is the only augmentation.
-12. Features of instances (section 3.4) are :class:`jaxgan.networks.pix2pixhd.Encoder`, which this recipe does not train.
+12. Features of instances (section 3.4) are :class:`jaxgan.networks.pix2pixhd.Encoder`, which this recipe does not
+    train.
 """
 
 import dataclasses
+import functools
 
+from jax import Array
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.presets import translated_digits
@@ -37,17 +40,16 @@ from jaxgan.experiment.translation import default_config as translation_config
 from jaxgan.methods.gan import GAN
 from jaxgan.networks import patchgan, pix2pixhd
 from jaxgan.training.errors import UserError
-from jaxgan.training.method import Experiment
-from jaxgan.training.state import fresh_optimizers
+from jaxgan.training.method import Experiment, Stage
+from jaxgan.training.state import TrainState, create_state, fresh_optimizers
 
 
 def default_config() -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
-    config = translation_config("pix2pixhd", pix2pixhd.Generator)
+    config = translation_config("pix2pixhd", pix2pixhd.Generator, exclude=("part",))
     with config.unlocked():
         phases = {"coarse_to_fine": True, "global_steps": 100_000, "enhancer_steps": 10_000}
         config.phases = ConfigDict(phases, type_safe=False)
-        del config.generator["part"]
     config.discriminator.update(dict(norm="instance", padding=2))
     config.multi_scale.scales = 3
     config.method.update(dict(loss="least_squares", adversarial_weight=6.0))
@@ -76,8 +78,8 @@ def build(config: ConfigDict) -> Experiment:
     (height, width), scales = config.data.image_size, config.multi_scale.scales
     if height % 2 or width % 2 or scales < 2:
         raise UserError(
-            f"pix2pixhd halves images of {height}x{width} and drops one of {scales} scales in its first phase: give even "
-            "sides and multi_scale.scales of 2 or more, or phases.coarse_to_fine=false"
+            f"pix2pixhd halves images of {height}x{width} and drops one of {scales} scales in its first phase: give "
+            "even sides and multi_scale.scales of 2 or more, or phases.coarse_to_fine=false"
         )
     half = config.copy_and_resolve_references()
     half.data.image_size, half.multi_scale.scales = (height // 2, width // 2), scales - 1
@@ -86,10 +88,18 @@ def build(config: ConfigDict) -> Experiment:
         translation_stage(config, _game(config, "enhancer"), name="enhancer", steps=phases.enhancer_steps),
         translation_stage(config, _game(config, "both"), name="both", steps=steps),
     ]
-    # The last stage's method makes the networks of all.
-    last = stages[-1]
     experiment = build_experiment(config, [stage for stage in stages if stage.steps])
-    return experiment._replace(init=lambda rng: last.method.init(rng, zeros_of(last)))
+    return experiment._replace(init=functools.partial(_init, stages[0], stages[-1]))
+
+
+def _init(first: Stage, last: Stage, rng: Array) -> TrainState:
+    """The state of the last stage's networks, with the layer of the first one's that draws small images."""
+    state, small = (stage.method.init(rng, zeros_of(stage)) for stage in (last, first))
+    whole = state.nets["g"]["params"]
+    to_image = small.nets["g"]["params"]["global"]["to_image"]
+    params = whole | {"global": whole["global"] | {"to_image": to_image}}
+    nets = state.nets | {"g": state.nets["g"] | {"params": params}}
+    return create_state(nets, last.method.players, last.method.optimizers, extra=state.extra)
 
 
 def _game(config: ConfigDict, part: str, *, first: int = 0) -> GAN:

@@ -1,5 +1,5 @@
-"""SPADE: Semantic Image Synthesis with Spatially-Adaptive Normalization (Park et al. 2019, arXiv:1903.07291), whose demo
-is GauGAN; code NVlabs/SPADE.
+"""SPADE: Semantic Image Synthesis with Spatially-Adaptive Normalization (Park et al. 2019, arXiv:1903.07291), whose
+demo is GauGAN; code NVlabs/SPADE.
 
 The checklist:
 
@@ -41,6 +41,7 @@ from jaxgan.experiment.translation import (
     data_latents,
     network_of,
     translation_stage,
+    use_fields,
 )
 from jaxgan.experiment.translation import default_config as translation_config
 from jaxgan.methods.inputs import input_of
@@ -61,7 +62,7 @@ def default_config() -> ConfigDict:
     with config.unlocked():
         config.style_kl = ConfigDict(keywords(style_kl), type_safe=False)
     config.translation.update(dict(source="label_map", target="image", classes=12))
-    config.data.fields.update({"image": "image", "label_map": {"key": "label_map", "kind": "map", "classes": 12}})
+    use_fields(config, image="image", label_map={"key": "label_map", "kind": "map", "classes": 12})
     config.style_kl.weight = 0.05
     config.discriminator.update(dict(norm="instance", padding=2, spectral_norm=True, weight_init="xavier_02"))
     config.multi_scale.scales = 2
@@ -75,8 +76,12 @@ def default_config() -> ConfigDict:
 
 
 def tiny(config: ConfigDict) -> ConfigDict:
-    """The smoke form: digits of 32x32 from levels of their brightness, ch 2."""
+    """The smoke form: digits of 32x32 from levels of their brightness, ch 2, and a style that is drawn: five doublings
+    begin at the corner pixel of the map, which is the same in all digits, and norms of equal rows blow rounding up.
+    """
     config = translated_digits(config, side=32, levels=3)
+    if config.generator.latents == "none":
+        config.generator.latents = "normal"
     config.generator.update(dict(ch=2, size="normal", hidden=4, z_dim=4, encoder_ch=2, encoder_resolution=32))
     config.discriminator.update(dict(ch=4, layers=1))
     return config

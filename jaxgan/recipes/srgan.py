@@ -3,12 +3,12 @@ arXiv:1609.04802). There is no official code; tensorlayer/srgan is what most use
 
 The checklist:
 
- 1. SRResNet of 16 blocks, figure 4: ``generator``. PReLUs have one number a layer, the paper's count; convolutions before
-    norms have biases (``use_bias``), of which it says nothing. Nothing bounds the output.
+ 1. SRResNet of 16 blocks, figure 4: ``generator``. PReLUs have one number a layer, the paper's count; convolutions
+    before norms have biases (``use_bias``), of which it says nothing. Nothing bounds the output.
  2. Stage one trains G alone by the mean squared error, a million updates at 1e-4: ``pretraining.steps`` (SRResNet).
  3. Stage two begins from it with new optimisers, 100,000 updates at 1e-4 and as many at 1e-5, D and G in turn.
- 4. The loss of stage two is 0.006 times the squared distance of VGG19's features phi_5,4 (section 2.2.1: features scaled
-    by 1/12.75) and 1e-3 times the adversarial one, non-saturating; no MSE. tensorlayer has MSE, 2e-6 times other
+ 4. The loss of stage two is 0.006 times the squared distance of VGG19's features phi_5,4 (section 2.2.1: features
+    scaled by 1/12.75) and 1e-3 times the adversarial one, non-saturating; no MSE. tensorlayer has MSE, 2e-6 times other
     features, and 1e-3.
  5. VGG is fed images under ImageNet's mean and deviation; the paper does not say: ``perceptual.normalized``.
     ``perceptual.network='efficientnet_lite0'`` needs no download, and its weight is of another scale.
@@ -81,7 +81,9 @@ def build(config: ConfigDict) -> Experiment:
       UserError: on keys or values that do not fit, or a factor that is not that of the inputs.
     """
     chains = (config.data.augment, config.data.test_augment)
-    factors = {entry["factor"] for chain in chains for entry in chain if hasattr(entry, "keys") and entry["op"] == "degrade"}
+    factors = {
+        entry["factor"] for chain in chains for entry in chain if hasattr(entry, "keys") and entry["op"] == "degrade"
+    }
     if factors != {config.generator.factor}:
         raise UserError(
             f"generator.factor={config.generator.factor} must be the factor of 'degrade' in data.augment and "

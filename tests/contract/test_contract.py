@@ -15,7 +15,7 @@ import pytest
 
 from jaxgan import recipes
 from jaxgan.cli.list import config_records
-from jaxgan.evaluation import label_inputs, sample_images
+from jaxgan.evaluation import SampleInputs, label_inputs, sample_images
 from jaxgan.evaluation.points import sample_points
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import FSDP, REPLICATED, host_to_global, make_mesh, shardings
@@ -33,6 +33,7 @@ class Small(NamedTuple):
 
     config: object
     experiment: object
+    stage: object  # the last one, which moves all
     mesh: object
     step: object
     initial: object  # on the host, for donation eats states
@@ -79,7 +80,7 @@ def small(name: str) -> Small:
             # rounding moves its weight as far as any other, and no two layouts agree after two updates of D.
             optimizer.eps = 1e-2
     experiment = recipes.build(config)
-    stage = experiment.stages[0]
+    stage = experiment.stages[-1]
     mesh = make_mesh(devices=jax.devices()[:1])
     shapes = experiment.shapes()
     where = shardings(shapes, experiment.rules, mesh)
@@ -95,7 +96,7 @@ def small(name: str) -> Small:
             state, measured = jax.block_until_ready(step(state, host_to_global(batch, mesh), SEEDED))
             states.append(host(state))
             metrics.append(host(measured))
-    return Small(config, experiment, mesh, step, initial, states, metrics, batches, flops)
+    return Small(config, experiment, stage, mesh, step, initial, states, metrics, batches, flops)
 
 
 def leaves(tree):
@@ -118,10 +119,10 @@ def test_two_steps_are_finite_and_move_every_player(name):
     run = small(name)
     for metrics in run.metrics:
         assert all(np.isfinite(v) for v in metrics.values()), metrics
-    players = run.experiment.stages[0].method.players
+    players = run.stage.method.players
     assert {f"{player}/{name}" for player in players for name in ("loss", "grad_norm")} <= set(run.metrics[0])
     assert run.states[-1].step == 2
-    for player, nets in run.experiment.stages[0].method.players.items():
+    for player, nets in run.stage.method.players.items():
         for net in nets:
             before, after = leaves(run.initial.nets[net]["params"]), leaves(run.states[-1].nets[net]["params"])
             still = [k for k in before if np.array_equal(before[k], after[k])]
@@ -131,7 +132,7 @@ def test_two_steps_are_finite_and_move_every_player(name):
 
 def test_each_update_moves_only_its_player_s_nets(name, monkeypatch):
     run = small(name)
-    method = run.experiment.stages[0].method
+    method = run.stage.method
     updated = []
 
     def watched(method, state, player, *rest):
@@ -145,7 +146,7 @@ def test_each_update_moves_only_its_player_s_nets(name, monkeypatch):
 
     for module in (update, microbatches):
         monkeypatch.setattr(module, "apply_gradients", watched)
-    jax.eval_shape(method.step, run.experiment.shapes(), run.experiment.stages[0].batch, SEEDED)
+    jax.eval_shape(method.step, run.experiment.shapes(), run.stage.batch, SEEDED)
     # A level of a pyramid plays under its own names.
     assert {player.split("_")[0] for player in method.players} == set(updated)
     assert len(updated) >= len(method.players)
@@ -179,7 +180,7 @@ def test_save_and_restore_continue_bit_for_bit(name, tmp_path):
 
 def test_eight_devices_equal_one_and_share_the_work(name):
     run = small(name)
-    stage = run.experiment.stages[0]
+    stage = run.stage
     mesh = make_mesh(data=2, fsdp=4)
     where = shardings(run.initial, FSDP, mesh)
     assert any("fsdp" in s.spec for s in jax.tree.leaves(where)), "no leaf is split over fsdp"
@@ -233,7 +234,7 @@ def data_parallel_flops(run, devices, *, times=1):
     """Compiled FLOP of a step on each of some devices, the batch so many times as large."""
     mesh = make_mesh(devices=jax.devices()[:devices])
     where = shardings(run.initial, REPLICATED, mesh)
-    step = compile_step(make_stage_step(run.experiment.stages[0]), mesh, where)
+    step = compile_step(make_stage_step(run.stage), mesh, where)
     batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((times * x.shape[0], *x.shape[1:]), x.dtype), run.batches[0])
     with jax.set_mesh(mesh):
         compiled = step.compile(run.experiment.shapes(), batch, SEEDED)
@@ -252,14 +253,27 @@ def test_data_parallel_work_falls_with_the_devices_and_only_sums_cross_them(name
     assert 0 < more[8] < 0.3 * more[2], (flops, more)
 
 
+def inputs_of(run, count):
+    """Labels, or what the first batch has of the method's conditions; of two domains the first one's."""
+    method, batch = run.stage.method, run.batches[0]
+    if set(method.conditions) <= {"label"}:
+        return label_inputs(count, method.num_classes)
+    given = {name: batch.get(name, batch.get(f"{name}_A")) for name in method.conditions}
+    return SampleInputs(count, lambda indices: {name: values[indices] for name, values in given.items()})
+
+
 def test_samples_have_the_data_s_shape(name):
     run = small(name)
-    method = run.experiment.stages[0].method
+    method = run.stage.method
     where = shardings(run.states[1], run.experiment.rules, run.mesh)
     state = place(run.states[1], where)
     nets = state.nets | state.ema
     draw = sample_points if run.config.data.name.startswith("toy:") else sample_images
-    images = draw(method, nets, label_inputs(5, method.num_classes), rng=SEEDED, mesh=run.mesh, batch_size=8)
-    assert images.shape == (5, *run.config.data.image_size, run.config.data.channels)
+    images = draw(method, nets, inputs_of(run, 5), rng=SEEDED, mesh=run.mesh, batch_size=8)
+    target = getattr(method, "target", None)
+    shape = (
+        (*run.config.data.image_size, run.config.data.channels) if target is None else run.batches[0][target].shape[1:]
+    )
+    assert images.shape == (5, *shape)
     assert images.dtype == (np.float32 if draw is sample_points else np.uint8)
     assert images.std() > 0

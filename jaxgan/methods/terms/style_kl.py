@@ -13,8 +13,8 @@ from jaxgan.training.state import Variables
 def style_kl(
     encode: Callable[[Variables, Any], tuple[Array, Array]], *, weight: float = 0.0, examples: int = 4
 ) -> Regularizer | None:
-    """KL(q(z | image) || N(0, I)) of the encoder in G (SPADE, arXiv:1903.07291, appendix A: 0.05); None where the weight
-    is 0.
+    """KL(q(z | image) || N(0, I)) of the encoder in G (SPADE, arXiv:1903.07291, appendix A: 0.05); None where the
+    weight is 0.
 
     NVlabs/SPADE sums it over the examples of a device, 4 of its 32: here it is the mean over examples times
     ``examples``, whatever the batch.

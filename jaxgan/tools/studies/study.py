@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from jaxgan import recipes
 from jaxgan.experiment.config_file import load, override
+from jaxgan.experiment.epochs import in_steps
 from jaxgan.training.errors import UserError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=-]*")
@@ -27,7 +28,7 @@ def variant(config: str, overrides: Mapping[str, Any] | None = None) -> ConfigDi
     loaded = load(config)
     for key, value in (overrides or {}).items():
         override(loaded, key, str(value))
-    return loaded
+    return in_steps(loaded)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,7 @@ class Study:
         for name, given in self.variants.items():
             try:
                 config = load(given) if isinstance(given, str) else given.copy_and_resolve_references()
+                config = in_steps(config)
                 recipes.build(config)
             except ValueError as error:
                 raise UserError(f"study {self.name!r}, variant {name!r}: {error}") from error
