@@ -1,14 +1,17 @@
-"""Runs the networks of junyanz/pytorch-CycleGAN-and-pix2pix (BSD) and keeps what each layer gives, for the test of ours.
+"""Runs the networks of junyanz/pytorch-CycleGAN-and-pix2pix (BSD) and keeps what each layer gives, for the test of
+ours.
 
     python docs/measure/junyanz_fixture.py CLONE tests/interop/data/junyanz.npz
 
-Needs PyTorch and a clone of the repository; of ours only tests/interop/named_weights.py, from which both sides have their
-weights and inputs. Batch norms use the statistics of the one image, and dropout is off.
+Needs PyTorch and a clone of the repository; of ours only tests/interop/named_weights.py, from which both sides have
+their weights and inputs. Batch norms use the statistics of the one image, and dropout is off.
 """
 
 import importlib
+import inspect
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "interop"))
 from named_weights import draw, inputs
 
 
-def networks(reference):
+def networks(reference: Any) -> dict[str, tuple[Any, tuple[int, ...]]]:
     """Name -> (network, shape of its input)."""
     batch, instance = (reference.get_norm_layer(name) for name in ("batch", "instance"))
     return {
@@ -33,20 +36,23 @@ def networks(reference):
     }
 
 
-def deconvolution(reference):
+def deconvolution(reference: Any) -> dict[str, bool]:
     """Some of its revisions choose between transposed convolutions and upsampling."""
-    import inspect
-
     known = inspect.signature(reference.ResnetGenerator.__init__).parameters
     return {"use_deconvolution": True} if "use_deconvolution" in known else {}
 
 
-def main(clone, out):
+def main(clone: str, out: str) -> None:
+    """Writes what each layer gives, and each network."""
     sys.path.insert(0, clone)
     reference = importlib.import_module("models.networks")
-    kept = {}
+    kept: dict[str, np.ndarray] = {}
     for name, (network, shape) in networks(reference).items():
-        state = {key: torch.from_numpy(draw(f"{name}/{key}", tuple(v.shape))) for key, v in network.state_dict().items() if v.ndim}
+        state = {
+            key: torch.from_numpy(draw(f"{name}/{key}", tuple(v.shape)))
+            for key, v in network.state_dict().items()
+            if v.ndim
+        }
         network.load_state_dict(state, strict=False)
         network.train()
         for key, module in network.named_modules():
@@ -55,7 +61,7 @@ def main(clone, out):
             if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d | torch.nn.BatchNorm2d):
                 # A copy, for the activation after it works in place.
                 module.register_forward_hook(
-                    lambda _, __, y, key=key: kept.__setitem__(f"{name}/{key}", y.detach().clone().numpy())
+                    lambda _, __, y, key=f"{name}/{key}": kept.__setitem__(key, y.detach().clone().numpy())
                 )
         with torch.no_grad():
             kept[name] = network(torch.from_numpy(inputs(shape))).numpy()

@@ -129,7 +129,10 @@ def override(config: ConfigDict, key: str, text: str) -> None:
     current = section[parts[-1]]
     if isinstance(current, ConfigDict):
         raise UserError(f"--config.{key} is a section; set one of its keys: {', '.join(sorted(current))}")
-    from jaxgan.experiment.keys import find_key, table_of  # late: the table knows the networks, and flags answer without them
+    from jaxgan.experiment.keys import (
+        find_key,
+        table_of,
+    )  # late: the table knows the networks, and flags answer without them
 
     rule = find_key(key, table_of(config))
     value = _parse(text, current, key)

@@ -55,7 +55,8 @@ class VggLayers:
         """(variables, images [B, H, W, 1 or 3] float in [-1, 1]) -> [B, h, w, C] each."""
         x = _rgb(images)
         if self.normalized:
-            x = ((x + 1) / 2 - jnp.array(MEAN)) / jnp.array(DEVIATION)
+            mean, deviation = (jnp.array(values).reshape(1, 1, 1, 3) for values in (MEAN, DEVIATION))
+            x = ((x + 1) / 2 - mean) / deviation
         network, looked_at = LAYERS[self.name]
         found: Any = Trunk(network, looked_at, precision=None).apply(variables, x)
         return tuple(found)

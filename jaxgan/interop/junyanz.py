@@ -37,7 +37,8 @@ def resnet_names(
       prefix: before torch's names; NVIDIA/pix2pixHD's networks contain this one.
       path: before ours, ending in '/'.
     """
-    bias, table = norm != "batch", {}
+    bias = norm != "batch"
+    table: Table = {}
 
     def conv(number: str, name: str, kind: str = "conv") -> Table:
         return layer(f"{prefix}model.{number}", f"{path}{name}", kind, bias=bias)  # type: ignore[arg-type]

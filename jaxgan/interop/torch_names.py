@@ -18,8 +18,8 @@ class Place(NamedTuple):
 
     Attributes:
       path: collection and names: ('params', 'down_0', 'kernel').
-      kind: 'conv' and 'dense' weights are transposed; those of transposed convolutions also turned by half, for ours are
-        convolutions of the widened input; a 'vector' stays.
+      kind: 'conv' and 'dense' weights are transposed; those of transposed convolutions also turned by half, for ours
+        are convolutions of the widened input; a 'vector' stays.
     """
 
     path: tuple[str, ...]
@@ -77,10 +77,10 @@ def variables_of(table: Table, state: Mapping[str, np.ndarray], shapes: Mapping[
     flat = {path: tuple(leaf.shape) for path, leaf in traverse_util.flatten_dict(dict(shapes)).items()}
     unfilled = sorted("/".join(path) for path in set(flat) - {place.path for place in table.values()})
     if unfilled:
-        raise ValueError(f"{of}: no tensor is for {', '.join(unfilled[:5])}; the network has other fields than the table")
-    kept = {
-        name: value for name, value in state.items() if not name.endswith(("num_batches_tracked", "weight_v"))
-    }
+        raise ValueError(
+            f"{of}: no tensor is for {', '.join(unfilled[:5])}; the network has other fields than the table"
+        )
+    kept = {name: value for name, value in state.items() if not name.endswith(("num_batches_tracked", "weight_v"))}
     expected = {name: _torch_shape(place.kind, flat[place.path]) for name, place in table.items() if place.path in flat}
     require_tensors(kept, expected, of=of, hint="pass the state dict of the same settings")
     made = {table[name].path: _turned(table[name].kind, np.asarray(state[name], np.float32)) for name in expected}

@@ -13,4 +13,4 @@ def matlab_luma(images: Array) -> Array:
     Grey images [B, H, W, 1] are taken for RGB of three equal channels.
     """
     images = jnp.broadcast_to(images, (*images.shape[:-1], 3)).astype(jnp.float32)
-    return 16.0 + (images / 255.0 * jnp.array(WEIGHTS)).sum(-1, keepdims=True)
+    return 16.0 + (images / 255.0 * jnp.array(WEIGHTS).reshape(1, 1, 1, 3)).sum(-1, keepdims=True)

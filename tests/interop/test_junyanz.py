@@ -56,7 +56,9 @@ def test_every_layer_gives_what_the_reference_s_does(name, reference):
     variables = variables_of(table, state, shapes, of=name)
 
     # Compiled layer by layer, as the reference runs.
-    out, found = network.apply(variables, *given, train=True, mutable=["batch_stats", "intermediates"], capture_intermediates=True)
+    out, found = network.apply(
+        variables, *given, train=True, mutable=["batch_stats", "intermediates"], capture_intermediates=True
+    )
     found = traverse_util.flatten_dict(found["intermediates"])
     compared = 0
     for key, place in table.items():
@@ -79,5 +81,5 @@ def test_another_network_s_tensors_are_named():
     shapes = jax.eval_shape(lambda key: network.init(key, images[..., :0], images, train=True), jax.random.key(0))
     with pytest.raises(ValueError, match="no tensor is for params/block_0/conv_0/bias"):
         variables_of(resnet_names(2, 0), {}, shapes, of="the residual generator")
-    with pytest.raises(ValueError, match="these are no weights of the residual generator: .* missing"):
+    with pytest.raises(ValueError, match=r"these are no weights of the residual generator: .* missing"):
         variables_of(resnet_names(2, 1), {}, shapes, of="the residual generator")
