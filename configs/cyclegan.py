@@ -42,7 +42,8 @@ def narrowed(config: ConfigDict) -> ConfigDict:
 
 
 def scored(config: ConfigDict) -> ConfigDict:
-    config.evaluation.update(dict(metrics="fd", features="efficientnet_lite0"))
+    config.unpaired.metrics = "fd"
+    config.evaluation.features = "efficientnet_lite0"
     return config
 
 

@@ -46,7 +46,7 @@ def main(clone: str, out: str) -> None:
     """Writes what each layer gives, and each network."""
     sys.path.insert(0, clone)
     reference = importlib.import_module("models.networks")
-    kept: dict[str, np.ndarray] = {}
+    kept: dict[str, Any] = {}
     for name, (network, shape) in networks(reference).items():
         state = {
             key: torch.from_numpy(draw(f"{name}/{key}", tuple(v.shape)))

@@ -117,6 +117,9 @@ def _parse(arguments: Sequence[str]) -> Any:
         "--data_dir", type=flags.path, help="where TFDS sets lie (default: the run's own, or ~/tensorflow_datasets)"
     )
     made.add_argument(
+        "--style", type=flags.path, metavar="IMAGE", help="the style of this picture, where the run takes one (spade)"
+    )
+    made.add_argument(
         "--panels", metavar="KEYS", help="lay inputs, outputs and target side by side: label_map,image,target"
     )
     flags.add_options(made)
@@ -137,6 +140,8 @@ def _parse(arguments: Sequence[str]) -> Any:
     for flag in ("classes", "interpolate"):
         if parsed.inputs and getattr(parsed, flag):
             raise UserError(f"--{flag} does not go with --inputs, which say what is drawn for")
+    if parsed.style and not parsed.inputs:
+        raise UserError("--style is of what is drawn for inputs: give --inputs")
     if parsed.panels and not parsed.inputs:
         raise UserError("--panels lays inputs next to outputs: give --inputs")
     if parsed.inputs is None and parsed.num_images is None:

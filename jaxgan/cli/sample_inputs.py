@@ -7,18 +7,21 @@ from typing import Any
 import numpy as np
 
 from jaxgan.cli.pictures import save_folder, save_png
-from jaxgan.data import domain_field, to_channels
+from jaxgan.data import center_crop_resize, domain_field, to_channels
 from jaxgan.data.image_files import EXTENSIONS, decode, decode_ids, read_headers, read_pixels
 from jaxgan.data.image_set import open_images
 from jaxgan.data.picture_scan import picture_files
 from jaxgan.data.printable import printable
 from jaxgan.evaluation import SampleInputs, sample_batches, source_inputs, tile
 from jaxgan.evaluation.any_size import draw_any_size
-from jaxgan.evaluation.inputs import even_choice
+from jaxgan.evaluation.inputs import even_choice, with_shared
 from jaxgan.evaluation.panels import inputs_and_outputs, label_maps, panel_grid, panels, sample_panels
 from jaxgan.experiment.drawn_for import target_of
 from jaxgan.experiment.open_split import open_split
 from jaxgan.training.errors import UserError
+
+# The condition that --style gives.
+STYLE = "style"
 
 Ready = Callable[[SampleInputs | None], Any]
 
@@ -45,13 +48,29 @@ def labels_of(opened: Any, parsed: Any) -> SampleInputs:
 
 def draw(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Ready) -> int:
     """Draws for pictures or maps, and writes what is drawn."""
-    folder = Path(parsed.inputs)
+    folder, shared = Path(parsed.inputs), _style(opened, parsed)
     if folder.is_dir():
-        _draw_folder(opened, parsed, folder, out, drawing, ready)
+        _draw_folder(opened, parsed, folder, out, drawing, ready, shared)
     else:
-        _draw_split(opened, parsed, out, drawing, ready)
+        _draw_split(opened, parsed, out, drawing, ready, shared)
     print(printable(str(out)))
     return 0
+
+
+def _style(opened: Any, parsed: Any) -> dict[str, np.ndarray]:
+    """The picture of ``--style`` at the run's size, by the name of its condition; empty where none is given."""
+    if not parsed.style:
+        return {}
+    if STYLE not in opened.method.optional_conditions:
+        raise UserError(
+            f"--style={parsed.style}: this run takes no style; spade does, with generator.latents='encoder'"
+        )
+    data = opened.config.data
+    try:
+        picture = to_channels(read_pixels(Path(parsed.style), decode), data.channels)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--style={printable(parsed.style)}: {error}; give a picture") from error
+    return {STYLE: center_crop_resize(picture, tuple(data.image_size))}
 
 
 def _choice(parsed: Any, length: int) -> np.ndarray | None:
@@ -65,7 +84,9 @@ def _keys(parsed: Any) -> list[str] | None:
     return [key.strip() for key in parsed.panels.split(",")] if parsed.panels else None
 
 
-def _draw_split(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Ready) -> None:
+def _draw_split(
+    opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Ready, shared: dict[str, np.ndarray]
+) -> None:
     """For the examples of SET:SPLIT, at the run's own size."""
     data, method = opened.config.data, opened.method
     name, colon, split = parsed.inputs.rpartition(":")
@@ -75,7 +96,7 @@ def _draw_split(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], re
         )
     source = open_split(opened.config, split, name=name, data_dir=parsed.data_dir)
     chosen = _choice(parsed, source.length)
-    inputs = source_inputs(source, method.conditions, chosen)
+    inputs = with_shared(source_inputs(source, method.conditions, chosen), shared)
     nets = ready(inputs)
     names = list(inputs.names or [f"{number:06d}" for number in range(inputs.length)])
     if not parsed.panels:
@@ -97,7 +118,15 @@ def _draw_split(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], re
     _write(out, rows, names, 1, rows=True)
 
 
-def _draw_folder(opened: Any, parsed: Any, folder: Path, out: Path, drawing: dict[str, Any], ready: Ready) -> None:
+def _draw_folder(
+    opened: Any,
+    parsed: Any,
+    folder: Path,
+    out: Path,
+    drawing: dict[str, Any],
+    ready: Ready,
+    shared: dict[str, np.ndarray],
+) -> None:
     """For the pictures of a folder, each of its own size."""
     condition, read, is_map = _reader(opened)
     files, _ = picture_files(folder)
@@ -116,7 +145,7 @@ def _draw_folder(opened: Any, parsed: Any, folder: Path, out: Path, drawing: dic
 
     sizes = [header.size for header in read_headers(files)]
     nets = ready(_inputs_of_data(opened, parsed))
-    drawn = draw_any_size(opened.method, nets, condition, pictures, sizes, **drawing)
+    drawn = draw_any_size(opened.method, nets, condition, pictures, sizes, shared=shared, **drawing)
     keys = _keys(parsed)
     if keys:
 

@@ -157,6 +157,11 @@ def scoring_of(parsed: Any, run: Run, own: Sequence[str] = ()) -> tuple[Scoring,
     asked = [name for name in wanted if name not in names]
     if (parsed.sweep or parsed.features) and not wanted:
         names = metric_names(DEFAULT_METRICS)
+    if "domains" in run.config and names:
+        raise UserError(
+            f"{names[0]} compares samples with the data that they are drawn for, and this run translates one domain to "
+            f"another: leave --metrics out, or choose from {', '.join(own)}"
+        )
     network = _network(
         parsed, names, features=evaluation.features, weights=evaluation.weights, resizer=evaluation.resizer
     )

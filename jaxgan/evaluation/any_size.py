@@ -1,11 +1,11 @@
 """Pictures of any size through a network: padded by reflection to the network's stride, drawn, and cropped back."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from jaxgan.evaluation.inputs import Rows, SampleInputs
+from jaxgan.evaluation.inputs import Rows, SampleInputs, with_shared
 from jaxgan.evaluation.sampling import sample_batches
 from jaxgan.training.method import Method
 from jaxgan.training.state import Variables
@@ -28,6 +28,8 @@ def draw_any_size(
     condition: str,
     read: Callable[[int], np.ndarray],
     sizes: Sequence[tuple[int, int]],
+    *,
+    shared: Mapping[str, np.ndarray] | None = None,
     **options: Any,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Draws 'image' for each picture, pictures of one padded size after another.
@@ -39,6 +41,7 @@ def draw_any_size(
       condition: its condition.
       read: number -> picture [H, W, ...].
       sizes: (height, width) of each picture; of each padded size a program is compiled.
+      shared: further conditions [...], the same for all pictures, such as the image whose style is taken.
       options: of :func:`jaxgan.evaluation.sampling.sample_batches`; picture i draws from its own number's key.
 
     Yields:
@@ -54,8 +57,9 @@ def draw_any_size(
             own = {i: pad_by_reflection(read(int(i)), size) for i in np.unique(indices)}
             return {condition: np.stack([own[i] for i in indices])}
 
-        first = 0
-        for batch in sample_batches(method, nets, SampleInputs(len(sizes), rows), indices=group, **options):
+        inputs, first = SampleInputs(len(sizes), rows), 0
+        inputs = inputs if shared is None else with_shared(inputs, shared)
+        for batch in sample_batches(method, nets, inputs, indices=group, **options):
             for number, image in zip(group[first : first + len(batch)], batch):
                 height, width = (side * own // whole for side, own, whole in zip(image.shape, sizes[number], size))
                 yield int(number), image[:height, :width]

@@ -118,6 +118,21 @@ def source_inputs(
     )
 
 
+def with_shared(inputs: SampleInputs, shared: Mapping[str, np.ndarray]) -> SampleInputs:
+    """``inputs`` with further conditions that are the same for all of them.
+
+    Args:
+      inputs: of samples.
+      shared: name -> the condition of one sample, [...].
+    """
+
+    def rows(indices: np.ndarray) -> Rows:
+        same = {name: np.broadcast_to(value, (len(indices), *value.shape)) for name, value in shared.items()}
+        return {**inputs.rows(indices), **same}
+
+    return inputs._replace(rows=rows)
+
+
 def source_labels(source: Source, indices: np.ndarray) -> np.ndarray:
     """The labels of ``indices``, int32 [N], without the images where the source can."""
     if source.labels is not None:

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from jaxgan.augment.ada import PIPELINES
 from jaxgan.augment.diff_augment import parse_policy
 from jaxgan.data import augmentations
+from jaxgan.data.fields import KINDS as KINDS_OF_FIELDS
 from jaxgan.experiment.key import (
     DTYPES,
     MOST_IMAGES,
@@ -257,7 +258,7 @@ _TRANSLATOR = {
     name: _NETWORK[name]
     for name in (
         *("ch", "z_dim", "dropout", "use_bias", "spectral_norm", "sn_eps", "bn_eps", "bn_groups", "weight_init"),
-        *("resample", "dtype", "param_dtype", "hidden", "image_channels"),
+        *("resample", "dtype", "param_dtype", "hidden"),
     )
 } | {
     "depth": whole("halvings of the U-Net", 2, 16),
@@ -279,6 +280,9 @@ _TRANSLATOR = {
 }
 
 _TRANSLATION = {
+    "data.fields.*.kind": choice("of the field", *KINDS_OF_FIELDS),
+    "data.fields.*.classes": whole("ids of a map; 0 for those that the set declares", 0, 2**24),
+    "data.fields.*": text("key of the set, or side of the pairs, that the field is"),
     "translation.source": text("field that is translated"),
     "translation.target": text("field that it is translated to"),
     "translation.channels": whole("channels of a source that is a picture", 1, 1024),
@@ -312,6 +316,7 @@ _TRANSLATION = {
     "phases.global_steps": whole("steps of the global generator"),
     "phases.enhancer_steps": whole("steps of the enhancer alone"),
     "pretraining.steps": whole("steps of G by the squared error alone; 0 for none"),
+    "unpaired.metrics": text("scores of features for either direction, joined by commas", check=metric_names),
     "domains.A": text("class that is the domain A; none for sets with domains", none=True),
     "domains.B": text("class that is the domain B; none for sets with domains", none=True),
     "method.adversarial": weight("of the adversarial losses in the generators'"),

@@ -204,6 +204,10 @@ def translated_digits(config: ConfigDict, *, side: int = 16, levels: int = 0) ->
         given = dict(source=made["op"], target="image", channels=1, classes=levels, instances=None)
         config.translation.update(given)
         config.perceptual.weight = 0.0
+        steps = min(2, config.segmentation.steps) if levels else 0
+        config.segmentation.update(dict(steps=steps, batch_size=2, ch=8, ignore=None))
+    if "unpaired" in config:
+        config.unpaired.metrics = ""
     if "epochs" in config:
         config.epochs.update(dict(constant=0, decay=0))
     return config

@@ -155,8 +155,8 @@ def build_game(
     *,
     latents: Latents | None = None,
     more: Sequence[Regularizer | None] = (),
-    draws_in_sample: bool = False,
     first_scale: int = 0,
+    **game: Any,
 ) -> GAN:
     """The game that ``config`` says of two networks.
 
@@ -165,8 +165,8 @@ def build_game(
       generator, discriminator: modules; the discriminator judges one scale.
       latents: of G; None for a generator of the condition alone.
       more: further regularizers; None is none.
-      draws_in_sample: whether G draws random numbers in evaluation too.
       first_scale: see :class:`jaxgan.networks.multi_scale.MultiScaleDiscriminator`.
+      **game: further fields of :class:`jaxgan.methods.gan.GAN`.
 
     Raises:
       UserError: on a key that no constructor takes, or values that contradict each other.
@@ -188,7 +188,7 @@ def build_game(
         latents=latents or data_latents(config),
         target=config.translation.target,
         regularizers=tuple(term for term in made if term is not None),
-        draws_in_sample=draws_in_sample,
+        **game,
         microbatches=construct(Microbatches, "microbatches", config.microbatches),
     )
 

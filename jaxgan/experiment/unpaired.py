@@ -37,7 +37,7 @@ def unpaired_evaluators(
     method: Method, config: ConfigDict, domains: Callable[[str], Mapping[str, Source]], *, mesh: Mesh, ema: bool
 ) -> Sequence[Evaluator]:
     """Panels of input, output and the input brought back; and for each direction the scores of features that
-    ``evaluation.metrics`` names, of translated images against the domain that they go to, next to those of the images
+    ``unpaired.metrics`` names, of translated images against the domain that they go to, next to those of the images
     as they were (``fd_AtoB`` and ``fd_AtoB_untouched``), and ``cycle_A``, the PSNR in dB of what comes back.
 
     Args:
@@ -51,11 +51,11 @@ def unpaired_evaluators(
       UserError: on scores that are not of features, or weights that are not there.
     """
     evaluation, data = config.evaluation, config.data
-    names = metric_names(evaluation.metrics)
+    names = metric_names(config.unpaired.metrics)
     wrong = [name for name in names if name not in METRICS]
     if wrong:
         raise UserError(
-            f"evaluation.metrics={evaluation.metrics!r}: unpaired domains have no {wrong[0]}, which compares pairs; "
+            f"unpaired.metrics={config.unpaired.metrics!r}: unpaired domains have no {wrong[0]}, which compares pairs; "
             f"choose from {', '.join(METRICS)}"
         )
     network, settings = feature_network(evaluation, names), settings_of(evaluation)
@@ -86,7 +86,9 @@ def unpaired_evaluators(
         described = describe_source(
             data.name, opened(split)[domain], split, image_size=tuple(data.image_size), data_dir=data.data_dir
         )
-        return eval_set_of(described, min(evaluation.num_images, opened(split)[domain].length))
+        # By its domain too: cached statistics of one must not be taken for the other's.
+        own = described._replace(split=f"{split}{domain}")
+        return eval_set_of(own, min(evaluation.num_images, opened(split)[domain].length))
 
     @functools.cache
     def untouched(start: str, end: str) -> dict[str, Any]:

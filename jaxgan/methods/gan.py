@@ -53,6 +53,7 @@ class GAN(Method):
       network_inputs: (step, extra) -> keywords of both networks that depend on the step, such as the alpha of a fade.
       prepare: (state, batch, rng) -> state before a stage's first step, such as with fresh optimisers
         (:func:`jaxgan.training.state.fresh_optimizers`); None to leave it.
+      optional_conditions: images that sampling takes where it is given them.
       draws_in_sample: whether G draws random numbers in evaluation too; each row is then run by itself, under its key.
       microbatches: how gradients are taken.
     """
@@ -75,6 +76,7 @@ class GAN(Method):
     g_weights_term: Term | None = None
     network_inputs: Callable[[Array, dict[str, Any]], dict[str, Any]] | None = None
     prepare: Callable[[TrainState, Batch, Array], TrainState] | None = None
+    optional_conditions: tuple[str, ...] = ()
     draws_in_sample: bool = False
     options: Mapping[str, Option] = dataclasses.field(default_factory=dict)
     microbatches: Microbatches = Microbatches()  # noqa: RUF009 (immutable)

@@ -51,6 +51,7 @@ def default_config() -> ConfigDict:
         "cyclegan",
         ("g", "d"),
         domains={"A": None, "B": None},
+        unpaired={"metrics": ""},
         epochs={"constant": 0, "decay": 0},
         generator=defaults(johnson.Generator, exclude=("to_image", "image_channels")),
         discriminator=defaults(patchgan.Discriminator, exclude=("conditional",)),

@@ -46,8 +46,10 @@ def default_config() -> ConfigDict:
 
 
 def tiny(config: ConfigDict) -> ConfigDict:
-    """The smoke form: digits of 16x16 from their edges, two levels of 8 channels."""
-    config = translated_digits(config)
+    """The smoke form: digits of 16x16 from their edges, or from levels of their brightness; three halvings of 8
+    channels.
+    """
+    config = translated_digits(config, levels=3 if config.translation.classes else 0)
     config.generator.update(dict(ch=8, depth=3))
     config.discriminator.update(dict(ch=8, layers=min(1, config.discriminator.layers)))
     return config

@@ -118,5 +118,6 @@ def build(config: ConfigDict) -> Experiment:
         network_of(patchgan.Discriminator, "discriminator", config),
         latents=data_latents(config, z_dim=z_dim, condition=condition),
         more=(kl,),
+        optional_conditions=(STYLE,) if encodes else (),
     )
     return build_experiment(config, [translation_stage(config, game)])

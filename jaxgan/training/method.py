@@ -52,6 +52,7 @@ class Method:
       latent_shapes: tree of ``jax.ShapeDtypeStruct``, of one row, drawn N(0, I) and given to ``sample`` as
         ``batch['z']``; None where nothing is drawn.
       conditions: fields of a batch that ``sample`` needs.
+      optional_conditions: images that ``sample`` takes where it is given them, such as the one whose style is taken.
       num_classes: classes that uniform labels are drawn from; 0 for none.
       options: what sampling may set; anything else is refused.
     """
@@ -61,6 +62,7 @@ class Method:
     averaged: tuple[str, ...] = ()
     latent_shapes: Any = None
     conditions: tuple[str, ...] = ()
+    optional_conditions: tuple[str, ...] = ()
     num_classes: int = 0
     options: Mapping[str, Option] = {}
 

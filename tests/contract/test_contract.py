@@ -1,4 +1,4 @@
-"""What every experiment promises, held against the smoke form of every config's every variant.
+"""What every experiment promises, held against the smoke form of every config's every variant; of equal forms once.
 
 A new variant is a new row by being in ``VARIANTS`` of a file in configs/. Programs are compiled twice a
 row, once for one device and once for a (data=2, fsdp=4) mesh, and shared by its checks.
@@ -24,7 +24,18 @@ from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.step import compile_step, make_stage_step
 from jaxgan.training.update import apply_gradients
 
-ROWS = [f"{record['config']}:{variant['name']}" for record in config_records() for variant in record["variants"]]
+
+def distinct_rows():
+    """Every variant, except those whose smoke form is another's."""
+    found = {}
+    for record in config_records():
+        for variant in record["variants"]:
+            name = f"{record['config']}:{variant['name']}"
+            found.setdefault(load(f"{name},smoke").to_json(), name)
+    return list(found.values())
+
+
+ROWS = distinct_rows()
 SEEDED = jax.random.key(7)
 
 
