@@ -1,4 +1,6 @@
-"""A folder of images with one sub-folder per class, and its splits: sub-folders train and test, or a seeded share."""
+"""A folder of images, with one sub-folder per class or none, and its splits: sub-folders train and test, or a seeded
+share.
+"""
 
 import functools
 import hashlib
@@ -18,6 +20,8 @@ from jaxgan.data.walk import sub_folders
 
 HELD_OUT = ("test", "val", "validation")
 WHOLE = ("train", "all")
+# The class of a folder of pictures without sub-folders.
+ONE_CLASS = "all"
 # Of the draw of the held-out share: one for all runs, so that none trains on what another is tested on.
 SHARE_SEED = 0
 
@@ -30,7 +34,7 @@ def folder_source(
     test_share: float = 0.0,
 ) -> Source:
     """Images below ``path``/<class>/, at any depth; classes are the sub-folders' names in sorted order, as numbers
-    where all of them are.
+    where all of them are. A folder without sub-folders is one class, :data:`ONE_CLASS`.
 
     A file that is no image, cannot be read, or lies outside the sub-folders is left out, and so is a class without
     images. All are named in ``rejected`` and counted in one logged warning; hidden files and folders are passed over.
@@ -47,8 +51,8 @@ def folder_source(
       test_share: in [0, 1); at least one image of each class stays in either part, of a class of one in 'train'.
 
     Raises:
-      ValueError: where the folder is missing, has no such split, no sub-folder or no readable image; later, from
-        ``fetch``, where a file that was readable at the scan no longer is.
+      ValueError: where the folder is missing, has no such split or no readable image; later, from ``fetch``, where a
+        file that was readable at the scan no longer is.
       OSError: where the disk or the mount fails.
     """
     name = f"folder:{path}"
@@ -59,11 +63,13 @@ def folder_source(
     _check_split(name, splits, split, test_share)
     center_crop_resize(to_channels(np.zeros((1, 1, 3), np.uint8), channels), image_size)
     if splits:
-        known = None if split == "train" else class_order(readable_folders(root / "train"))
+        classes = class_order(readable_folders(root / "train")) or [ONE_CLASS]
+        known = None if split == "train" else classes
         scan, class_names = _labelled(f"{name}/{split}", root / split, known, _loose(root))
     else:
         scan, class_names = _labelled(name, root)
-    labels = np.array([class_names.index(file.split("/")[0]) for file in scan.names], np.int32)
+    flat = class_names == (ONE_CLASS,)
+    labels = np.array([0 if flat else class_names.index(file.split("/")[0]) for file in scan.names], np.int32)
     if test_share and split != "all":
         chosen = held_out_share(scan.names, labels, test_share) == (split == "test")
         scan, labels = scan.keep(np.flatnonzero(chosen)), labels[chosen]
@@ -122,7 +128,7 @@ def _labelled(
     """The pictures in sub-folders, and the classes: ``known``, or those that have pictures; ``around`` is left out."""
     classes = [folder.name for folder in sub_folders(root)]
     if not classes:
-        raise ValueError(f"{name} has no sub-folders; put the images in one sub-folder per class")
+        return _flat(name, root, known, around)
     scan = scan_pictures(root)
     loose = {file: "not in a class's sub-folder" for file in scan.names if "/" not in file}
     scan = scan.keep([i for i, file in enumerate(scan.names) if file not in loose], loose)
@@ -156,6 +162,25 @@ def held_out_share(names: Sequence[str], labels: np.ndarray, share: float) -> np
         members = sorted(np.flatnonzero(labels == label), key=ranks.__getitem__)
         held[members[: min(max(1, round(share * len(members))), len(members) - 1)]] = True
     return held
+
+
+def _flat(
+    name: str, root: Path, known: Sequence[str] | None, around: Mapping[str, str] | None
+) -> tuple[Scan, tuple[str, ...]]:
+    """The pictures of a folder without sub-folders, which are one class."""
+    scan = scan_pictures(root)
+    scan = scan.keep(range(len(scan.files)), dict(around or {}))
+    if not scan.files:
+        raise ValueError(
+            f"{name} has no sub-folders and no readable image; accepted are {' '.join(EXTENSIONS)}, in one sub-folder "
+            f"per class or without any{'; left out: ' + listing(scan.left_out) if scan.left_out else ''}"
+        )
+    if known is not None and tuple(known) != (ONE_CLASS,):
+        raise ValueError(
+            f"{name} has no sub-folders, and train/ has the classes {', '.join(known)}; make their folders"
+        )
+    scan.report(name)
+    return scan, (ONE_CLASS,)
 
 
 def _fetch(

@@ -129,14 +129,29 @@ def test_sub_folders_train_and_test_are_splits(tmp_path, caplog):
         opened(tmp_path, test_share=0.5)
     with pytest.raises(ValueError, match=r"holds the splits train, test; give one of them: .*/train or .*/test"):
         open_images(str(tmp_path))
-    flat = tmp_path / ".flat"
-    for split in ("train", "test"):
-        save(flat / split / "0.png")
-    with pytest.raises(ValueError, match=r"flat/train has no sub-folders; put the images in one sub-folder per class"):
-        opened(flat)
+    half = tmp_path / ".half"
+    save(half / "train" / "1" / "0.png")
+    save(half / "test" / "0.png")
+    with pytest.raises(ValueError, match=r"half/test has no sub-folders, and train/ has the classes 1; make their"):
+        opened(half, split="test")
     save(tmp_path / "test" / "11" / "x.png")
     with pytest.raises(ValueError, match=r"has the classes 11 \(not in train/\); give train/ images of them"):
         opened(tmp_path, split="test")
+
+
+def test_a_folder_without_sub_folders_is_one_class(tmp_path):
+    for split, count in (("train", 4), ("test", 2)):
+        for index in range(count):
+            save(tmp_path / "splits" / split / f"{index}.png", index)
+            save(tmp_path / "whole" / f"{split}{index}.png", index)
+    (tmp_path / "whole" / "notes.txt").write_text("no picture")
+    train, test = opened(tmp_path / "splits"), opened(tmp_path / "splits", split="test")
+    assert (train.length, test.length, train.class_names, test.class_names) == (4, 2, ("all",), ("all",))
+    whole = opened(tmp_path / "whole")
+    assert (whole.length, whole.num_classes, whole.rejected) == (6, 1, ("notes.txt",))
+    assert whole.fetch(np.arange(6))["label"].tolist() == [0] * 6
+    held = opened(tmp_path / "whole", split="test", test_share=0.3)
+    assert held.length == 2 and set(named(held)) <= set(named(whole))
 
 
 def test_a_share_of_each_class_is_held_out(tmp_path):
