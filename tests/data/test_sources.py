@@ -107,8 +107,8 @@ def test_folder_loads_into_memory_unchanged(tmp_path):
 def test_folder_errors(tmp_path):
     with pytest.raises(ValueError, match="is not a folder; give the path of a folder with one sub-folder per class"):
         data.folder_source(tmp_path / "nowhere", (4, 4), 3)
-    with pytest.raises(ValueError, match=r"has no sub-folders and no readable image; accepted are \.png .* without
-        any"): data.folder_source(tmp_path, (4, 4), 3)
+    with pytest.raises(ValueError, match=r"has no sub-folders and no readable image; accepted are \.png"):
+        data.folder_source(tmp_path, (4, 4), 3)
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "a.txt").write_text("")
     with pytest.raises(ValueError, match=r"no readable image among 1 files; accepted are \.png .*cat/a\.txt"):
