@@ -260,7 +260,10 @@ def test_a_missing_or_damaged_shard_is_named(tmp_path, damage, message):
         ({"name": "digits", "split": "dev"}, r"digits has no split 'dev'; choose one of \['train', 'test', 'all'\]"),
         ({"name": "digits", "image_size": None}, r"digits needs an image_size=\(height, width\)"),
         ({"name": "digits", "image_size": (0, 4)}, "image_size must be two positive numbers"),
-        ({"name": "digits", "test_share": 0.1}, "digits has its own splits; only 'folder:PATH' takes a test_share"),
+        (
+            {"name": "digits", "test_share": 0.1},
+            "digits has its own splits; only 'folder:PATH' and 'pairs:DIR' take a test_share",
+        ),
         ({"name": "digits", "in_memory": "yes"}, "in_memory must be 'auto', True or False, got 'yes'"),
     ],
 )
