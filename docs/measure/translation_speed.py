@@ -72,9 +72,9 @@ def compare(name: str, theirs: Any, ours: Any, table: Any, *, rounds: int) -> di
     }
     with torch.no_grad():
         apart = np.abs(np.asarray(forms["jaxgan"]()) - forms["torch"]().numpy().transpose(0, 2, 3, 1)).max()
-        for form in forms.values():
-            form()
-            form()
+        for call in forms.values():
+            call()
+            call()
         times: dict[str, list[float]] = {form: [] for form in forms}
         for _ in range(rounds):
             for form, call in forms.items():

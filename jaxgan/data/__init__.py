@@ -1,7 +1,7 @@
 """Data sets as random-access sources of fields, augmentation of whole examples, and batches by the step."""
 
 from jaxgan.data.augment import Augmentation, augmentations, augmented
-from jaxgan.data.derived_fields import Colours, Degrade, Edges, Grey, Levels
+from jaxgan.data.derived_fields import Binarise, Colours, Degrade, Edges, Grey, Levels
 from jaxgan.data.digits import digits_source
 from jaxgan.data.fields import Field, FieldSpec
 from jaxgan.data.folder import folder_source
@@ -20,6 +20,7 @@ from jaxgan.data.transforms import center_crop_resize, flip_mask, to_channels
 __all__ = [
     "Augmentation",
     "Batch",
+    "Binarise",
     "Colours",
     "Degrade",
     "Edges",

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jaxgan.data.derived_fields import Colours, Degrade, Edges, Grey, Levels
+from jaxgan.data.derived_fields import Binarise, Colours, Degrade, Edges, Grey, Levels
 from jaxgan.data.fields import Example, Field, Fields
 from jaxgan.data.geometry import Flip, Jitter, RandomCrop, Rescale, Resize
 from jaxgan.data.keys import Key
@@ -45,6 +45,7 @@ OPERATIONS = {
     "edges": Edges,
     "levels": Levels,
     "colours": Colours,
+    "binarise": Binarise,
 }
 
 

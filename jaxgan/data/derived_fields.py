@@ -134,6 +134,32 @@ class Edges:
 
 
 @dataclasses.dataclass(frozen=True)
+class Binarise:
+    """Turns each byte to 0 or 255 by a coin that shows 255 with the probability byte / 255 (Salakhutdinov & Murray
+    2008's MNIST). Among ``data.test_augment`` an example's coins are always the same: statically binarised; in training
+    batches of ``data.augment`` they are thrown anew each time.
+
+    Attributes:
+      field: the image.
+    """
+
+    field: str = "image"
+
+    def fields_after(self, fields: Fields) -> dict[str, Field]:
+        """The same; ValueError where there is no such image."""
+        if self.field not in fields or fields[self.field].kind != "image":
+            images = [key for key, field in fields.items() if field.kind == "image"]
+            raise ValueError(f"binarise needs an image {self.field!r}; the images are {images}")
+        return dict(fields)
+
+    def __call__(self, fields: Fields, example: Example, key: Key) -> Example:
+        """The example with the image of 0 and 255."""
+        image = example[self.field]
+        coins = key.uniform(image.size).reshape(image.shape) * 255 < image
+        return {**example, self.field: np.where(coins, 255, 0).astype(np.uint8)}
+
+
+@dataclasses.dataclass(frozen=True)
 class Levels:
     """Adds a label map of an image's brightness: which of ``classes`` equal ranges its luma lies in, uint8 [H, W, 1].
 

@@ -37,6 +37,7 @@ from jaxgan.features.perceptual_layers import NAMES as PERCEPTUAL_NETWORKS
 from jaxgan.features.resizers import RESIZERS
 from jaxgan.interop.open_features import NETWORKS as FEATURE_NETWORKS
 from jaxgan.latent.prior import PRIOR_KINDS
+from jaxgan.methods.vae import LIKELIHOODS
 from jaxgan.networks.common import TRANSLATION_NORMS
 from jaxgan.networks.heads import MINIBATCH
 from jaxgan.networks.mlp import ACTIVATIONS, OUTPUTS
@@ -443,6 +444,21 @@ TRANSLATION: dict[str, Key] = {
     **_of("discriminator", _TRANSLATOR),
 }
 
+_CODER = {
+    name: _NETWORK[name] for name in ("hidden", "spectral_norm", "sn_eps", "weight_init", "dtype", "param_dtype")
+} | {
+    "channels": wholes("of each convolution of stride two; () for dense layers alone", high=MOST_UNITS),
+    "activation": choice("of hidden layers", *ACTIVATIONS),
+}
+# Sections of those with an encoder and a decoder.
+AUTOENCODER: dict[str, Key] = {
+    "latents.z_dim": whole("numbers of a latent", 1, MOST_UNITS),
+    "likelihood": choice("of pixels", *LIKELIHOODS),
+    "beta": weight("of the KL; 1 for the bound"),
+    **_of("encoder", _CODER),
+    **_of("decoder", _CODER | {"resample": _NETWORK["resample"]}),
+}
+
 KEYS: dict[str, Key] = COMMON | ADVERSARIAL
 
 
@@ -450,7 +466,9 @@ def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
     """The rules of a config's keys: of the sections of every recipe, and of its own kind's."""
     if "networks" in config:
         return KEYS
-    return COMMON | TRANSLATION if "translation" in config or "domains" in config else COMMON
+    if "translation" in config or "domains" in config:
+        return COMMON | TRANSLATION
+    return COMMON | AUTOENCODER if "decoder" in config else COMMON
 
 
 def find_key(name: str, table: Mapping[str, Key] = KEYS) -> Key | None:

@@ -183,17 +183,23 @@ def smoke(config: ConfigDict, **sizes: int) -> ConfigDict:
     return config
 
 
+def smoke_data(config: ConfigDict, image_size: tuple[int, int]) -> ConfigDict:
+    """A copy for a smoke run of a recipe that is no game: two steps of 8 digits, grey, and the cheapest scores."""
+    config = config.copy_and_resolve_references()
+    config.update(_SHORT)
+    config.data.update(
+        dict(name="digits", split="train", test_split="test", data_dir=None, image_size=image_size, channels=1)
+    )
+    config.data.update(dict(batch_size=8, test_share=0.0, flip=False))
+    config.evaluation.update(batch_norm="running", batch_size=8, grid_classes=2)
+    return config
+
+
 def translated_digits(config: ConfigDict, *, side: int = 16, levels: int = 0) -> ConfigDict:
     """The smoke form that recipes of translation have: a copy of two steps on digits of ``side`` pixels, drawn from
     their edges, or from maps of ``levels`` of their brightness; no perceptual loss, which needs weights.
     """
-    config = config.copy_and_resolve_references()
-    config.update(_SHORT)
-    config.evaluation.update(batch_norm="running", batch_size=8, grid_classes=2)
-    config.data.update(
-        dict(name="digits", split="train", test_split="test", data_dir=None, image_size=(side, side), channels=1)
-    )
-    config.data.update(dict(batch_size=8, test_share=0.0))
+    config = smoke_data(config, (side, side))
     if "fields" in config.data:
         with config.unlocked():
             config.data.fields = ConfigDict({})

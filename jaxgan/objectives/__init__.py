@@ -16,6 +16,7 @@ from jaxgan.objectives.gradient_penalty import (
     zero_centred_penalty,
 )
 from jaxgan.objectives.lecam import lecam_penalty, update_anchor
+from jaxgan.objectives.likelihood import bernoulli_nats, discretised_logistic_nats, gaussian_nats
 from jaxgan.objectives.matching import feature_matching, historical_average_penalty, mode_seeking
 from jaxgan.objectives.orthogonal import orthogonal_penalty
 from jaxgan.objectives.pair import AdversarialLoss
@@ -28,14 +29,17 @@ __all__ = [
     "AdversarialLoss",
     "FDivergence",
     "adversarial_loss",
+    "bernoulli_nats",
     "categorical_information_loss",
     "classification_loss",
     "consistency_penalty",
+    "discretised_logistic_nats",
     "dragan_penalty",
     "f_gan_loss",
     "feature_matching",
     "gaussian_information_loss",
     "gaussian_kl",
+    "gaussian_nats",
     "gradient_penalty",
     "historical_average_penalty",
     "latent_diversity_penalty",

@@ -1,0 +1,53 @@
+"""VAE: an encoder and a decoder that bound the likelihood.
+
+Paper: Auto-Encoding Variational Bayes (arXiv:1312.6114), sections 2 and 3.
+
+  mnist    Statically binarised MNIST, 784-400-20, 50 epochs of 100 (30,000 steps), rate to 0 over the second half; the
+           default. ``conv``: two convolutions and a dense layer of 256 on either side, 32 latents.
+  cifar10  Bytes by discretised logistics, three convolutions, 128 latents, 30,000 steps of 100.
+
+Add ``,smoke`` for seconds.
+
+Launch: jaxgan train --config=vae:mnist --workdir=runs/vae
+        jaxgan evaluate --workdir=runs/vae --metrics=elbo --set samples=500
+Hardware: one CPU core for mnist, two for the others.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan.experiment.variants import choose
+from jaxgan.recipes import vae
+
+
+def trained(config: ConfigDict, steps: int) -> ConfigDict:
+    config.optimizer.p.update(dict(schedule="linear", hold_steps=steps // 2, decay_steps=steps - steps // 2))
+    config.training.update(dict(steps=steps, save_every=2_000, log_every=100))
+    config.evaluation.update(dict(every_steps=0))
+    return config
+
+
+def mnist(conv: bool = False) -> ConfigDict:
+    config = trained(vae.default_config(), 30_000)
+    if conv:
+        config.latents.z_dim = 32
+        config.encoder.update(dict(channels=(32, 64), hidden=(256,)))
+        config.decoder.update(dict(channels=(64, 32), hidden=(256,)))
+    return config
+
+
+def cifar10() -> ConfigDict:
+    config = trained(vae.default_config(), 30_000)
+    config.data.update(dict(name="tfds:cifar10", image_size=(32, 32), channels=3, flip=True))
+    config.data.test_augment = ()
+    config.likelihood = "discretised_logistic"
+    config.latents.z_dim = 128
+    config.encoder.update(dict(channels=(64, 128, 256), hidden=()))
+    config.decoder.update(dict(channels=(256, 128, 64), hidden=()))
+    return config
+
+
+VARIANTS = {"mnist": mnist, "cifar10": cifar10}
+
+
+def get_config(arg: str = "") -> ConfigDict:
+    return choose(arg, VARIANTS, name="vae", tiny=vae.tiny)

@@ -1,0 +1,108 @@
+"""The bounds against a model whose likelihood has a closed form: linear, Gaussian."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from scipy.stats import multivariate_normal
+
+from jaxgan.methods.vae import VAE
+
+Z_DIM, SIDE, NOISE = 2, 2, 0.5
+RNG = np.random.default_rng(0)
+WEIGHTS = RNG.normal(size=(Z_DIM, SIDE * SIDE)).astype(np.float32)
+
+
+class Encoder(nn.Module):
+    """The true posterior's mean, at a scale of its own, so that the bound has a gap."""
+
+    factor: float
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        x = images.reshape(len(images), -1)
+        self.param("unused", nn.initializers.zeros, (1,))
+        precision = np.eye(Z_DIM) + WEIGHTS @ WEIGHTS.T / NOISE**2
+        covariance = np.linalg.inv(precision)
+        mean = x @ (WEIGHTS.T @ covariance / NOISE**2).astype(np.float32)
+        variance = self.factor * np.diag(covariance)
+        return mean, jnp.broadcast_to(jnp.log(variance.astype(np.float32)).reshape(1, -1), mean.shape)
+
+
+class Decoder(nn.Module):
+    """N(z W, 0.5^2)."""
+
+    @nn.compact
+    def __call__(self, z, *, train):
+        self.param("unused", nn.initializers.zeros, (1,))
+        mean = (z @ WEIGHTS).reshape(-1, SIDE, SIDE, 1)
+        return jnp.stack([mean, jnp.full_like(mean, np.log(NOISE))], axis=-1)
+
+
+def make(factor=1.0, **changes):
+    settings = dict(encoder=Encoder(factor), decoder=Decoder(), optimizers={"p": optax.sgd(0.0)}, z_dim=Z_DIM)
+    return VAE(**settings | {"likelihood": "gaussian"} | changes)
+
+
+def images(count=64):
+    return np.random.default_rng(1).integers(0, 256, (count, SIDE, SIDE, 1), np.uint8)
+
+
+def bound(method, batch, samples, seed):
+    nets = method.init(jax.random.key(0), batch).nets
+    keys = jax.random.split(jax.random.key(seed), len(batch["image"]))
+    given = {**batch, "key": keys, "options": {"samples": samples, "draw": "mean"}}
+    return -np.asarray(method.nats(nets, given, keys[0]), np.float64)
+
+
+def test_the_elbo_lies_below_the_importance_weighted_bound_below_the_likelihood():
+    batch = {"image": images()}
+    x = (batch["image"] / 127.5 - 1).reshape(len(batch["image"]), -1)
+    exact = multivariate_normal.logpdf(x, np.zeros(SIDE**2), WEIGHTS.T @ WEIGHTS + NOISE**2 * np.eye(SIDE**2))
+    method = make(factor=3.0)
+    elbo = np.mean([bound(method, batch, 1, seed) for seed in range(40)], axis=0)
+    five = np.mean([bound(method, batch, 5, seed) for seed in range(20)], axis=0)
+    many = bound(method, batch, 500, 0)
+    assert elbo.mean() < five.mean() - 0.05 < five.mean() < many.mean() < exact.mean() + 0.02
+    np.testing.assert_allclose(many, exact, atol=0.3)
+    assert abs(many.mean() - exact.mean()) < 0.03
+
+
+def test_a_step_logs_the_bound_that_nats_gives():
+    batch = {"image": images(512)}
+    method = make()
+    state = method.init(jax.random.key(0), batch)
+    _, metrics = method.step(state, batch, jax.random.key(1))
+    assert metrics["p/elbo"] == pytest.approx(bound(method, batch, 1, 2).mean(), abs=0.15)
+    assert metrics["p/loss"] == pytest.approx(-float(metrics["p/elbo"]), rel=1e-5)
+    _, heavier = make(beta=3.0).step(state, batch, jax.random.key(1))
+    wanted = metrics["p/reconstruction"] + 3 * metrics["p/kl"]
+    assert heavier["p/loss"] == pytest.approx(float(wanted), rel=1e-5)
+
+
+def test_a_row_s_bound_is_of_its_own_key():
+    batch, method = {"image": images(8)}, make()
+    nets = method.init(jax.random.key(0), batch).nets
+    keys, options = jax.random.split(jax.random.key(3), 8), {"samples": 5, "draw": "mean"}
+    whole = method.nats(nets, {"image": batch["image"], "key": keys, "options": options}, keys[0])
+    half = method.nats(nets, {"image": batch["image"][4:], "key": keys[4:], "options": options}, keys[0])
+    np.testing.assert_allclose(whole[4:], half, rtol=1e-5)
+
+
+def test_samples_are_means_or_draws_of_pixels():
+    method = make()
+    nets = method.init(jax.random.key(0), {"image": images(2)}).nets
+    z, keys = np.zeros((512, Z_DIM), np.float32), jax.random.split(jax.random.key(0), 512)
+    given = {"z": z, "key": keys}
+    mean = method.sample(nets, {**given, "options": {"samples": 1, "draw": "mean"}}, keys[0])["image"]
+    drawn = method.sample(nets, {**given, "options": {"samples": 1, "draw": "pixels"}}, keys[0])["image"]
+    np.testing.assert_array_equal(mean, 0)
+    # Clipped to [-1, 1], which is two deviations.
+    assert np.std(drawn) == pytest.approx(NOISE * 0.96, rel=0.05)
+
+
+def test_an_unknown_likelihood():
+    with pytest.raises(ValueError, match="likelihood='poisson'; choose from bernoulli, gaussian, discretised_logistic"):
+        make(likelihood="poisson")
