@@ -37,8 +37,8 @@ ROOT = Path(__file__).resolve().parent.parent
 jax.config.update("jax_enable_compilation_cache", True)
 # A row is added to a matrix where it says so, by its shape.
 jax.config.update("jax_numpy_rank_promotion", "raise")
-# A process that is larger when a module ends forgets its compiled programs.
-MEMORY_BYTES = 2**30
+# A process that is larger when a module ends, or within one when its parameters change, forgets its compiled programs.
+MEMORY_BYTES, MEMORY_BYTES_WITHIN = 2**30, 2 * 2**30
 BACKEND_COMPILE = "/jax/core/compile/backend_compile_duration"
 
 
@@ -67,11 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     shard = os.environ.get("SHARD", "")
     if not shard:
         return
-    keys = [
-        f"{item.nodeid.partition('::')[0]}[{item.callspec.id}]" if hasattr(item, "callspec") else item.nodeid
-        for item in items
-    ]
-    kept = in_shard(keys, shard)
+    kept = in_shard([shared_by(item) for item in items], shard)
     config.hook.pytest_deselected(items=[item for item, keep in zip(items, kept) if not keep])
     items[:] = [item for item, keep in zip(items, kept) if keep]
 
@@ -88,7 +84,19 @@ def resident_bytes() -> int:
 def bounded_memory() -> Iterator[None]:
     """Compiled programs, of which a process gathers gigabytes, go when a module ends and the process is large."""
     yield
-    if resident_bytes() > MEMORY_BYTES:
+    forget_programs(MEMORY_BYTES)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """The same within a module of many parameters, between two of them."""
+    if nextitem is not None and shared_by(item) != shared_by(nextitem):
+        forget_programs(MEMORY_BYTES_WITHIN)
+
+
+def forget_programs(limit_bytes: int) -> None:
+    """Drops compiled programs where the process is larger than the limit."""
+    if resident_bytes() > limit_bytes:
         jax.clear_caches()
         gc.collect()
         if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
