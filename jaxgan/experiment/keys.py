@@ -459,6 +459,17 @@ AUTOENCODER: dict[str, Key] = {
     **_of("decoder", _CODER | {"resample": _NETWORK["resample"]}),
 }
 
+# Sections of those with one network of pixels.
+PIXELS: dict[str, Key] = _of(
+    "network",
+    {name: _NETWORK[name] for name in ("ch", "hidden", "num_classes", "kernel", "dtype", "param_dtype")}
+    | {
+        "levels": whole("of a channel of a pixel: 2 for black and white, 256 for bytes", 2, 256),
+        "layers": whole("gated layers after the first", 0, 1024),
+        "first_kernel": whole("side of the first layer's window, odd", 1, 1024),
+    },
+)
+
 KEYS: dict[str, Key] = COMMON | ADVERSARIAL
 
 
@@ -468,6 +479,8 @@ def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
         return KEYS
     if "translation" in config or "domains" in config:
         return COMMON | TRANSLATION
+    if "network" in config:
+        return COMMON | PIXELS
     return COMMON | AUTOENCODER if "decoder" in config else COMMON
 
 

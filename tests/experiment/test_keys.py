@@ -6,7 +6,16 @@ from ml_collections import ConfigDict
 from jaxgan import recipes
 from jaxgan.cli.list import config_records
 from jaxgan.experiment.config_file import load
-from jaxgan.experiment.keys import AUTOENCODER, KEYS, TRANSLATION, check_config, find_key, flat, key_records, table_of
+from jaxgan.experiment.keys import (
+    AUTOENCODER,
+    KEYS,
+    TRANSLATION,
+    check_config,
+    find_key,
+    flat,
+    key_records,
+    table_of,
+)
 from jaxgan.training.errors import UserError
 
 CONFIGS = [

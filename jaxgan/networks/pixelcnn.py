@@ -1,0 +1,264 @@
+"""Gated PixelCNN: the distribution of each pixel given those before it, row by row (van den Oord et al. 2016,
+arXiv:1606.05328; the first PixelCNN: arXiv:1601.06759).
+
+Two stacks of convolutions, without masks: a kernel holds only what it may see. The vertical stack at row r sees the
+rows above it; the horizontal one the pixels to the left in row r, and the vertical stack, so that there is no blind
+spot. The
+channels of a pixel come one after another: the last layers are told the earlier ones (the paper splits the hidden
+channels in three groups and masks them).
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxgan.networks.conditioning import class_weights
+from jaxgan.parallel import shard_batch
+
+
+def as_input(values: Array, levels: int) -> Array:
+    """Levels int [...] in [0, levels) -> float32 in [-1, 1]."""
+    return values.astype(jnp.float32) * (2 / (levels - 1)) - 1
+
+
+def gated(x: Array) -> Array:
+    """tanh of the first half of the channels times sigmoid of the second (eq. 2)."""
+    first, second = jnp.split(x, 2, axis=-1)
+    return jnp.tanh(first) * jax.nn.sigmoid(second)
+
+
+def rows_above(x: Array, kernel: Array) -> Array:
+    """A convolution of ``kernel`` [k, n, C, D] over [B, R, W, C], R = r + k - 1 rows, of which each output row sees k,
+    and n columns, as many to the left as to the right: [B, r, W, D].
+    """
+    side = kernel.shape[1] // 2
+    return _convolve(jnp.pad(x, ((0, 0), (0, 0), (side, side), (0, 0))), kernel)
+
+
+def to_the_left(x: Array, kernel: Array) -> Array:
+    """A convolution of ``kernel`` [k, C, D] over [B, H, W + k - 1, C] along the row: [B, H, W, D]."""
+    return _convolve(x, kernel[None])
+
+
+def _convolve(x: Array, kernel: Array) -> Array:
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+class PixelCNN(nn.Module):
+    """Levels of pixels, and classes, to the logits of each.
+
+    Attributes:
+      levels: of a channel of a pixel: 2 for black and white, 256 for bytes.
+      channels: of a pixel.
+      num_classes: of the condition; 0 for none.
+      ch: channels of both stacks.
+      layers: gated layers after the first.
+      kernel: side of the window, odd; the first layer's is ``first_kernel``.
+      hidden: channels of the two last layers.
+      dtype, param_dtype: of the computation and of the parameters.
+    """
+
+    levels: int = 2
+    channels: int = 1
+    num_classes: int = 0
+    ch: int = 32
+    layers: int = 7
+    kernel: int = 3
+    first_kernel: int = 7
+    hidden: int = 32
+    dtype: Any = jnp.float32
+    param_dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        """The parameters, which both the parallel pass and the pixel by pixel one read."""
+        if self.kernel % 2 == 0 or self.first_kernel % 2 == 0:
+            raise ValueError(f"kernel={self.kernel}, first_kernel={self.first_kernel}: windows have odd sides")
+
+        def weight(name: str, *shape: int) -> Array:
+            init = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal", in_axis=range(len(shape) - 1))
+            return self.param(name, init, shape, self.param_dtype)
+
+        def bias(name: str, size: int) -> Array:
+            return self.param(name, nn.initializers.zeros, (size,), self.param_dtype)
+
+        two = 2 * self.ch
+        stack: list[dict[str, Any]] = []
+        for index in range(self.layers + 1):
+            k, inputs = (self.first_kernel, self.channels) if index == 0 else (self.kernel, self.ch)
+            # The first layer sees no pixel of its own row from above, and not itself from the left.
+            own = 1 if index else 0
+            stack.append(
+                {
+                    "above": weight(f"above_{index}", k // 2 + own, k, inputs, two),
+                    "above_bias": bias(f"above_bias_{index}", two),
+                    "left": weight(f"left_{index}", k // 2 + own, inputs, two),
+                    "left_bias": bias(f"left_bias_{index}", two),
+                    "across": weight(f"across_{index}", two, two),
+                    "out": weight(f"out_{index}", self.ch, self.ch),
+                    "class": weight(f"class_{index}", self.num_classes, 2 * two) if self.num_classes else None,
+                }
+            )
+        self.stack = stack
+        self.head = {
+            "first": weight("head_first", self.ch, self.hidden),
+            "first_bias": bias("head_first_bias", self.hidden),
+            "second": weight("head_second", self.hidden, self.hidden),
+            "second_bias": bias("head_second_bias", self.hidden),
+            "told": [weight(f"head_told_{c}", c, self.hidden) for c in range(1, self.channels)],
+            "logits": [weight(f"head_logits_{c}", self.hidden, self.levels) for c in range(self.channels)],
+            "logits_bias": [bias(f"head_logits_bias_{c}", self.levels) for c in range(self.channels)],
+        }
+
+    def __call__(self, values: Array, labels: Array, *, train: bool) -> Array:
+        """All pixels at once.
+
+        Args:
+          values: int [B, H, W, channels] in [0, levels).
+          labels: int [B], or float class weights [B, num_classes]; not used without classes.
+          train: not used.
+
+        Returns:
+          [B, H, W, channels, levels] float32 logits, of each channel given all before it.
+        """
+        x = shard_batch(as_input(values, self.levels).astype(self.dtype))
+        above, left = x, x
+        classes = self._classes(labels)
+        for index, layer in enumerate(self.stack):
+            k = layer["above"].shape[1]
+            shift = k // 2
+            v = jnp.pad(above, ((0, 0), (shift, 0), (0, 0), (0, 0)))
+            v = rows_above(v, layer["above"])[:, : x.shape[1]] + _wide(layer["above_bias"], 4)
+            h = jnp.pad(left, ((0, 0), (0, 0), (shift, 0), (0, 0)))
+            h = to_the_left(h, layer["left"])[:, :, : x.shape[2]] + _wide(layer["left_bias"], 4)
+            above, left = self._gate(index, v, h, left, [c[:, None, None] for c in classes[index]])
+            above, left = shard_batch(above), shard_batch(left)
+        return self.logits(left, values)
+
+    def _classes(self, labels: Array) -> list[list[Array]]:
+        """What each layer adds to either stack for the class: [B, 2 ch] each; nothing without classes."""
+        if not self.num_classes:
+            return [[] for _ in self.stack]
+        rows = class_weights(labels, self.num_classes)
+        return [jnp.split(rows @ layer["class"], 2, axis=-1) for layer in self.stack]
+
+    def _gate(self, index: int, v: Array, h: Array, left: Array, classes: list[Array]) -> tuple[Array, Array]:
+        """The two stacks after a layer, from their convolutions; figure 2."""
+        layer = self.stack[index]
+        h = h + v @ layer["across"]
+        if classes:
+            v, h = v + classes[0], h + classes[1]
+        out = gated(h) @ layer["out"]
+        return gated(v), out if index == 0 else left + out
+
+    def logits(self, features: Array, values: Array) -> Array:
+        """[..., channels, levels] of features [..., ch] and the true or drawn levels [..., channels], of which a
+        channel sees those before it.
+        """
+        head, told = self.head, as_input(values, self.levels)
+        h = jax.nn.relu(features) @ head["first"] + _wide(head["first_bias"], features.ndim)
+        found = []
+        for channel in range(self.channels):
+            g = h if channel == 0 else h + told[..., :channel] @ head["told"][channel - 1]
+            g = jax.nn.relu(g) @ head["second"] + _wide(head["second_bias"], g.ndim)
+            out = jax.nn.relu(g) @ head["logits"][channel]
+            found.append(out + _wide(head["logits_bias"][channel], out.ndim))
+        return jnp.stack(found, axis=-2).astype(jnp.float32)
+
+    def draw(self, keys: Array, labels: Array, size: tuple[int, int], temperature: Array, given: Array) -> Array:
+        """Draws images pixel by pixel, computing of each layer only what the next pixel needs.
+
+        A row's vertical stack is computed once, from as many rows as its kernels see; a pixel's horizontal stack from
+        as many features to its left. The images are those that the parallel pass would give, one whole pass a pixel.
+
+        Args:
+          keys: [B], a row's own randomness.
+          labels: as for calls.
+          size: (height, width).
+          temperature: [] that logits are divided by.
+          given: int [B, H, W, channels], levels that are kept where they are not negative, as for completing an image.
+
+        Returns:
+          int32 [B, H, W, channels].
+        """
+        (height, width), batch = size, keys.shape[0]
+        classes = self._classes(labels)
+        shifts = [layer["above"].shape[1] // 2 for layer in self.stack]
+        inputs = [self.channels] + [self.ch] * self.layers
+        # What each layer reads, padded above and to the left by zeros.
+        above = [shard_batch(jnp.zeros((batch, height + shift, width, c))) for shift, c in zip(shifts, inputs)]
+        image = shard_batch(jnp.zeros((batch, height, width, self.channels), jnp.int32))
+
+        def pixel(carry: Any, column: Array) -> tuple[Any, None]:
+            left, row, line, across = carry
+            h = jnp.zeros((batch, self.ch))
+            for index, layer in enumerate(self.stack):
+                k = layer["left"].shape[0]
+                seen = jax.lax.dynamic_slice_in_dim(left[index], column, k, axis=1)
+                found = jnp.einsum("bkc,kcd->bd", seen, layer["left"]) + _wide(layer["left_bias"], 2)
+                found = found + jax.lax.dynamic_index_in_dim(across[index], column, 1, keepdims=False)
+                h = h + gated(found) @ layer["out"]
+                if index < self.layers:
+                    place = column + shifts[index + 1]
+                    moved = jax.lax.dynamic_update_slice_in_dim(left[index + 1], h[:, None], place, axis=1)
+                    left = [*left[: index + 1], moved, *left[index + 2 :]]
+            drawn = self._draw_pixel(keys, h, row * width + column, temperature, line[:, column])
+            line = jax.lax.dynamic_update_slice_in_dim(line, drawn[:, None], column, axis=1)
+            value = as_input(drawn, self.levels)[:, None]
+            first = jax.lax.dynamic_update_slice_in_dim(left[0], value, column + shifts[0], axis=1)
+            return ([first, *left[1:]], row, line, across), None
+
+        def line_of(carry: Any, row: Array) -> tuple[Any, None]:
+            image, above = carry
+            across, below = [], list(above)
+            for index, layer in enumerate(self.stack):
+                k = layer["above"].shape[0]
+                seen = jax.lax.dynamic_slice_in_dim(below[index], row, k, axis=1)
+                v = _row_above(seen, layer["above"]) + _wide(layer["above_bias"], 3)
+                h = v @ layer["across"]
+                if classes[index]:
+                    v, h = v + classes[index][0][:, None], h + classes[index][1][:, None]
+                across.append(h)
+                if index < self.layers:
+                    place = row + shifts[index + 1]
+                    below[index + 1] = jax.lax.dynamic_update_slice_in_dim(
+                        below[index + 1], gated(v)[:, None], place, axis=1
+                    )
+            left = [shard_batch(jnp.zeros((batch, width + shift, c))) for shift, c in zip(shifts, inputs)]
+            start = jax.lax.dynamic_index_in_dim(given, row, 1, keepdims=False)
+            (_, _, line, _), _ = jax.lax.scan(pixel, (left, row, start, across), jnp.arange(width))
+            image = jax.lax.dynamic_update_slice_in_dim(image, line[:, None], row, axis=1)
+            values = as_input(line, self.levels)[:, None]
+            below[0] = jax.lax.dynamic_update_slice_in_dim(below[0], values, row + shifts[0], axis=1)
+            return (image, below), None
+
+        (image, _), _ = jax.lax.scan(line_of, (image, above), jnp.arange(height))
+        return image
+
+    def _draw_pixel(self, keys: Array, features: Array, place: Array, temperature: Array, given: Array) -> Array:
+        """The channels of one pixel, one after another: int32 [B, channels]."""
+        drawn = jnp.zeros((features.shape[0], self.channels), jnp.int32)
+        for channel in range(self.channels):
+            logits = self.logits(features, drawn)[:, channel] / temperature
+            number = place * self.channels + channel
+            own = jax.vmap(lambda key, n=number: jax.random.fold_in(key, n))(keys)
+            level = jax.vmap(jax.random.categorical)(own, logits).astype(jnp.int32)
+            drawn = drawn.at[:, channel].set(jnp.where(given[:, channel] < 0, level, given[:, channel]))
+        return drawn
+
+
+def _row_above(seen: Array, kernel: Array) -> Array:
+    """:func:`rows_above` of one output row, as products: [B, k, W, C] -> [B, W, D]."""
+    side, width = kernel.shape[1] // 2, seen.shape[2]
+    padded = jnp.pad(seen, ((0, 0), (0, 0), (side, side), (0, 0)))
+    parts = [
+        jnp.einsum("bkwc,kcd->bwd", padded[:, :, column : column + width], kernel[:, column])
+        for column in range(kernel.shape[1])
+    ]
+    return sum(parts[1:], parts[0])
+
+
+def _wide(bias: Array, rank: int) -> Array:
+    return bias.reshape((1,) * (rank - 1) + bias.shape)
