@@ -102,7 +102,7 @@ class PixelCNN(nn.Module):
                 }
             )
         self.stack = stack
-        self.head = {
+        head: dict[str, Any] = {
             "first": weight("head_first", self.ch, self.hidden),
             "first_bias": bias("head_first_bias", self.hidden),
             "second": weight("head_second", self.hidden, self.hidden),
@@ -111,6 +111,7 @@ class PixelCNN(nn.Module):
             "logits": [weight(f"head_logits_{c}", self.hidden, self.levels) for c in range(self.channels)],
             "logits_bias": [bias(f"head_logits_bias_{c}", self.levels) for c in range(self.channels)],
         }
+        self.head = head
 
     def __call__(self, values: Array, labels: Array, *, train: bool) -> Array:
         """All pixels at once.
