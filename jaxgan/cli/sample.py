@@ -52,7 +52,8 @@ def run(arguments: Sequence[str]) -> int:
     if not labeled and not parsed.inputs:
         wanted = " and ".join(method.conditions)
         raise UserError(f"this run draws for {wanted}: give --inputs=DIR, a folder of pictures, or --inputs=SET:SPLIT")
-    if parsed.inputs and not method.conditions:
+    of_pictures = bool(parsed.inputs) and not method.conditions and "image" in method.optional_conditions
+    if parsed.inputs and not method.conditions and not of_pictures:
         raise UserError("this run draws for nothing: it takes no --inputs; --num_images says how many")
     drawing: dict[str, Any] = dict(
         rng=jax.random.key(parsed.seed),
@@ -76,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
             inputs=inputs,
         )
 
-    if parsed.inputs and not labeled:
+    if parsed.inputs and (of_pictures or not labeled):
         from jaxgan.cli import sample_inputs
 
         return sample_inputs.draw(opened, parsed, out, drawing, ready)

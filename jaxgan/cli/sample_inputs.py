@@ -73,6 +73,11 @@ def _style(opened: Any, parsed: Any) -> dict[str, np.ndarray]:
     return {STYLE: center_crop_resize(picture, tuple(data.image_size))}
 
 
+def conditions_of(method: Any) -> tuple[str, ...]:
+    """The fields that pictures are drawn for: the method's, or the picture that one of none takes where it is given."""
+    return method.conditions or ("image",)
+
+
 def _choice(parsed: Any, length: int) -> np.ndarray | None:
     count = length if parsed.num_images is None else parsed.num_images
     if count > length:
@@ -96,7 +101,7 @@ def _draw_split(
         )
     source = open_split(opened.config, split, name=name, data_dir=parsed.data_dir)
     chosen = _choice(parsed, source.length)
-    inputs = with_shared(source_inputs(source, method.conditions, chosen), shared)
+    inputs = with_shared(source_inputs(source, conditions_of(method), chosen), shared)
     nets = ready(inputs)
     names = list(inputs.names or [f"{number:06d}" for number in range(inputs.length)])
     if not parsed.panels:
@@ -105,7 +110,7 @@ def _draw_split(
         return
     indices = np.arange(source.length) if chosen is None else chosen
     target = target_of(method)
-    known = target in source.fields and target not in method.conditions
+    known = target in source.fields and target not in conditions_of(method)
     rows = sample_panels(
         method,
         nets,
@@ -140,10 +145,14 @@ def _draw_folder(
             f"--inputs={parsed.inputs} holds two pictures called {twice[0]}, whose outputs would be one file"
         )
 
-    def pictures(number: int) -> np.ndarray:
-        return read(files[number])
+    # A run that takes a picture but needs none, such as an autoencoder, knows one size.
+    fixed = None if opened.method.conditions else tuple(opened.config.data.image_size)
 
-    sizes = [header.size for header in read_headers(files)]
+    def pictures(number: int) -> np.ndarray:
+        picture = read(files[number])
+        return picture if fixed is None else center_crop_resize(picture, fixed)
+
+    sizes = [header.size if fixed is None else fixed for header in read_headers(files)]
     nets = ready(_inputs_of_data(opened, parsed))
     drawn = draw_any_size(opened.method, nets, condition, pictures, sizes, shared=shared, **drawing)
     keys = _keys(parsed)
@@ -174,12 +183,12 @@ def _inputs_of_data(opened: Any, parsed: Any) -> SampleInputs | None:
     ):
         return None
     source = open_split(opened.config, opened.config.data.split, data_dir=parsed.data_dir)
-    return source_inputs(source, opened.method.conditions)
+    return source_inputs(source, conditions_of(opened.method))
 
 
 def _reader(opened: Any) -> tuple[str, Callable[[Path], np.ndarray], bool]:
     """The one condition of the run that a picture can be, how it is read from a file, and whether it is a map."""
-    fields = {name: _of_batch(opened.stage.batch, name) for name in opened.method.conditions}
+    fields = {name: _of_batch(opened.stage.batch, name) for name in conditions_of(opened.method)}
     pictures = {name: x for name, x in fields.items() if len(x.shape) >= 3}
     if len(fields) != 1 or not pictures:
         given = ", ".join(f"{name} {x.dtype}{list(x.shape[1:])}" for name, x in fields.items())

@@ -37,7 +37,9 @@ class Autoregressive(Method):
 
     players = {"p": ("p",)}  # noqa: RUF012 (a constant)
     averaged = ("p",)
-    options = {"temperature": Option(1.0, low=1e-3)}  # noqa: RUF012
+    # A picture whose upper rows are kept.
+    optional_conditions = ("image",)
+    options = {"temperature": Option(1.0, low=1e-3), "kept_rows": Option(0, low=0)}  # noqa: RUF012
 
     @property
     def conditions(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -79,12 +81,17 @@ class Autoregressive(Method):
         return each.reshape(each.shape[0], -1).sum(1)
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
-        """'image' [B, H, W, C] in [-1, 1], drawn pixel by pixel at the option 'temperature'."""
+        """'image' [B, H, W, C] in [-1, 1], drawn pixel by pixel at the option 'temperature'; where there is a
+        ``batch['image']``, below its upper 'kept_rows', which stay.
+        """
         del rng
         options: dict[str, Any] = batch["options"]  # type: ignore[assignment]
         height, width, channels = self.image_shape
         keys = batch["key"]
         given = jnp.full((keys.shape[0], height, width, channels), -1, jnp.int32)
+        if "image" in batch:
+            kept = (jnp.arange(height) < options["kept_rows"]).reshape(1, height, 1, 1)
+            given = jnp.where(kept, self.values_of(batch["image"]), given)
         labels = label_of(batch) if self.num_classes else jnp.zeros((keys.shape[0],), jnp.int32)
         temperature = jnp.asarray(options["temperature"], jnp.float32)
         drawn: Any = self.network.apply(nets["p"], keys, labels, (height, width), temperature, given, method="draw")

@@ -48,10 +48,15 @@ class VAE(Method):
 
     players = {"p": ("encoder", "decoder")}  # noqa: RUF012 (a constant)
     averaged = ("encoder", "decoder")
+    # A picture that is encoded, in place of a latent that is drawn.
+    optional_conditions = ("image",)
     options = {  # noqa: RUF012
         # Of the importance-weighted bound; 1 is the evidence lower bound.
         "samples": Option(1, choices=(1, 5, 50, 500, 5000)),
         "draw": Option("mean", choices=("mean", "pixels")),
+        # One dimension of the latent, and what it is set to; -1 for none.
+        "dim": Option(-1, low=-1),
+        "value": Option(0.0),
     }
 
     def __post_init__(self) -> None:
@@ -111,10 +116,18 @@ class VAE(Method):
         return math.log(samples) - total
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
-        """'image': each pixel's mean, or with the option ``draw='pixels'`` a draw of it, clipped to [-1, 1]."""
+        """'image': each pixel's mean, or with the option ``draw='pixels'`` a draw of it, clipped to [-1, 1].
+
+        Of ``batch['z']``, or where there is a ``batch['image']`` of its code, the encoder's mean; the option 'dim'
+        names the number of either that becomes 'value'.
+        """
         del rng
         options: dict[str, Any] = batch["options"]  # type: ignore[assignment]
-        return {"image": self.decode(nets, batch["z"], batch["key"], pixels=options["draw"] == "pixels")}
+        z = batch["z"]
+        if "image" in batch:
+            (z, _), _ = apply(self.encoder, nets["encoder"], from_uint8(batch["image"]), train=False)
+        z = jnp.where(jnp.arange(self.z_dim)[None] == options["dim"], options["value"], z)
+        return {"image": self.decode(nets, z, batch["key"], pixels=options["draw"] == "pixels")}
 
     def decode(self, nets: dict[str, Variables], z: Array, keys: Array, *, pixels: bool = False) -> Array:
         """Images [B, H, W, C] float in [-1, 1] of latents [B, z_dim]: means, or draws under a key a row."""

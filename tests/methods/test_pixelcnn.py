@@ -83,7 +83,7 @@ def test_draws_have_the_model_s_frequencies():
     net = network()
     method, variables = method_of(net, shape), random_variables(net, shape)
     keys = jax.random.split(jax.random.key(1), 4000)
-    batch = {"key": keys, "options": {"temperature": 1.0}}
+    batch = {"key": keys, "options": {"temperature": 1.0, "kept_rows": 0}}
     images = np.asarray(method.sample({"p": variables}, batch, keys[0])["image"])
     bits = (images > 0).reshape(len(images), -1).astype(int)
     every = np.array(list(itertools.product(range(2), repeat=4)), np.uint8).reshape(-1, *shape) * 255
@@ -99,9 +99,22 @@ def test_a_row_is_drawn_of_its_own_key():
     keys = jax.random.split(jax.random.key(2), 6)
 
     def drawn(keys):
-        return method.sample({"p": variables}, {"key": keys, "options": {"temperature": 1.0}}, keys[0])["image"]
+        return method.sample({"p": variables}, {"key": keys, "options": {"temperature": 1.0, "kept_rows": 0}}, keys[0])[
+            "image"
+        ]
 
     np.testing.assert_array_equal(drawn(keys)[3:], drawn(keys[3:]))
+
+
+def test_the_upper_rows_of_a_picture_are_kept():
+    net = network(levels=4)
+    method, variables = method_of(net, (4, 4, 1)), random_variables(net, (4, 4, 1))
+    image = RNG.integers(0, 256, (3, 4, 4, 1), np.uint8)
+    given = {"key": jax.random.split(jax.random.key(2), 3), "image": image}
+    options = {"temperature": 1.0, "kept_rows": 2}
+    drawn = method.sample({"p": variables}, {**given, "options": options}, given["key"][0])["image"]
+    np.testing.assert_allclose(drawn[:, :2], (image[:, :2] // 64) * (2 / 3) - 1, atol=1e-6)
+    assert np.abs(drawn[:, 2:] - ((image[:, 2:] // 64) * (2 / 3) - 1)).max() > 0.1
 
 
 def test_even_windows_are_refused():

@@ -53,7 +53,7 @@ def images(count=64):
 def bound(method, batch, samples, seed):
     nets = method.init(jax.random.key(0), batch).nets
     keys = jax.random.split(jax.random.key(seed), len(batch["image"]))
-    given = {**batch, "key": keys, "options": {"samples": samples, "draw": "mean"}}
+    given = {**batch, "key": keys, "options": {"samples": samples, "draw": "mean", "dim": -1, "value": 0.0}}
     return -np.asarray(method.nats(nets, given, keys[0]), np.float64)
 
 
@@ -85,7 +85,7 @@ def test_a_step_logs_the_bound_that_nats_gives():
 def test_a_row_s_bound_is_of_its_own_key():
     batch, method = {"image": images(8)}, make()
     nets = method.init(jax.random.key(0), batch).nets
-    keys, options = jax.random.split(jax.random.key(3), 8), {"samples": 5, "draw": "mean"}
+    keys, options = jax.random.split(jax.random.key(3), 8), {"samples": 5, "draw": "mean", "dim": -1, "value": 0.0}
     whole = method.nats(nets, {"image": batch["image"], "key": keys, "options": options}, keys[0])
     half = method.nats(nets, {"image": batch["image"][4:], "key": keys[4:], "options": options}, keys[0])
     np.testing.assert_allclose(whole[4:], half, rtol=1e-5)
@@ -96,11 +96,32 @@ def test_samples_are_means_or_draws_of_pixels():
     nets = method.init(jax.random.key(0), {"image": images(2)}).nets
     z, keys = np.zeros((512, Z_DIM), np.float32), jax.random.split(jax.random.key(0), 512)
     given = {"z": z, "key": keys}
-    mean = method.sample(nets, {**given, "options": {"samples": 1, "draw": "mean"}}, keys[0])["image"]
-    drawn = method.sample(nets, {**given, "options": {"samples": 1, "draw": "pixels"}}, keys[0])["image"]
+    mean = method.sample(nets, {**given, "options": {"samples": 1, "draw": "mean", "dim": -1, "value": 0.0}}, keys[0])[
+        "image"
+    ]
+    drawn = method.sample(
+        nets, {**given, "options": {"samples": 1, "draw": "pixels", "dim": -1, "value": 0.0}}, keys[0]
+    )["image"]
     np.testing.assert_array_equal(mean, 0)
     # Clipped to [-1, 1], which is two deviations.
     assert np.std(drawn) == pytest.approx(NOISE * 0.96, rel=0.05)
+
+
+def test_an_encoded_picture_is_changed_along_one_dimension():
+    method, given = make(), {"image": images(4), "key": jax.random.split(jax.random.key(0), 4)}
+    nets = method.init(jax.random.key(0), given).nets
+    given["z"] = np.zeros((4, Z_DIM), np.float32)
+
+    def drawn(**options):
+        whole = {"samples": 1, "draw": "mean", "dim": -1, "value": 0.0} | options
+        return np.asarray(method.sample(nets, {**given, "options": whole}, given["key"][0])["image"])
+
+    (mean, _) = method.encoder.apply(nets["encoder"], given["image"] / 127.5 - 1, train=False)
+    codes = np.asarray(mean, np.float64)
+    np.testing.assert_allclose(drawn(), np.clip(codes @ WEIGHTS, -1, 1).reshape(4, SIDE, SIDE, 1), atol=1e-5)
+    codes[:, 1] = -0.4
+    wanted = np.clip(codes @ WEIGHTS, -1, 1).reshape(4, SIDE, SIDE, 1)
+    np.testing.assert_allclose(drawn(dim=1, value=-0.4), wanted, atol=1e-5)
 
 
 def test_an_unknown_likelihood():
