@@ -99,7 +99,9 @@ def use_fields(config: ConfigDict, **specs: Any) -> ConfigDict:
 
 
 def condition_of(config: ConfigDict) -> Callable[[dict[str, Any]], Array]:
-    """What makes the condition of a batch: a picture in [-1, 1], or a one-hot map with the edges of its instances."""
+    """The function from a batch to its condition: a picture in [-1, 1], or a one-hot map with the edges of its
+    instances.
+    """
     given = config.translation
     if not given.classes:
         return functools.partial(picture_condition, field=given.source)
@@ -113,7 +115,7 @@ def source_fields(config: ConfigDict) -> tuple[str, ...]:
 
 
 def batch_fields(config: ConfigDict) -> dict[str, Field]:
-    """What a batch holds after ``data.augment``: the source, its instances, and the target.
+    """The fields of a batch after ``data.augment``: the source, its instances, and the target.
 
     Raises:
       UserError: where an operation cannot be applied to what comes before it.
@@ -210,7 +212,7 @@ def perceptual_term(config: ConfigDict) -> Regularizer | None:
 
 
 def frozen_nets(config: ConfigDict) -> Callable[[], dict[str, Any]] | None:
-    """What opens the network of the perceptual loss; None where there is no such loss."""
+    """The function that opens the network of the perceptual loss; None where there is no such loss."""
     if not config.perceptual.weight:
         return None
     given = config.perceptual

@@ -65,7 +65,7 @@ class CycleGAN(Method):
 
     @property
     def input_multiple(self) -> int:
-        """What the sides of images must be multiples of."""
+        """The number that the sides of images must be multiples of."""
         return getattr(self.generator, "multiple", 1)
 
     def init(self, rng: Array, batch: Batch) -> TrainState:
@@ -153,7 +153,7 @@ class CycleGAN(Method):
     def _recalled(
         self, state: TrainState, fakes: Mapping[str, Array], rng: Array
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What D is shown of each domain's fakes, and the pools after it."""
+        """The fakes of each domain that D is shown, and the pools after it."""
         fresh = {domain: (jax.lax.stop_gradient(images), None) for domain, images in fakes.items()}
         if self.pool is None or self.pool.recall is None:
             return fresh, {}

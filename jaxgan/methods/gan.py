@@ -121,7 +121,7 @@ class GAN(Method):
 
     @property
     def input_multiple(self) -> int:
-        """What the sides of images that are translated must be multiples of; others are padded and cropped back."""
+        """The number that the sides of translated images must be multiples of; others are padded and cropped back."""
         return getattr(self.generator, "multiple", 1)
 
     def init(self, rng: Array, batch: Batch) -> TrainState:

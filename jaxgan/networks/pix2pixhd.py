@@ -55,7 +55,7 @@ class Generator(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """What sides must be multiples of."""
+        """The number that sides must be multiples of."""
         return 2**self.halvings * (1 if self.part == "global" else 2)
 
     @nn.compact

@@ -139,7 +139,7 @@ class PixelCNN(nn.Module):
         return self.logits(left, values)
 
     def _classes(self, labels: Array) -> list[list[Array]]:
-        """What each layer adds to either stack for the class: [B, 2 ch] each; nothing without classes."""
+        """The class's part of either stack, of each layer: [B, 2 ch] each; empty without classes."""
         if not self.num_classes:
             return [[] for _ in self.stack]
         rows = class_weights(labels, self.num_classes)

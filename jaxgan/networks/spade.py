@@ -162,7 +162,7 @@ class Generator(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """What sides must be multiples of."""
+        """The number that sides must be multiples of."""
         return 2 ** SIZES[self.size]
 
     def setup(self) -> None:

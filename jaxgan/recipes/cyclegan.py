@@ -12,7 +12,7 @@ The checklist:
  4. 10 times the L1 cycle of either domain; half of that for the identity term, on generators fed their target domain.
      The
     code has it for all tasks, the paper for paintings to photos alone: ``method.identity=0``.
- 5. Both generators in one update, then both discriminators (PyTorch). Lua moves G_A, D_A, G_B, D_B in turn.
+ 5. Both generators in one update, then both discriminators (PyTorch). Lua moves G_A, D_A, G_B, D_B, one after another.
  6. D is shown fakes from a pool of 50 a domain. Each row of the batch has a column of its own, so that a batch of one
     has the code's pool: ``augment.pool``.
  7. Adam 2e-4, beta1 0.5, batches of 1, larger ones being worse; 100 epochs at the full rate and 100 to 0, an epoch

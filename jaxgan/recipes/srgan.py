@@ -6,7 +6,7 @@ The checklist:
  1. SRResNet of 16 blocks, figure 4: ``generator``. PReLUs have one number a layer, the paper's count; convolutions
     before norms have biases (``use_bias``), of which it says nothing. Nothing bounds the output.
  2. Stage one trains G alone by the mean squared error, a million updates at 1e-4: ``pretraining.steps`` (SRResNet).
- 3. Stage two begins from it with new optimisers, 100,000 updates at 1e-4 and as many at 1e-5, D and G in turn.
+ 3. Stage two begins from it with new optimisers, 100,000 updates at 1e-4 and as many at 1e-5, one of D, then one of G.
  4. The loss of stage two is 0.006 times the squared distance of VGG19's features phi_5,4 (section 2.2.1: features
     scaled by 1/12.75) and 1e-3 times the adversarial one, non-saturating; no MSE. tensorlayer has MSE, 2e-6 times other
     features, and 1e-3.

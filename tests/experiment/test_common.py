@@ -36,9 +36,11 @@ def test_a_stage_has_the_batches_that_it_says(config):
     assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {k: (x.shape, x.dtype) for k, x in stage.batch.items()}
     assert (stage.name, stage.steps, stage.images_per_step, stage.ema) == ("paired", 7, 2, None)
     with pytest.raises(
-        UserError, match=r"gives batches of image_A uint8\[4, 4, 3\], image_B .*; the recipe takes image_A"
+        UserError, match=r"gives batches of image_A uint8\[4, 4, 3\], image_B .*; the recipe takes image_A .*, image_C"
     ):
-        next(stage_of(config, "image_A").data(0))
+        next(stage_of(config, "image_A", "image_C").data(0))
+    # Fields that the recipe does not take are left out.
+    assert next(stage_of(config, "image_A").data(0)).keys() == {"image_A"}
 
 
 def test_fields_of_held_out_examples(config):

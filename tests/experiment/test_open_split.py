@@ -27,5 +27,7 @@ def test_a_share_of_a_folder_is_held_out(tmp_path):
     train, test = (open_split(shared, split) for split in ("train", "test"))
     seen = [set(s.fetch(np.arange(s.length))["image"][:, 0, 0, 0].tolist()) for s in (train, test)]
     assert (train.length, test.length) == (7, 3) and not seen[0] & seen[1]
-    with pytest.raises(ValueError, match=r"digits has its own splits; only .folder:PATH. takes a test_share, got 0\.3"):
+    with pytest.raises(
+        ValueError, match=r"digits has its own splits; only .folder:PATH. and .pairs:DIR. take a test_share, got 0\.3"
+    ):
         open_split(config_of("digits", test_share=0.3), "train")
