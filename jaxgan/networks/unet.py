@@ -106,11 +106,8 @@ class Generator(nn.Module):
                 h = translation_norm(self, h, name=f"norm_down_{level}", train=train)
             h = shard_batch(h)
             skips.append(h)
-        for level in reversed(range(self.depth)):
+        for level in reversed(range(1, self.depth)):
             h = nn.relu(h if level == last else jnp.concatenate([skips[level], h], axis=-1))
-            if not level:
-                image = up_conv(self.image_channels, 4, resample=self.resample, name="up_0", **fields)(h)
-                return jnp.tanh(image.astype(jnp.float32))
             up = up_conv(
                 widths[level - 1], 4, resample=self.resample, use_bias=hidden_bias, name=f"up_{level}", **fields
             )
@@ -118,7 +115,9 @@ class Generator(nn.Module):
             if level in self._dropped():
                 h = nn.Dropout(self.dropout, deterministic=self.dropout == 0.0)(h)
             h = shard_batch(h)
-        raise AssertionError("depth is at least 2")
+        h = nn.relu(jnp.concatenate([skips[0], h], axis=-1))
+        image = up_conv(self.image_channels, 4, resample=self.resample, name="up_0", **fields)(h)
+        return jnp.tanh(image.astype(jnp.float32))
 
     def _dropped(self) -> range:
         """The levels whose transposed convolutions dropout follows."""
