@@ -67,7 +67,7 @@ def leave(code: int) -> int:
 
 
 def is_of_peer(error: BaseException) -> bool:
-    """Whether an error, or what led to it, tells of a peer that is gone: a failed exchange or barrier between processes.
+    """Whether an error, or what led to it, tells of a peer that is gone: a failed exchange or barrier of processes.
 
     JAX raises them as ``JaxRuntimeError``, and what goes through another library's hands as that library's own, so that
     the text is read too. Memory that runs out would come again, and is no such error.
