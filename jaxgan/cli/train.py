@@ -44,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.experiment.config_file import load
     from jaxgan.experiment.epochs import in_steps
     from jaxgan.experiment.run import train_experiment
-    from jaxgan.parallel import initialize, is_main, leave
+    from jaxgan.parallel import initialize, is_main, is_of_peer, leave
     from jaxgan.training.compilation_cache import use_compilation_cache
     from jaxgan.training.preemption import EXIT_RESTART
     from jaxgan.training.watchdog import Limits
@@ -62,9 +62,9 @@ def run(arguments: Sequence[str]) -> int:
     options["defaults"] = recipes.default_config_of(config)
     try:
         outcome = train_experiment(recipes.build(config), config, workdir, **options)
-    except jax.errors.JaxRuntimeError as error:
-        # Among several processes a lost peer may come as an error of an exchange; too little memory comes again.
-        if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):
+    except Exception as error:
+        # Among several processes a lost peer comes as an error of an exchange.
+        if jax.process_count() == 1 or not is_of_peer(error):
             raise
         log.exception("a device or a peer failed; the same command goes on from the newest checkpoint")
         return leave(EXIT_RESTART)

@@ -21,7 +21,7 @@ from jaxgan.parallel.partition import (
     split_over,
     split_over_fsdp,
 )
-from jaxgan.parallel.processes import from_main, host_to_global, initialize, is_main, leave, to_host
+from jaxgan.parallel.processes import from_main, host_to_global, initialize, is_main, is_of_peer, leave, to_host
 
 __all__ = [
     "AXES",
@@ -37,6 +37,7 @@ __all__ = [
     "initialize",
     "inside_mesh",
     "is_main",
+    "is_of_peer",
     "join_interleaved",
     "leave",
     "make_mesh",

@@ -1,6 +1,7 @@
 """Multi-process JAX: distributed start-up, and host arrays to global arrays."""
 
 import os
+import re
 import sys
 from typing import Any
 
@@ -10,6 +11,11 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxgan.parallel.batch import BATCH
+
+# What the runtime's exchanges and its coordination service say where a process does not answer.
+_OF_PEERS = re.compile(
+    r"^(?:UNAVAILABLE|ABORTED|CANCELLED|DEADLINE_EXCEEDED)\b|\bGloo\b|coordination service|by peer\b", re.IGNORECASE
+)
 
 
 def initialize(
@@ -58,6 +64,23 @@ def leave(code: int) -> int:
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+def is_of_peer(error: BaseException) -> bool:
+    """Whether an error, or what led to it, tells of a peer that is gone: a failed exchange or barrier of processes.
+
+    JAX raises them as ``JaxRuntimeError``, and what goes through another library's hands as that library's own, so that
+    the text is read too. Memory that runs out would come again, and is no such error.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        text = str(seen)
+        if "RESOURCE_EXHAUSTED" in text:
+            return False
+        if isinstance(seen, jax.errors.JaxRuntimeError) or _OF_PEERS.search(text):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def is_main() -> bool:

@@ -286,7 +286,7 @@ def domains_are_drawn_both_ways_and_scored_by_their_own_floats(run, capsys, tmp_
         assert one.shape == (8, 8, 3) and not np.array_equal(one, other)
     assert sample(run, tmp_path / "rows.png", split, "--panels=input_image,image,cycle", "--num_images=2") == 0
     assert read(tmp_path / "rows.png").shape == (2 * 8 + 2, 3 * 8 + 2 * 2, 3)
-    assert sample(run, tmp_path / "out", folder, "--set=direction=CtoA") == 1
+    assert sample(run, tmp_path / "none", folder, "--set=direction=CtoA") == 1
     assert "choose from AtoB, BtoA" in capsys.readouterr().err
 
     found = scores(capsys, run)

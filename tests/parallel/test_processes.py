@@ -4,7 +4,7 @@ import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxgan.parallel import host_to_global, initialize, make_mesh, split_over_fsdp, to_host
+from jaxgan.parallel import host_to_global, initialize, is_of_peer, make_mesh, split_over_fsdp, to_host
 
 
 def test_host_arrays_are_split_over_the_mesh_and_come_back():
@@ -41,3 +41,26 @@ def test_to_host_joins_shards_of_a_parameter():
 def test_half_a_description_of_the_processes_raises(arguments):
     with pytest.raises(ValueError, match="process_id"):
         initialize(**arguments)
+
+
+def led_to(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (jax.errors.JaxRuntimeError("INTERNAL: an exchange failed"), True),
+        # As a library on the way handed one on.
+        (ValueError("UNKNOWN: Gloo AllGather failed: Read error [127.0.0.1]:26311: Connection reset by peer"), True),
+        (RuntimeError("UNAVAILABLE: Heartbeat of task 1"), True),
+        (led_to(OSError("cannot save"), ValueError("the coordination service is gone")), True),
+        (jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes"), False),
+        (led_to(ValueError("UNKNOWN: x"), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: y")), False),
+        (ValueError("config.seed=-1: give a whole number"), False),
+        (OSError(5, "Input/output error"), False),
+    ],
+)
+def test_errors_that_tell_of_a_lost_peer(error, expected):
+    assert is_of_peer(error) == expected

@@ -113,5 +113,5 @@ def test_an_error_of_one_process_is_its_exit_code_at_once(job):
     run = job(fault="enospc@50:0")
     run.until_step(40)
     code, _ = run.end_of(0, within=60)
-    assert code == 1 and "No space left on device" in run.said()
+    assert code == 1 and "no space left on device" in run.said()
     assert run.end_of(1, within=max(HEARTBEAT, STEP) + SLACK)[0] in (42, -signal.SIGABRT), run.said()

@@ -130,6 +130,8 @@ def _save(members: Sequence[Member], folders: Sequence[epath.Path], state: Train
     """Saves the members that ``ended`` as checkpoints of runs of their own."""
     experiment = recipes.build(members[0].config)
     mesh = experiment_mesh(members[0].config, experiment=experiment)
+    stage = experiment.stages[-1]
+    sets = {} if stage.data_identity is None else {stage.name: stage.data_identity()}
     taken = jax.jit(member_state, out_shardings=shardings(experiment.shapes(), experiment.rules, mesh))
     for number in ended:
         member = members[number]
@@ -141,8 +143,9 @@ def _save(members: Sequence[Member], folders: Sequence[epath.Path], state: Train
                 "seed": member.config.seed,
                 "config": fingerprint(_record(member)),
                 "rng": {"impl": str(jax.random.key_impl(key)), "key": jax.random.key_data(key).tolist()},
-                "data": {"position": int(state.step)},
-                "stage": experiment.stages[-1].name,
+                "data": {"position": int(state.step), "sets": sets},
+                "stage": stage.name,
+                "rollbacks": 0,
             },
         )
         checkpoints.close()
