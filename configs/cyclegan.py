@@ -20,7 +20,7 @@ from typing import Literal
 
 from ml_collections import ConfigDict
 
-from jaxgan.experiment.presets import both_optimizers
+from jaxgan.experiment.presets import in_two_halves
 from jaxgan.experiment.variants import choose
 from jaxgan.recipes import cyclegan
 
@@ -36,9 +36,7 @@ def narrowed(config: ConfigDict) -> ConfigDict:
     config.data.image_size = (64, 64)
     config.generator.update(dict(ch=16, blocks=6))
     config.discriminator.update(dict(ch=32, layers=2))
-    config.epochs.update(dict(constant=0, decay=0))
-    config.training.update(dict(steps=10_000, save_every=2_000, log_every=100))
-    return both_optimizers(config, schedule="linear", hold_steps=5_000, decay_steps=5_000)
+    return in_two_halves(config, 10_000, save_every=2_000, log_every=100)
 
 
 def scored(config: ConfigDict) -> ConfigDict:

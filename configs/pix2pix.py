@@ -27,7 +27,7 @@ from typing import Literal
 
 from ml_collections import ConfigDict
 
-from jaxgan.experiment.presets import both_optimizers
+from jaxgan.experiment.presets import in_two_halves
 from jaxgan.experiment.translation import use_fields
 from jaxgan.experiment.variants import choose
 from jaxgan.recipes import pix2pix
@@ -67,9 +67,7 @@ def narrowed(config: ConfigDict, steps: int, batch_size: int) -> ConfigDict:
     config.data.update(dict(image_size=(64, 64), batch_size=batch_size))
     config.generator.update(dict(ch=32, depth=6))
     config.discriminator.update(dict(ch=32, layers=2))
-    config.epochs.update(dict(constant=0, decay=0))
-    config.training.update(dict(steps=steps, save_every=2_000, log_every=100))
-    return both_optimizers(config, schedule="linear", hold_steps=steps // 2, decay_steps=steps - steps // 2)
+    return in_two_halves(config, steps, save_every=2_000, log_every=100)
 
 
 def camvid(

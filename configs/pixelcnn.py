@@ -16,26 +16,20 @@ Hardware: two CPU cores for mnist and digits, a GPU for cifar10.
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import in_two_halves
 from jaxgan.experiment.variants import choose
 from jaxgan.recipes import pixelcnn
 
 
-def trained(config: ConfigDict, steps: int) -> ConfigDict:
-    config.optimizer.p.update(dict(schedule="linear", hold_steps=steps // 2, decay_steps=steps - steps // 2))
-    config.training.update(dict(steps=steps, save_every=1_000, log_every=100))
-    config.evaluation.update(dict(every_steps=0))
-    return config
-
-
 def mnist(classes: bool = False) -> ConfigDict:
-    config = trained(pixelcnn.default_config(), 6_000)
+    config = in_two_halves(pixelcnn.default_config(), 6_000, save_every=1_000, log_every=100)
     if classes:
         config.network.num_classes = 10
     return config
 
 
 def digits() -> ConfigDict:
-    config = trained(pixelcnn.default_config(), 3_000)
+    config = in_two_halves(pixelcnn.default_config(), 3_000, save_every=1_000, log_every=100)
     config.data.update(dict(name="digits", image_size=(8, 8), test_augment=()))
     config.network.update(dict(levels=16, layers=4, first_kernel=5))
     config.evaluation.num_images = 300
@@ -43,7 +37,7 @@ def digits() -> ConfigDict:
 
 
 def cifar10() -> ConfigDict:
-    config = trained(pixelcnn.default_config(), 20_000)
+    config = in_two_halves(pixelcnn.default_config(), 20_000, save_every=1_000, log_every=100)
     config.data.update(dict(name="tfds:cifar10", image_size=(32, 32), channels=3, flip=True, batch_size=16))
     config.data.test_augment = ()
     config.network.update(dict(levels=256, layers=12, ch=64, hidden=256))

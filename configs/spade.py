@@ -17,7 +17,7 @@ Hardware: two CPU cores for ``narrow``, a GPU for batches of 4 of the others.
 
 from ml_collections import ConfigDict
 
-from jaxgan.experiment.presets import both_optimizers
+from jaxgan.experiment.presets import in_two_halves
 from jaxgan.experiment.translation import use_fields
 from jaxgan.experiment.variants import choose
 from jaxgan.recipes import spade
@@ -51,9 +51,7 @@ def narrowed(config: ConfigDict) -> ConfigDict:
     config.generator.update(dict(ch=16, hidden=32, z_dim=64, encoder_ch=16, encoder_resolution=64))
     config.discriminator.update(dict(ch=32, layers=2))
     config.perceptual.update(dict(network="efficientnet_lite0", layer_weights=None, weight=1.0))
-    config.epochs.update(dict(constant=0, decay=0))
-    config.training.update(dict(steps=6_000, save_every=2_000, log_every=100))
-    return both_optimizers(config, schedule="linear", hold_steps=3_000, decay_steps=3_000)
+    return in_two_halves(config, 6_000, save_every=2_000, log_every=100)
 
 
 VARIANTS = {"pairs": pairs, "camvid": camvid}

@@ -15,19 +15,13 @@ Hardware: one CPU core for mnist, two for the others.
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import in_two_halves
 from jaxgan.experiment.variants import choose
 from jaxgan.recipes import vae
 
 
-def trained(config: ConfigDict, steps: int) -> ConfigDict:
-    config.optimizer.p.update(dict(schedule="linear", hold_steps=steps // 2, decay_steps=steps - steps // 2))
-    config.training.update(dict(steps=steps, save_every=2_000, log_every=100))
-    config.evaluation.update(dict(every_steps=0))
-    return config
-
-
 def mnist(conv: bool = False) -> ConfigDict:
-    config = trained(vae.default_config(), 30_000)
+    config = in_two_halves(vae.default_config(), 30_000, save_every=2_000, log_every=100)
     if conv:
         config.latents.z_dim = 32
         config.encoder.update(dict(channels=(32, 64), hidden=(256,)))
@@ -36,7 +30,7 @@ def mnist(conv: bool = False) -> ConfigDict:
 
 
 def cifar10() -> ConfigDict:
-    config = trained(vae.default_config(), 30_000)
+    config = in_two_halves(vae.default_config(), 30_000, save_every=2_000, log_every=100)
     config.data.update(dict(name="tfds:cifar10", image_size=(32, 32), channels=3, flip=True))
     config.data.test_augment = ()
     config.likelihood = "discretised_logistic"

@@ -12,6 +12,7 @@ Launch: jaxgan study configs/studies/pix2pix_losses.py --workdir=runs/losses --d
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.presets import in_two_halves
 from jaxgan.tools.studies import Study, read_number, read_words, variant
 
 LABELS = {"l1": "L1", "gan": "GAN", "cgan": "cGAN", "l1_gan": "L1 + GAN", "l1_cgan": "L1 + cGAN"}
@@ -22,9 +23,7 @@ def of_loss(loss: str, steps: int, data_dir: str | None, smoke: bool) -> ConfigD
     if data_dir:
         config.data.data_dir = data_dir
     if not smoke:
-        config.training.update(dict(steps=steps, save_every=steps, log_every=max(1, steps // 50)))
-        for player in config.optimizer.values():
-            player.update(hold_steps=steps // 2, decay_steps=steps - steps // 2)
+        config = in_two_halves(config, steps, save_every=steps, log_every=max(1, steps // 50))
     return config
 
 

@@ -52,6 +52,19 @@ def both_optimizers(config: ConfigDict, **settings: Any) -> ConfigDict:
     return config
 
 
+def in_two_halves(config: ConfigDict, steps: int, **training: Any) -> ConfigDict:
+    """``config`` of ``steps`` steps, all rates held for the first half and falling to 0 over the second; ``training``
+    are further keys of its section.
+    """
+    hold = steps // 2
+    for section in config.optimizer.values():
+        section.update(schedule="linear", hold_steps=hold, decay_steps=steps - hold)
+    config.training.update(dict(steps=steps, **training))
+    if "epochs" in config:
+        config.epochs.update(dict(constant=0, decay=0))
+    return config
+
+
 def dcgan_blocks(config: ConfigDict, *, ch: int = 32) -> ConfigDict:
     """DCGAN's networks for the images of ``config.data``: two blocks from 7x7 for 28 pixels, three from 4x4 for 32."""
     widths, side = {28: ((2, 1), 7), 32: ((4, 2, 1), 4)}[config.data.image_size[0]]

@@ -53,7 +53,12 @@ def default_config() -> ConfigDict:
     config.data.test_augment = ({"op": "binarise"},)
     config.ema.update(decay=0.0)
     config.evaluation.update(
-        batch_norm="running", metrics="elbo,bits_per_dim", num_images=10_000, reference_split="test", batch_size=200
+        every_steps=0,
+        batch_norm="running",
+        metrics="elbo,bits_per_dim",
+        num_images=10_000,
+        reference_split="test",
+        batch_size=200,
     )
     return config
 
