@@ -55,7 +55,7 @@ def main() -> None:
         found = np.asarray(jax.block_until_ready(draw(variables)))
         return time.perf_counter() - began, found
 
-    forms = {"cached": cached, "naive": naive}
+    forms: dict[str, Callable[[Any], Any]] = {"cached": cached, "naive": naive}
     images = {name: seconds(draw)[1] for name, draw in forms.items()}
     times: dict[str, list[float]] = {name: [] for name in forms}
     for _ in range(parsed.rounds):
