@@ -51,7 +51,7 @@ def opened(method=None, field="input", like=None, **data):
 
 
 def draw(run, out, **flags):
-    parsed = types.SimpleNamespace(num_images=None, data_dir=None, panels=None, columns=1)
+    parsed = types.SimpleNamespace(num_images=None, data_dir=None, panels=None, columns=1, style=None)
     vars(parsed).update({name: str(value) if name == "inputs" else value for name, value in flags.items()})
     drawing = dict(rng=jax.random.key(0), mesh=make_mesh(), batch_size=2, options={}, step=3)
     return sample_inputs.draw(run, parsed, out, drawing, lambda inputs: run.nets)

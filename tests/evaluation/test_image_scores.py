@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgan.evaluation.image_scores import IMAGE_METRICS, PERCEPTUAL, image_scores
+from jaxgan.metrics.luma import matlab_luma
 from jaxgan.metrics.psnr import psnr
 from jaxgan.metrics.sliced_wasserstein import sliced_wasserstein_pyramid
 from jaxgan.metrics.ssim import ms_ssim, ssim
@@ -83,7 +84,7 @@ def test_what_does_not_fit_is_named(pair):
         "ms_ssim": r"ms_ssim: .*at least 176.*8x8",
         "swd": r"swd: images must be .* of at least 16 pixels a side, got \(3, 8, 8, 3\)",
     }
-    assert {*messages, "psnr", *PERCEPTUAL} == IMAGE_METRICS.keys()
+    assert {*messages, "psnr", "psnr_y", "ssim_y", *PERCEPTUAL} == IMAGE_METRICS.keys()
     for name, message in messages.items():
         with pytest.raises(UserError, match=message):
             image_scores([name], small, small, stamp={})
@@ -110,3 +111,18 @@ def test_perceptual_distances_see_rgb_in_their_own_range(pair, channels):
     assert found["lpips_vgg"].stamp == {"distance": "lpips_vgg", "distance_sha256": "0" * 64}
     with pytest.raises(UserError, match="lpips_vgg needs its weights"):
         image_scores(["lpips_vgg"], ours, theirs, stamp={})
+
+
+def test_scores_of_luma_leave_the_border_out():
+    """What differs at the border, or in hue at one luma, counts for nothing; the rest is the PSNR of what is left."""
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 256, (3, 24, 24, 3), np.uint8)
+    other = one.copy()
+    other[:, :4], other[:, :, -4:] = 0, 255
+    found = image_scores(["psnr_y", "ssim_y"], one, other, stamp={})
+    assert found["psnr_y"].value == np.inf and found["ssim_y"].value == pytest.approx(1)
+    other[:, 10, 10] = 255 - other[:, 10, 10]
+    inner = [np.asarray(matlab_luma(x.astype(np.float32)))[:, 4:-4, 4:-4] for x in (one, other)]
+    wanted = -10 * np.log10(np.square((inner[0] - inner[1]) / 255).mean((1, 2, 3))).mean()
+    found = image_scores(["psnr_y"], one, other, stamp={})["psnr_y"]
+    assert found.value == pytest.approx(wanted, rel=1e-4) and found.stamp["settings"]["border"] == 4
