@@ -54,9 +54,9 @@ def default_config() -> ConfigDict:
 
 
 def tiny(config: ConfigDict) -> ConfigDict:
-    """The smoke form: digits of 8x8 pixels, two layers of 4 channels."""
+    """The smoke form: digits of 8x8 pixels, two layers of 16 channels."""
     config = smoke_data(config, (8, 8))
-    config.network.update(dict(ch=4, layers=1, hidden=4, first_kernel=3))
+    config.network.update(dict(ch=16, layers=1, hidden=16, first_kernel=3))
     if config.network.num_classes:
         config.network.num_classes = 10
     config.evaluation.metrics = "elbo"

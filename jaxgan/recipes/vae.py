@@ -64,12 +64,12 @@ def default_config() -> ConfigDict:
 
 
 def tiny(config: ConfigDict) -> ConfigDict:
-    """The smoke form: digits of 8x8 pixels, layers of 16 units, 4 latents."""
+    """The smoke form: digits of 8x8 pixels, layers of 16 units or channels, 4 latents."""
     config = smoke_data(config, (8, 8))
     config.latents.z_dim = 4
     for section in (config.encoder, config.decoder):
         section.hidden = (16,) * len(section.hidden)
-        section.channels = (4,) * len(section.channels)
+        section.channels = (16,) * len(section.channels)
     config.evaluation.metrics = "elbo"
     return config
 
