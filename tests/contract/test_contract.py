@@ -1,4 +1,4 @@
-"""What every experiment promises, held against the smoke form of every config's every variant; of equal forms once.
+"""The promises of every experiment, held against the smoke form of every config's every variant; of equal forms once.
 
 A new variant is a new row by being in ``VARIANTS`` of a file in configs/. Programs are compiled twice a
 row, once for one device and once for a (data=2, fsdp=4) mesh, and shared by its checks.

@@ -1,4 +1,4 @@
-"""What image-to-image needs of data: a share of pairs held out, classes as domains, jitter by a factor, levels,
+"""Data of image-to-image translation: a share of pairs held out, classes as domains, jitter by a factor, levels,
 colours.
 """
 

@@ -114,7 +114,7 @@ def test_perceptual_distances_see_rgb_in_their_own_range(pair, channels):
 
 
 def test_scores_of_luma_leave_the_border_out():
-    """What differs at the border, or in hue at one luma, counts for nothing; the rest is the PSNR of what is left."""
+    """Differences at the border, or in hue at one luma, count for nothing; the rest is the PSNR of the inner part."""
     rng = np.random.default_rng(0)
     one = rng.integers(0, 256, (3, 24, 24, 3), np.uint8)
     other = one.copy()
