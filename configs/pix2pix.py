@@ -27,7 +27,7 @@ from typing import Literal
 
 from ml_collections import ConfigDict
 
-from jaxgan.experiment.presets import in_two_halves
+from jaxgan.experiment.presets import JITTER, in_two_halves
 from jaxgan.experiment.translation import use_fields
 from jaxgan.experiment.variants import choose
 from jaxgan.recipes import pix2pix
@@ -78,7 +78,7 @@ def camvid(
     use_fields(config, image="image", label_map={"key": "label_map", "kind": "map", "classes": 12})
     if reverse:
         colours = {"op": "colours", "field": "label_map"}
-        config.data.augment = (pix2pix.JITTER, "flip", colours)
+        config.data.augment = (JITTER, "flip", colours)
         config.data.test_augment = (colours,)
         config.translation.update(dict(source="image", target="colours"))
     else:

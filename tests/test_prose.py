@@ -2,6 +2,7 @@
 
 import ast
 import io
+import itertools
 import re
 import tokenize
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ INSTEAD = {
     r"\bplays?\b": "update (of a player), game",
 }
 TITLE = re.compile(r"(What|Which)\b")
+# Columns within which a paragraph's next word would have fitted with certainty: lines are up to 120 wide.
+ROOM = 90
 
 
 def broken_rules(text: str) -> Iterator[str]:
@@ -63,6 +66,26 @@ def test_pages_are_in_plain_words(path):
     titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
     found = [*broken_rules(text), *(f"a title begins with {title[:60]}" for title in titles if TITLE.match(title))]
     assert not found, "\n".join(found)
+
+
+def broken_wraps(text: str) -> Iterator[str]:
+    """Lines that end in mid-sentence where the next word had room, as re-wrapping one long line of many leaves them."""
+    for line, following in itertools.pairwise(text.splitlines()):
+        # An argument's line, a table's row, a command.
+        stands_alone = re.match(r"[\w, ]+:|.*\S  |.*=|python |jaxgan ", following.strip())
+        goes_on = re.search(r"\w$", line) and re.match(r"\s*[a-z(`]", following) and not stands_alone
+        if goes_on and len(line) + 1 + len(following.split()[0]) < ROOM:
+            yield f"{line.strip()!r} goes on with {following.strip()[:40]!r}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_paragraphs_are_wrapped_whole(path):
+    found = [wrap for text in docstrings(ast.parse(path.read_text())) for wrap in broken_wraps(text)]
+    assert not found, "\n".join(found)
+
+
+def test_a_broken_wrap_is_found():
+    assert list(broken_wraps("A Gaussian's\n   are\n   of a density: its bits compare with nothing."))
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,8 @@ from jaxgan.evaluation.inputs import even_choice, with_shared
 from jaxgan.evaluation.panels import inputs_and_outputs, label_maps, panel_grid, panels, sample_panels
 from jaxgan.experiment.drawn_for import target_of
 from jaxgan.experiment.open_split import open_split
+from jaxgan.methods.inputs import STYLE
 from jaxgan.training.errors import UserError
-
-# The condition that --style gives.
-STYLE = "style"
 
 Ready = Callable[[SampleInputs | None], Any]
 

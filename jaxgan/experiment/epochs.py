@@ -32,8 +32,13 @@ def in_steps(config: ConfigDict) -> ConfigDict:
     given = config.get("epochs")
     if not given or not (given.constant or given.decay):
         return config
+    counted = config.copy_and_resolve_references()
+    counted.data.in_memory = False  # the lengths alone
     try:
-        sources = open_unpaired(config) if "domains" in config else {"data": open_split(config, config.data.split)}
+        if "domains" in config:
+            sources = open_unpaired(counted)
+        else:
+            sources = {"data": open_split(counted, config.data.split, training=True)}
     except ValueError as error:
         raise UserError(
             f"epochs of {given.constant} + {given.decay} are steps of the data, which must be there: {error}; or give "

@@ -12,6 +12,8 @@ from ml_collections import ConfigDict
 from jaxgan.data import toy_mixture
 
 TOY_HIDDEN = (128, 128, 128)
+# Enlarge, crop at random: what pix2pix, CycleGAN and SPADE do to pictures of 256 pixels.
+JITTER = {"op": "jitter", "factor": 286 / 256}
 
 # Steps and scores of a smoke run, whatever it draws.
 _SHORT: dict[str, Any] = {

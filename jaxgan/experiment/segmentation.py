@@ -14,7 +14,7 @@ from jaxgan.data.palette import nearest_colour
 from jaxgan.evaluation import sample_images
 from jaxgan.evaluation.options import checked_options
 from jaxgan.evaluation.segmentation_score import train_segmenter
-from jaxgan.experiment.drawn_for import LATENT_SEED, STANDING_SEED, prepared_nets, sample_inputs
+from jaxgan.experiment.drawn_for import LATENT_SEED, STANDING_SEED, prepared_nets, reference_split, sample_inputs
 from jaxgan.experiment.score_stamps import sample_stamp, sampling_stamp, stamped
 from jaxgan.metrics.segmentation import confusion, segmentation_scores
 from jaxgan.training.errors import UserError
@@ -47,45 +47,46 @@ def segmentation_evaluator(
     ignore = settings.pop("ignore")
     colours = [c for c in augmentations(data.test_augment) if isinstance(c, Colours) and c.output == given.target]
     maps = given.source if given.classes else colours[0].field if colours else None
-    classes = source(data.test_split).fields[maps].classes if maps else 0
+    scored = reference_split(config, method)
+    classes = source(scored).fields[maps].classes if maps else 0
     if maps is None or not classes:
         raise UserError(
             "segmentation.steps: the score needs a label map with a number of classes, as the source or, in colours, "
             "as the target: set data.fields.<map>.classes, or segmentation.steps=0"
         )
 
-    def ids(split: str, indices: np.ndarray | None = None) -> np.ndarray:
+    def whole(split: str, field: str) -> np.ndarray:
         opened = source(split)
-        found = opened.fetch(np.arange(opened.length) if indices is None else indices)[maps]
+        return opened.fetch(np.arange(opened.length))[field]
+
+    def ids(split: str) -> np.ndarray:
+        found = whole(split, maps)
         return found[..., 0] if found.ndim == 4 else found
 
     @functools.cache
     def read() -> Callable[[np.ndarray], np.ndarray]:
         if colours:
             return lambda pictures: nearest_colour(pictures, classes)
-        opened = source(data.split)
-        photos = opened.fetch(np.arange(opened.length))[given.target]
+        photos = whole(data.split, given.target)
         return train_segmenter(photos, ids(data.split), classes=classes, ignore=ignore, seed=config.seed, **settings)
 
     @functools.cache
     def ceiling() -> dict[str, float]:
         if colours:
             return {}
-        opened = source(data.test_split)
-        photos = opened.fetch(np.arange(opened.length))[given.target]
-        counts = confusion(read()(photos), ids(data.test_split), classes, ignore=ignore)
+        counts = confusion(read()(whole(scored, given.target)), ids(scored), classes, ignore=ignore)
         return {f"{name}_real": value for name, value in segmentation_scores(counts).items()}
 
     def run(nets: dict[str, Variables], step: int) -> dict[str, Result]:
-        opened, seed = source(data.test_split), config.seed + LATENT_SEED
-        inputs, _ = sample_inputs(config, method, opened.length, source)
+        seed = config.seed + LATENT_SEED
+        inputs, _ = sample_inputs(config, method, source(scored).length, source)
         ready = prepared_nets(
             method, nets, evaluation, seed=config.seed + STANDING_SEED, mesh=mesh, step=step, inputs=inputs
         )
         images = sample_images(
             method, ready, inputs, rng=jax.random.key(seed), mesh=mesh, batch_size=evaluation.batch_size, step=step
         )
-        counts = confusion(read()(images), ids(data.test_split), classes, ignore=ignore)
+        counts = confusion(read()(images), ids(scored), classes, ignore=ignore)
         drawn = sample_stamp(config, len(images))
         options = checked_options(method, {})
         stamp: dict[str, Any] = {
@@ -94,7 +95,7 @@ def segmentation_evaluator(
             "num_images": len(images),
             "resolution": drawn["resolution"],
             "reference": data.name,
-            "reference_split": data.test_split if colours else f"read by {data.split}, of {data.test_split}",
+            "reference_split": scored if colours else f"read by {data.split}, of {scored}",
             **sampling_stamp(config, step=step, ema=ema, seed=seed, options=options, inputs=inputs),
         }
         of_reader = {"ignore": -1 if ignore is None else ignore} | ({} if colours else settings)

@@ -21,7 +21,7 @@ from jaxgan.experiment.open_split import held_out, open_split
 from jaxgan.experiment.regularizers import Makers, build_regularizers, regularizer_sections
 from jaxgan.experiment.sections import call, construct, defaults
 from jaxgan.experiment.segmentation import segmentation_evaluator
-from jaxgan.features.perceptual_layers import EfficientNetLite0Layers, VggLayers
+from jaxgan.features.perceptual_layers import layers_of
 from jaxgan.interop.perceptual_layers import open_perceptual_layers
 from jaxgan.methods.gan import GAN
 from jaxgan.methods.inputs import map_condition, picture_condition
@@ -204,10 +204,7 @@ def data_latents(config: ConfigDict, **given: Any) -> Latents:
 def perceptual_term(config: ConfigDict) -> Regularizer | None:
     """The perceptual loss that ``config.perceptual`` says; its network is among the frozen ones."""
     section = {k: v for k, v in config.perceptual.items() if k not in ("network", "normalized", "weights")}
-    name = config.perceptual.network
-    layers = (
-        EfficientNetLite0Layers() if name == "efficientnet_lite0" else VggLayers(name, config.perceptual.normalized)
-    )
+    layers = layers_of(config.perceptual.network, normalized=config.perceptual.normalized)
     return call(perceptual, "perceptual", section, layers=layers)
 
 

@@ -74,6 +74,11 @@ class EfficientNetLite0Layers:
         return tuple(found.maps)
 
 
+def layers_of(name: str, *, normalized: bool = True) -> VggLayers | EfficientNetLite0Layers:
+    """The layers ``name``, one of :data:`NAMES`; ``normalized`` is VGG's."""
+    return EfficientNetLite0Layers() if name == "efficientnet_lite0" else VggLayers(name, normalized)
+
+
 def _rgb(images: Array) -> Array:
     images = images.astype(jnp.float32)
     return jnp.broadcast_to(images, (*images.shape[:-1], 3)) if images.shape[-1] == 1 else images

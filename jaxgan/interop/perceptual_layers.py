@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxgan.features.efficientnet_lite_weights import efficientnet_lite0_variables, find_efficientnet_lite0
-from jaxgan.features.perceptual_layers import LAYERS, NAMES, EfficientNetLite0Layers, PerceptualLayers, VggLayers
+from jaxgan.features.perceptual_layers import LAYERS, NAMES, PerceptualLayers, layers_of
 from jaxgan.features.trunk_weights import trunk_variables
 from jaxgan.interop.perceptual import TRUNKS
 from jaxgan.interop.weights import PublishedWeights, find_weights, read_weights, sha256_of
@@ -46,14 +46,11 @@ def open_perceptual_layers(
         if name == "efficientnet_lite0":
             path = find_efficientnet_lite0() if weights is None else Path(weights).expanduser()
             variables = efficientnet_lite0_variables(read_weights(path))
-            return PerceptualLayers(name, sha256_of(path), _floats(variables), EfficientNetLite0Layers())
-        network, looked_at = LAYERS[name]
-        path = find_weights(PUBLISHED[network], weights, download=download)
-        variables = trunk_variables(network, looked_at, read_weights(path))
+        else:
+            network, looked_at = LAYERS[name]
+            path = find_weights(PUBLISHED[network], weights, download=download)
+            variables = trunk_variables(network, looked_at, read_weights(path))
     except (FileNotFoundError, ValueError) as error:
         raise error if isinstance(error, UserError) else UserError(str(error)) from error
-    return PerceptualLayers(name, sha256_of(path), _floats(variables), VggLayers(name, normalized))
-
-
-def _floats(variables: object) -> object:
-    return jax.tree.map(np.asarray, variables)
+    arrays = jax.tree.map(np.asarray, variables)
+    return PerceptualLayers(name, sha256_of(path), arrays, layers_of(name, normalized=normalized))

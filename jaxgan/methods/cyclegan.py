@@ -14,6 +14,7 @@ from jax import Array
 from jaxgan.methods import forward
 from jaxgan.methods.inputs import input_of
 from jaxgan.methods.regularizer import DiscriminatorOutput, Regularizer, mean_over_scales
+from jaxgan.nn import FEATURES
 from jaxgan.objectives import AdversarialLoss
 from jaxgan.training.method import Batch, Method, Option
 from jaxgan.training.state import Metrics, TrainState, Variables, create_state
@@ -77,7 +78,7 @@ class CycleGAN(Method):
             nets[f"g_{domain}"] = {**self.generator.init(forward.initial_keys(g_key), none, images, train=True)}
             nets[f"d_{domain}"] = {**self.discriminator.init(forward.initial_keys(d_key), images, None, train=True)}
         for net in nets.values():
-            for name in ("features", "batch_moments"):
+            for name in (FEATURES, "batch_moments"):
                 net.pop(name, None)
         extra = {}
         if self.pool is not None and self.pool.init is not None:

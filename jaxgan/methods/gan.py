@@ -19,7 +19,7 @@ from jaxgan.objectives import AdversarialLoss
 from jaxgan.training.method import Batch, Method, Option
 from jaxgan.training.microbatches import Mean, Microbatches, split_batch
 from jaxgan.training.scan_or_unroll import scan_or_unroll
-from jaxgan.training.state import Metrics, TrainState, Variables, create_state
+from jaxgan.training.state import Metrics, TrainState, Variables, create_state, fresh_optimizers
 from jaxgan.training.update import Aux, Module, apply, every
 
 
@@ -395,3 +395,10 @@ class GAN(Method):
         if "step" not in batch:
             raise ValueError("these networks take keywords that depend on the step: give batch['step'], [] int32")
         return self.network_inputs(batch["step"], {})
+
+
+def with_fresh_optimizers(game: GAN) -> GAN:
+    """``game`` whose optimisers begin anew with its stage."""
+    return dataclasses.replace(
+        game, prepare=lambda state, batch, rng: fresh_optimizers(state, game.players, game.optimizers)
+    )

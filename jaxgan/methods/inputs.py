@@ -9,6 +9,9 @@ from jaxgan.nn.instance_edges import instance_edges
 from jaxgan.parallel import shard_batch
 from jaxgan.training.method import Batch
 
+# The condition of a picture whose style is taken, which sampling may be given: --style.
+STYLE = "style"
+
 
 def input_of(batch: Batch, field: str | None = None) -> Array:
     """Real examples of a batch for D: ``batch['image']`` [B, H, W, C], bytes as floats in [-1, 1] and floats as they

@@ -3,9 +3,8 @@ arXiv:1606.05328; the first PixelCNN: arXiv:1601.06759).
 
 Two stacks of convolutions, without masks: a kernel holds only what it may see. The vertical stack at row r sees the
 rows above it; the horizontal one the pixels to the left in row r, and the vertical stack, so that there is no blind
-spot. The
-channels of a pixel come one after another: the last layers are told the earlier ones (the paper splits the hidden
-channels in three groups and masks them).
+spot. The channels of a pixel come one after another: the last layers are told the earlier ones (the paper splits the
+hidden channels in three groups and masks them).
 """
 
 from typing import Any

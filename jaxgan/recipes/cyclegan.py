@@ -10,8 +10,7 @@ The checklist:
  3. Least squares, targets 1 and 0, halved in D alone, as the code: ``method.adversarial`` is 2, of a loss with 1/2.
     Lua's code had 0.9 for a while.
  4. 10 times the L1 cycle of either domain; half of that for the identity term, on generators fed their target domain.
-     The
-    code has it for all tasks, the paper for paintings to photos alone: ``method.identity=0``.
+    The code has it for all tasks, the paper for paintings to photos alone: ``method.identity=0``.
  5. Both generators in one update, then both discriminators (PyTorch). Lua moves G_A, D_A, G_B, D_B, one after another.
  6. D is shown fakes from a pool of 50 a domain. Each row of the batch has a column of its own, so that a batch of one
     has the code's pool: ``augment.pool``.
@@ -32,7 +31,7 @@ from ml_collections import ConfigDict
 from jaxgan.data import Field, Source
 from jaxgan.experiment.common import base_config, data_stage, is_averaged, partition_rules, player_optimizer
 from jaxgan.experiment.open_split import open_unpaired
-from jaxgan.experiment.presets import translated_digits
+from jaxgan.experiment.presets import JITTER, translated_digits
 from jaxgan.experiment.sections import call, construct, defaults, keywords
 from jaxgan.experiment.translation import network_of
 from jaxgan.experiment.unpaired import unpaired_evaluators
@@ -41,8 +40,6 @@ from jaxgan.methods.terms.image_pool import image_pool
 from jaxgan.networks import johnson, patchgan
 from jaxgan.objectives import adversarial_loss
 from jaxgan.training.method import Experiment
-
-JITTER = {"op": "jitter", "factor": 286 / 256}
 
 
 def default_config() -> ConfigDict:

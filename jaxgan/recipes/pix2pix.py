@@ -28,13 +28,11 @@ The checklist:
 
 from ml_collections import ConfigDict
 
-from jaxgan.experiment.presets import translated_digits
+from jaxgan.experiment.presets import JITTER, translated_digits
 from jaxgan.experiment.translation import build_experiment, build_game, network_of, translation_stage
 from jaxgan.experiment.translation import default_config as translation_config
 from jaxgan.networks import patchgan, unet
 from jaxgan.training.method import Experiment
-
-JITTER = {"op": "jitter", "factor": 286 / 256}
 
 
 def default_config() -> ConfigDict:

@@ -28,7 +28,6 @@ The checklist:
     train.
 """
 
-import dataclasses
 import functools
 
 from jax import Array
@@ -37,11 +36,11 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.presets import translated_digits
 from jaxgan.experiment.translation import build_experiment, build_game, network_of, translation_stage, zeros_of
 from jaxgan.experiment.translation import default_config as translation_config
-from jaxgan.methods.gan import GAN
+from jaxgan.methods.gan import GAN, with_fresh_optimizers
 from jaxgan.networks import patchgan, pix2pixhd
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment, Stage
-from jaxgan.training.state import TrainState, create_state, fresh_optimizers
+from jaxgan.training.state import TrainState, create_state
 
 
 def default_config() -> ConfigDict:
@@ -106,7 +105,4 @@ def _game(config: ConfigDict, part: str, *, first: int = 0) -> GAN:
     """The game of one phase, whose optimisers begin anew with its stage."""
     generator = network_of(pix2pixhd.Generator, "generator", config, part=part, image_channels=config.data.channels)
     discriminator = network_of(patchgan.Discriminator, "discriminator", config)
-    game = build_game(config, generator, discriminator, first_scale=first)
-    return dataclasses.replace(
-        game, prepare=lambda state, batch, rng: fresh_optimizers(state, game.players, game.optimizers)
-    )
+    return with_fresh_optimizers(build_game(config, generator, discriminator, first_scale=first))

@@ -32,7 +32,7 @@ from typing import Any
 from jax import Array
 from ml_collections import ConfigDict
 
-from jaxgan.experiment.presets import translated_digits
+from jaxgan.experiment.presets import JITTER, translated_digits
 from jaxgan.experiment.sections import call, keywords
 from jaxgan.experiment.translation import (
     build_experiment,
@@ -44,16 +44,12 @@ from jaxgan.experiment.translation import (
     use_fields,
 )
 from jaxgan.experiment.translation import default_config as translation_config
-from jaxgan.methods.inputs import input_of
+from jaxgan.methods.inputs import STYLE, input_of
 from jaxgan.methods.terms.style_kl import style_kl
 from jaxgan.networks import patchgan, spade
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment
 from jaxgan.training.update import apply
-
-JITTER = {"op": "jitter", "factor": 286 / 256}
-# The field of a picture whose style is taken, in sampling.
-STYLE = "style"
 
 
 def default_config() -> ConfigDict:
@@ -102,10 +98,12 @@ def build(config: ConfigDict) -> Experiment:
     generator = network_of(spade.Generator, "generator", config, image_channels=config.data.channels)
     encodes = generator.latents == "encoder"
 
-    def mapped(batch: dict[str, Any]) -> dict[str, Array]:
-        return {"map": condition_of(config)(batch)}
+    label_map = condition_of(config)
 
-    condition = functools.partial(styled, condition=condition_of(config), target=given.target) if encodes else mapped
+    def mapped(batch: dict[str, Any]) -> dict[str, Array]:
+        return {"map": label_map(batch)}
+
+    condition = functools.partial(styled, condition=label_map, target=given.target) if encodes else mapped
     z_dim = 0 if generator.latents == "none" else generator.z_dim
 
     def encode(variables: Any, condition: Any) -> Any:

@@ -20,19 +20,17 @@ The checklist:
 10. Published scores are of luma with 4 pixels off each border: metrics psnr_y and ssim_y; psnr and ssim are of RGB.
 """
 
-import dataclasses
-
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.common import player_optimizer
 from jaxgan.experiment.presets import translated_digits
 from jaxgan.experiment.translation import build_experiment, build_game, network_of, translation_stage, zeros_of
 from jaxgan.experiment.translation import default_config as translation_config
+from jaxgan.methods.gan import with_fresh_optimizers
 from jaxgan.methods.regression import Regression
 from jaxgan.networks import srgan
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment
-from jaxgan.training.state import fresh_optimizers
 
 
 def default_config() -> ConfigDict:
@@ -90,10 +88,7 @@ def build(config: ConfigDict) -> Experiment:
             f"data.test_augment, which have {sorted(factors)}"
         )
     generator = network_of(srgan.SRResNet, "generator", config, image_channels=config.data.channels)
-    game = build_game(config, generator, network_of(srgan.Critic, "discriminator", config))
-    game = dataclasses.replace(
-        game, prepare=lambda state, batch, rng: fresh_optimizers(state, game.players, game.optimizers)
-    )
+    game = with_fresh_optimizers(build_game(config, generator, network_of(srgan.Critic, "discriminator", config)))
     # The same kind of optimiser, whose state has the same shape, at a rate that stays.
     steady = config.copy_and_resolve_references()
     steady.optimizer.g.factors = (1.0,) * len(config.optimizer.g.factors)

@@ -6,8 +6,7 @@ The checklist:
  2. The encoder gives a diagonal Gaussian (appendix C.2), the prior is N(0, I).
  3. ``likelihood``: 'bernoulli' of binarised images, 'gaussian' with a scale of its own for each pixel, as the paper's
     Frey faces, or 'discretised_logistic' of bytes (arXiv:1606.04934), whose nats are of the 256 levels. A Gaussian's
-    are
-    of a density: its bits per dimension compare with nothing.
+    are of a density: its bits per dimension compare with nothing.
  4. The paper has one hidden layer of 500 tanh units, Adagrad and weights of N(0, 0.01); here the default is the
     lecture's 784-400-20 with ReLU and Adam 1e-3 in batches of 100.
  5. MNIST is binarised statically: each pixel by one coin that stays (``data.test_augment`` 'binarise'), in training
