@@ -25,34 +25,43 @@ def command(config, workdir, *more):
     ]
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("config", ["cgan:ring8", pytest.param("biggan:digits16", marks=pytest.mark.slow)])
-def test_two_processes_equal_one(config, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes, logs = [], [tmp_path / f"{index}.log" for index in range(2)]
-    for index, path in enumerate(logs):
-        peers = (f"--coordinator=127.0.0.1:{port}", "--num_processes=2", f"--process_id={index}")
-        with path.open("w") as log:
-            processes.append(
-                subprocess.Popen(
-                    command(config, tmp_path / "two", *peers), env=environment(4), stdout=log, stderr=subprocess.STDOUT
-                )
+def train(config, workdir, *flags, processes):
+    """One run on eight devices, four for each of two processes; fails with the logs where a process does."""
+    if processes == 1:
+        commands = [command(config, workdir, *flags)]
+    else:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        peers = (f"--coordinator=127.0.0.1:{port}", f"--num_processes={processes}")
+        commands = [command(config, workdir, *flags, *peers, f"--process_id={index}") for index in range(processes)]
+    running, logs = [], [workdir.with_suffix(f".{index}.log") for index in range(processes)]
+    for arguments, path in zip(commands, logs):
+        with path.open("a") as log:
+            running.append(
+                subprocess.Popen(arguments, env=environment(8 // processes), stdout=log, stderr=subprocess.STDOUT)
             )
-    codes = [p.wait(timeout=300) for p in processes]
-    assert codes == [0, 0], "\n".join(path.read_text()[-3000:] for path in logs)
-    one = subprocess.run(
-        command(config, tmp_path / "one"), env=environment(8), capture_output=True, text=True, timeout=300
-    )
-    assert one.returncode == 0, one.stderr[-3000:]
+    codes = [process.wait(timeout=300) for process in running]
+    assert codes == [0] * processes, "\n".join(path.read_text()[-3000:] for path in logs)
 
-    two, alone = (read_records(tmp_path / name / "metrics.jsonl") for name in ("two", "one"))
-    assert [r["step"] for r in two] == [r["step"] for r in alone] == [1, 2, 3]
-    for a, b in zip(two, alone):
+
+def assert_close(records, others):
+    assert [r["step"] for r in records] == [r["step"] for r in others]
+    for a, b in zip(records, others):
         for key in a:
             if not key.startswith("perf/"):
                 np.testing.assert_allclose(a[key], b[key], rtol=2e-3, atol=2e-3, err_msg=f"{key} at {a['step']}")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("config", ["cgan:ring8", pytest.param("biggan:digits16", marks=pytest.mark.slow)])
+def test_two_processes_equal_one(config, tmp_path):
+    train(config, tmp_path / "two", processes=2)
+    train(config, tmp_path / "one", processes=1)
+
+    two, alone = (read_records(tmp_path / name / "metrics.jsonl") for name in ("two", "one"))
+    assert [r["step"] for r in two] == [1, 2, 3]
+    assert_close(two, alone)
     np.testing.assert_allclose(two[0]["d/loss"], alone[0]["d/loss"], rtol=1e-5)
 
     # What two processes saved, one process scores, on other devices.
@@ -68,3 +77,22 @@ def test_two_processes_equal_one(config, tmp_path):
         samples = drawn["points" if config.endswith("ring8") else "images"]
         assert len(samples) == len(drawn["labels"]) == 100
     assert json.loads((tmp_path / "two" / "env.json").read_text())["processes"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((2, 2), (2, 8)), ((2, 8), (2, 1)), ((2, 4), (1, 2)), ((1, 8), (2, 2))],
+    ids=lambda layout: "processes {} fsdp {}".format(*layout),
+)
+def test_a_run_goes_on_in_other_processes_on_another_mesh(before, after, tmp_path):
+    """Restoring compares every array with the digest of what was saved, wherever its parts lie now."""
+    for name, layouts in {"run": (before, after), "undisturbed": ((1, 2), (1, 2))}.items():
+        for steps, (processes, fsdp) in zip((2, 3), layouts):
+            flags = (f"--config.training.steps={steps}", f"--config.parallel.fsdp={fsdp}", "--accept_config_change")
+            train("cgan:ring8", tmp_path / name, *flags, processes=processes)
+    assert not (tmp_path / "run" / "quarantine").exists()
+    found, wanted = (read_records(tmp_path / name / "metrics.jsonl") for name in ("run", "undisturbed"))
+    assert [record["step"] for record in found] == [1, 2, 3]
+    assert_close(found, wanted)
