@@ -10,6 +10,8 @@ from typing import Any
 
 import jax
 
+from jaxgan.training.signal_action import action_of, deliver, set_action
+
 # Exit code of a process that the same command, started again, goes on from.
 EXIT_RESTART = 42
 
@@ -17,16 +19,19 @@ EXIT_RESTART = 42
 class StopRequest:
     """Notices SIGTERM and SIGINT, and says at which step all processes stop.
 
-    Alone, a process stops at its next step; inside :meth:`nothing_to_save`, SIGTERM ends it at once, even while a
-    program is compiled. In a ``jax.distributed`` run its preemption service already listens for SIGTERM, and has every
-    process stop at the same step; a handler of our own would silence it, so there none is set. A SIGINT there is handed
-    on to the service as a SIGTERM of this process.
+    A process stops at its next step; inside :meth:`nothing_to_save`, SIGTERM ends it at once, even while a program is
+    compiled. In a ``jax.distributed`` run a SIGTERM outside of such a block is handed on to its preemption service,
+    which has every process stop at the same step, and so is a SIGINT, as a SIGTERM of this process. In such a block the
+    process ends there too, and the others, whose peer is lost, after it.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self._together = jax.process_count() > 1
         self._interrupted = False
+        # SIGTERM came to this process; what the service does at it.
+        self._told = False
+        self._service: bytes | None = None
         self._counter = 0
         self._previous: dict[int, Any] = {}
         self._leave: Callable[[], None] | None = None
@@ -37,10 +42,12 @@ class StopRequest:
         if threading.current_thread() is not threading.main_thread():
             return self
         if self._together:
+            self._service = action_of(signal.SIGTERM)
             self._previous[signal.SIGINT] = signal.signal(signal.SIGINT, self._hand_on)
-            return self
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._previous[number] = signal.signal(number, self._note)
+            signal.signal(signal.SIGTERM, lambda number, frame: None)  # the thread below acts
+        else:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._previous[number] = signal.signal(number, self._note)
         # The byte is written by the C handler, while Python's handlers wait for the main thread to come out of XLA.
         self._pipe = os.pipe()
         os.set_blocking(self._pipe[1], False)
@@ -51,6 +58,8 @@ class StopRequest:
     def __exit__(self, *exc: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        if self._service is not None:
+            set_action(signal.SIGTERM, self._service)
         if self._pipe is not None:
             signal.set_wakeup_fd(self._previous_fd)
             os.close(self._pipe[1])  # which ends the thread
@@ -71,9 +80,15 @@ class StopRequest:
 
     def _watch(self, pipe: int) -> None:
         while byte := os.read(pipe, 1):
-            leave = self._leave
-            if byte[0] == signal.SIGTERM and leave is not None:
+            if byte[0] != signal.SIGTERM:
+                continue
+            self._told = True
+            # An interrupted process waits for the others, whose launcher would start an ended one again.
+            leave = None if self._interrupted else self._leave
+            if leave is not None:
                 leave()
+            if self._service is not None:
+                deliver(signal.SIGTERM, to=self._service)
         os.close(pipe)
 
     @contextlib.contextmanager
@@ -81,7 +96,7 @@ class StopRequest:
         """In the block all that was trained is saved, or being saved: SIGTERM calls ``leave`` from a thread, which ends
         the process; SIGINT raises KeyboardInterrupt.
         """
-        if self.signal == signal.SIGTERM and not self._together:
+        if (self.signal == signal.SIGTERM and not self._together) or (self._told and not self._interrupted):
             leave()
         if self.signal == signal.SIGINT:
             raise KeyboardInterrupt

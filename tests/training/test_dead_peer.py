@@ -23,13 +23,13 @@ SLACK = 12.0
 class Job:
     """Two processes that train for ever, in ``folder``."""
 
-    def __init__(self, folder, *, fault=""):
+    def __init__(self, folder, *, fault="", flags=()):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.folder, self.processes = folder, []
-        flags = "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=2"
-        environment = os.environ | {"XLA_FLAGS": flags, "JAXGAN_FAULT": fault}
+        xla = "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=2"
+        environment = os.environ | {"XLA_FLAGS": xla, "JAXGAN_FAULT": fault}
         for index in range(2):
             command = [
                 *(sys.executable, "-m", "jaxgan", "train", "--config=cgan:ring8,smoke", f"--workdir={folder / 'run'}"),
@@ -37,6 +37,7 @@ class Job:
                 *("--config.training.steps=1000000", "--config.training.save_every=50"),
                 *("--config.training.log_every=10", "--config.evaluation.every_steps=1000000"),
                 *(f"--config.watchdog.heartbeat={HEARTBEAT}", f"--config.watchdog.step={STEP}"),
+                *flags,
             ]
             with (folder / f"{index}.log").open("w") as log:
                 self.processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
@@ -107,6 +108,26 @@ def test_an_interrupted_job_is_saved_at_an_agreed_step(job):
     steps = set(re.findall(r"after saving step (\d+)", run.said()))
     assert len(steps) == 1
     assert (run.folder / "run" / "checkpoints" / steps.pop()).is_dir()
+
+
+@pytest.mark.parametrize("told", [(0, 1), (0,), (1,)], ids=["both", "first", "second"])
+def test_sigterm_ends_a_job_that_scores_within_its_grace_time(job, told, record_property):
+    """A million points in batches of 16 take minutes; what was trained is saved."""
+    run = job(flags=["--config.evaluation.every_steps=20", "--config.evaluation.num_points=1000000"])
+    run.until_step(10)
+    while not ((run.folder / "run" / "pending.json").exists() and (run.folder / "run" / "checkpoints" / "20").is_dir()):
+        assert run.processes[0].poll() is None, run.said()
+        time.sleep(0.05)
+    time.sleep(1)
+    for index in told:
+        run.processes[index].send_signal(signal.SIGTERM)
+    ends = [run.end_of(index, within=max(HEARTBEAT, STEP) + SLACK) for index in sorted(range(2), key=told[0].__ne__)]
+    print(f"SIGTERM to {told} while scoring: the processes ended with {ends}")
+    record_property("seconds", max(seconds for _, seconds in ends))
+    assert ends[0][0] == 42 and ends[1][0] in (42, -signal.SIGABRT), run.said()
+    assert "all that was trained is saved" in run.said()
+    # The record of the scored step waits for its scores, which a process that was not told may still come to.
+    assert [record["step"] for record in read_records(run.folder / "run" / "metrics.jsonl")] in ([10], [10, 20])
 
 
 def test_an_error_of_one_process_is_its_exit_code_at_once(job):
