@@ -38,7 +38,7 @@ jax.config.update("jax_enable_compilation_cache", True)
 # A row is added to a matrix where it says so, by its shape.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # A process that is larger when a module ends, or within one when its parameters change, forgets its compiled programs.
-MEMORY_BYTES, MEMORY_BYTES_WITHIN = 2**30, 2 * 2**30
+MEMORY_BYTES, MEMORY_BYTES_WITHIN = 2**30, 3 * 2**29
 BACKEND_COMPILE = "/jax/core/compile/backend_compile_duration"
 
 
