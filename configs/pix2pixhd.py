@@ -5,7 +5,8 @@ Paper: High-Resolution Image Synthesis and Semantic Manipulation with Conditiona
   pairs   Your own: pairs:DIR, pictures A|B side by side, A to B at 512x1024 in three phases; the default.
           --config.phases.coarse_to_fine=false for the global generator alone.
   camvid  Label maps to streets (CamVid, 12 classes, 256 pixels), the three phases. ``narrow``: 64 pixels, 16 channels,
-          two halvings, three blocks, 3,000 + 1,000 + 4,000 steps, EfficientNet's perceptual loss.
+          two halvings, three blocks, 3,000 + 1,000 + 4,000 steps, EfficientNet's perceptual loss. ``features``: G is
+          told three numbers of each class, which an encoder finds in the photo and sampling draws from ten clusters.
 
 Add ``,smoke`` for seconds.
 
@@ -25,7 +26,7 @@ def pairs() -> ConfigDict:
     return pix2pixhd.default_config()
 
 
-def camvid(narrow: bool = False) -> ConfigDict:
+def camvid(narrow: bool = False, features: bool = False) -> ConfigDict:
     config = pix2pixhd.default_config()
     config.data.update(dict(name="tfds:camvid_pairs256", test_share=0.0, image_size=(256, 256)))
     use_fields(config, image="image", label_map={"key": "label_map", "kind": "map", "classes": 12})
@@ -39,7 +40,11 @@ def camvid(narrow: bool = False) -> ConfigDict:
         config.method.adversarial_weight = 4.0
         config.perceptual.update(dict(network="efficientnet_lite0", layer_weights=None, weight=1.0))
         config.phases.update(dict(global_steps=3_000, enhancer_steps=1_000))
+        config.instance_features.update(dict(ch=8, halvings=2))
+        config.phases.cluster_steps = 500
         config.training.update(dict(steps=4_000, save_every=2_000, log_every=100))
+    if features:
+        config.instance_features.features = 3
     return config
 
 

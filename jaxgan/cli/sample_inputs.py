@@ -61,7 +61,8 @@ def _style(opened: Any, parsed: Any) -> dict[str, np.ndarray]:
         return {}
     if STYLE not in opened.method.optional_conditions:
         raise UserError(
-            f"--style={parsed.style}: this run takes no style; spade does, with generator.latents='encoder'"
+            f"--style={parsed.style}: this run takes no style; spade does, with generator.latents='encoder', and "
+            "pix2pixhd, with instance_features.features=3"
         )
     data = opened.config.data
     try:

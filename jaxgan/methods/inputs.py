@@ -1,5 +1,7 @@
 """Network inputs and outputs of a batch: images are bytes outside and [-1, 1] inside, points are as they are."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -70,6 +72,27 @@ def map_condition(batch: Batch, *, field: str, classes: int, instances: str | No
     if instances is None:
         return planes
     return jnp.concatenate([planes, instance_edges(_plane(batch[instances]))], axis=-1)
+
+
+def styled_condition(batch: Batch, *, condition: Callable[[Batch], Array], target: str) -> dict[str, Array]:
+    """A condition of a map and, as 'style', a picture: the one that sampling is given (:data:`STYLE`), in training the
+    true one; none where neither is there.
+
+    Args:
+      batch: fields.
+      condition: makes the map.
+      target: the field of the true picture.
+    """
+    found = {"map": condition(batch)}
+    name = next((name for name in (STYLE, target) if name in batch), None)
+    return found if name is None else found | {"style": input_of(batch, name)}
+
+
+def instance_condition(
+    batch: Batch, *, condition: Callable[[Batch], Array], target: str, instances: str
+) -> dict[str, Array]:
+    """:func:`styled_condition` with the numbers of instances int [B, H, W], of the field ``instances``."""
+    return styled_condition(batch, condition=condition, target=target) | {"instances": _plane(batch[instances])}
 
 
 def _plane(ids: Array) -> Array:

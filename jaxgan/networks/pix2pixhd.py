@@ -6,6 +6,7 @@ enhancer works at the whole one and adds the global generator's last features to
 """
 
 import functools
+import math
 from typing import Any
 
 import jax
@@ -18,7 +19,7 @@ from jaxgan.networks import johnson
 from jaxgan.networks.common import check_choice, pick, translation_norm, weight_fields
 from jaxgan.networks.multi_scale import halve
 from jaxgan.nn.fractional_conv import up_conv
-from jaxgan.parallel import shard_batch
+from jaxgan.parallel import gather, shard_batch
 
 PARTS = ("global", "enhancer", "both")
 
@@ -117,7 +118,7 @@ class Encoder(nn.Module):
       ch: channels of the first layer (nef).
       halvings: of the network, which doubles as often.
       features: numbers a pixel, in [-1, 1].
-      instances: the most of them in an image; ids from this on share one.
+      instances: the most of them in an image; where there are more, those of the highest numbers are one.
       The others: see :mod:`jaxgan.networks.common`.
     """
 
@@ -141,7 +142,7 @@ class Encoder(nn.Module):
 
         Args:
           images: [B, H, W, C] float in [-1, 1].
-          instances: int [B, H, W], a number an instance, from 0.
+          instances: int [B, H, W], a number an instance.
           train: record batch norms' statistics.
 
         Returns:
@@ -155,23 +156,138 @@ class Encoder(nn.Module):
         return instance_means(network(images[..., :0], images, train=train), instances, self.instances)
 
 
+class InstanceGenerator(nn.Module):
+    """A generator that is told features of each instance next to the map (section 3.4): those that an encoder finds in
+    a picture, the true one in training, or, in sampling, centres of clusters of what it found in the training set.
+
+    The collection 'clusters' holds ``centres`` [classes, clusters, features] and ``counts`` [classes, clusters], the
+    instances that each stands for; :meth:`clustered` moves them.
+
+    Attributes:
+      generator: (z, maps, train=) -> images.
+      encoder: of features.
+      classes: of the map; its further planes are not classes.
+      clusters: of each class; the code's ten.
+    """
+
+    generator: nn.Module
+    encoder: Encoder
+    classes: int
+    clusters: int = 10
+
+    @property
+    def multiple(self) -> int:
+        """The number that sides must be multiples of."""
+        return math.lcm(getattr(self.generator, "multiple", 1), 2**self.encoder.halvings)
+
+    def setup(self) -> None:
+        """The clusters, empty at first."""
+        shape = (self.classes, self.clusters)
+        self.centres = self.variable("clusters", "centres", jnp.zeros, (*shape, self.encoder.features), jnp.float32)
+        self.counts = self.variable("clusters", "counts", jnp.zeros, shape, jnp.float32)
+
+    def __call__(self, z: Array, condition: Any, *, train: bool) -> Array:
+        """Draws images.
+
+        Args:
+          z: not used: [B, 0].
+          condition: {'map': one-hot maps [B, H, W, K] float, 'instances': ids int [B, H, W], and 'style': images
+            [B, H, W, C] in [-1, 1] to encode, resized where their sides are others; without it each instance has a centre of its class, drawn of the stream
+            'noise' with equal chances, and features of 0 where the class has none}.
+          train: record batch norms' statistics.
+
+        Returns:
+          [B, H, W, image_channels] float32 in [-1, 1].
+        """
+        maps, instances = condition["map"], condition["instances"]
+        if "style" in condition:
+            style = condition["style"]
+            if style.shape[1:3] != maps.shape[1:3]:  # sampling: a picture for maps of any size
+                style = jax.image.resize(style, (*maps.shape[:3], style.shape[-1]), "linear")
+            features = self.encoder(style, instances, train=train)
+        else:
+            features = self._drawn(maps, instances)
+        return self.generator(z, jnp.concatenate([maps, features.astype(maps.dtype)], axis=-1), train=train)
+
+    def _drawn(self, maps: Array, instances: Array) -> Array:
+        planes, count = maps[..., : self.classes], self.encoder.instances
+        label, rank = planes.argmax(-1), ranked(instances, count)
+        noise = jax.random.gumbel(self.make_rng("noise"), (maps.shape[0], 1, count, self.clusters))
+        full = jnp.where(self.counts.value > 0, 0.0, -jnp.inf)[None, :, None, :]
+        chosen = (full + noise).argmax(-1).reshape(maps.shape[0], -1)
+        flat = (label * count + rank).reshape(maps.shape[0], -1)
+        pick = jnp.take_along_axis(chosen, flat, axis=1).reshape(label.shape)
+        return self.centres.value[label, pick] * planes.sum(-1, keepdims=True)
+
+    def clustered(self, condition: Any, *, train: bool = False) -> tuple[dict[str, Array], Array]:
+        """One step of k-means, MacQueen's (1967): the first features of a class are its centres, and each further one
+        moves the centre next to it to the mean of what that stands for.
+
+        Args:
+          condition: as in a call, with 'style'.
+          train: of the encoder.
+
+        Returns:
+          ``(the collection 'clusters' after, mean distance of an instance's features from its centre before [])``.
+        """
+        count, planes = self.encoder.instances, condition["map"][..., : self.classes]
+        features = self.encoder(condition["style"], condition["instances"], train=train)
+        rank = ranked(condition["instances"], count)
+        rows = gather((instance_table(features, rank, count), instance_table(planes, rank, count)))
+        features, votes = (table.reshape(-1, table.shape[-1]) for table in rows)
+        there = votes.max(-1) > 0
+
+        def take(held: tuple[Array, Array], row: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], Array]:
+            (centres, counts), (label, feature, valid) = held, row
+            distances = jnp.linalg.norm(centres[label] - feature[None], axis=-1)
+            empty = counts[label] == 0
+            slot = jnp.where(empty.any(), empty.argmax(), distances.argmin())
+            total = counts[label, slot] + valid
+            move = valid * (feature - centres[label, slot]) / jnp.maximum(total, 1.0)
+            away = jnp.where(empty.any(), 0.0, distances[slot]) * valid
+            return (centres.at[label, slot].add(move), counts.at[label, slot].set(total)), away
+
+        rows = votes.argmax(-1), features, there.astype(jnp.float32)
+        (centres, counts), away = jax.lax.scan(take, (self.centres.value, self.counts.value), rows)
+        return {"centres": centres, "counts": counts}, away.sum() / jnp.maximum(there.sum(), 1)
+
+
 def instance_means(features: Array, instances: Array, count: int) -> Array:
     """The mean of ``features`` [B, H, W, F] over each instance, at each of its pixels.
 
     Args:
       features: float.
-      instances: int [B, H, W], from 0; of each image by itself.
-      count: of instances; higher ids are taken for ``count - 1``.
+      instances: int [B, H, W], any numbers, of each image by itself.
+      count: the most instances of an image; where there are more, those of the highest numbers are one.
 
     Returns:
       [B, H, W, F] float32.
     """
+    rank = ranked(instances, count)
+    table = instance_table(features, rank, count)
+    return jax.vmap(lambda means, ids: means[ids])(table, rank)
+
+
+def instance_table(features: Array, rank: Array, count: int) -> Array:
+    """The mean of ``features`` [B, H, W, F] over the pixels of each ``rank`` int [B, H, W]: [B, count, F] float32, and
+    0 for ranks that an image lacks.
+    """
     flat = features.astype(jnp.float32).reshape(features.shape[0], -1, features.shape[-1])
-    ids = jnp.clip(instances.reshape(instances.shape[0], -1), 0, count - 1)
 
     def of_image(values: Array, ids: Array) -> Array:
-        sums = jax.ops.segment_sum(values, ids, count)
         sizes = jax.ops.segment_sum(jnp.ones_like(ids, jnp.float32), ids, count)
-        return (sums / jnp.maximum(sizes, 1.0)[:, None])[ids]
+        return jax.ops.segment_sum(values, ids, count) / jnp.maximum(sizes, 1.0)[:, None]
 
-    return jax.vmap(of_image)(flat, ids).reshape(features.shape)
+    return jax.vmap(of_image)(flat, rank.reshape(rank.shape[0], -1))
+
+
+def ranked(instances: Array, count: int) -> Array:
+    """Numbers of instances int [B, H, W] as 0, 1, 2, ... in their order, of each image by itself; from ``count`` on
+    they share ``count - 1``.
+    """
+
+    def of_image(ids: Array) -> Array:
+        found = jnp.unique(ids, size=count, fill_value=jnp.iinfo(ids.dtype).max)
+        return jnp.minimum(jnp.searchsorted(found, ids), count - 1)
+
+    return jax.vmap(of_image)(instances)

@@ -24,19 +24,35 @@ The checklist:
 10. Weights from N(0, 0.02). The code leaves biases at PyTorch's U(-1/sqrt(fan in), ...); here they begin at 0, and
     those before an instance norm have no effect.
 11. Mirroring is the only augmentation.
-12. Features of instances (section 3.4) are :class:`jaxgan.networks.pix2pixhd.Encoder`, which this recipe does not
-    train.
+12. Features of instances (section 3.4): ``instance_features.features`` of 3, off by default as in the code. The encoder
+    is trained with G in every phase; the code trains it at 512 pixels, and takes its features as they are at 1024.
+    Without ``translation.instances`` each class is an instance (the code's ``label_feat``).
+13. A last stage, ``phases.cluster_steps``, clusters the features of each class by one pass of MacQueen's k-means, ten
+    clusters a class; the code runs scikit-learn's on all of them, without the smallest instances. Sampling gives each
+    instance one of its class's centres, with equal chances, or, with ``--style=IMAGE``, what that picture has there.
 """
 
 import functools
+from typing import Any
 
 from jax import Array
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.presets import translated_digits
-from jaxgan.experiment.translation import build_experiment, build_game, network_of, translation_stage, zeros_of
+from jaxgan.experiment.sections import construct
+from jaxgan.experiment.translation import (
+    build_experiment,
+    build_game,
+    condition_of,
+    data_latents,
+    network_of,
+    translation_stage,
+    zeros_of,
+)
 from jaxgan.experiment.translation import default_config as translation_config
 from jaxgan.methods.gan import GAN, with_fresh_optimizers
+from jaxgan.methods.inputs import STYLE, instance_condition
+from jaxgan.methods.instance_clusters import InstanceClusters
 from jaxgan.networks import patchgan, pix2pixhd
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment, Stage
@@ -47,8 +63,10 @@ def default_config() -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = translation_config("pix2pixhd", pix2pixhd.Generator, exclude=("part",))
     with config.unlocked():
-        phases = {"coarse_to_fine": True, "global_steps": 100_000, "enhancer_steps": 10_000}
+        phases = {"coarse_to_fine": True, "global_steps": 100_000, "enhancer_steps": 10_000, "cluster_steps": 1_000}
         config.phases = ConfigDict(phases, type_safe=False)
+        features = {"features": 0, "ch": 16, "halvings": 4, "instances": 256, "clusters": 10}
+        config.instance_features = ConfigDict(features, type_safe=False)
     config.discriminator.update(dict(norm="instance", padding=2))
     config.multi_scale.scales = 3
     config.method.update(dict(loss="least_squares", adversarial_weight=6.0))
@@ -61,7 +79,8 @@ def default_config() -> ConfigDict:
 def tiny(config: ConfigDict) -> ConfigDict:
     """The smoke form: digits of 32x32 from levels of their brightness, a step or two a stage."""
     config = translated_digits(config, side=32, levels=3)
-    config.phases.update(dict(global_steps=1, enhancer_steps=1))
+    config.phases.update(dict(global_steps=1, enhancer_steps=1, cluster_steps=1))
+    config.instance_features.update(dict(ch=2, halvings=1, instances=4, clusters=2))
     config.training.steps = 1
     config.generator.update(dict(ch=4, halvings=1, blocks=1, enhancer_blocks=1))
     config.discriminator.update(dict(ch=4, layers=1))
@@ -73,7 +92,8 @@ def build(config: ConfigDict) -> Experiment:
     """Binds a config; raises UserError on keys or values that do not fit."""
     phases, steps = config.phases, config.training.steps
     if not phases.coarse_to_fine:
-        return build_experiment(config, [translation_stage(config, _game(config, "global"))])
+        game = _game(config, "global")
+        return build_experiment(config, [translation_stage(config, game), *_clusters(config, game)])
     (height, width), scales = config.data.image_size, config.multi_scale.scales
     if height % 2 or width % 2 or scales < 2:
         raise UserError(
@@ -82,27 +102,77 @@ def build(config: ConfigDict) -> Experiment:
         )
     half = config.copy_and_resolve_references()
     half.data.image_size, half.multi_scale.scales = (height // 2, width // 2), scales - 1
+    game = _game(config, "both")
     stages = [
         translation_stage(half, _game(half, "global", first=1), name="global", steps=phases.global_steps),
         translation_stage(config, _game(config, "enhancer"), name="enhancer", steps=phases.enhancer_steps),
-        translation_stage(config, _game(config, "both"), name="both", steps=steps),
+        translation_stage(config, game, name="both", steps=steps),
     ]
-    experiment = build_experiment(config, [stage for stage in stages if stage.steps])
+    trained = [stage for stage in stages if stage.steps]
+    experiment = build_experiment(config, [*trained, *_clusters(config, game)])
     return experiment._replace(init=functools.partial(_init, stages[0], stages[-1]))
+
+
+def _clusters(config: ConfigDict, game: GAN) -> list[Stage]:
+    """The stage that clusters features, where there are any."""
+    if not config.instance_features.features:
+        return []
+    if config.ema.decay:
+        raise UserError(
+            f"instance_features.features={config.instance_features.features} are clustered as the encoder is, not as "
+            f"its average is: set ema.decay=0, which is {config.ema.decay}, or instance_features.features=0"
+        )
+    stage = translation_stage(config, InstanceClusters(game=game), name="clusters", steps=config.phases.cluster_steps)
+    return [stage] * bool(stage.steps)
 
 
 def _init(first: Stage, last: Stage, rng: Array) -> TrainState:
     """The state of the last stage's networks, with the layer of the first one's that draws small images."""
     state, small = (stage.method.init(rng, zeros_of(stage)) for stage in (last, first))
-    whole = state.nets["g"]["params"]
-    to_image = small.nets["g"]["params"]["global"]["to_image"]
-    params = whole | {"global": whole["global"] | {"to_image": to_image}}
+    whole, own = state.nets["g"]["params"], small.nets["g"]["params"]
+    if "encoder" in whole:
+        params = whole | {"generator": _drawing_small(whole["generator"], own["generator"])}
+    else:
+        params = _drawing_small(whole, own)
     nets = state.nets | {"g": state.nets["g"] | {"params": params}}
     return create_state(nets, last.method.players, last.method.optimizers, extra=state.extra)
 
 
+def _drawing_small(whole: dict[str, Any], small: dict[str, Any]) -> dict[str, Any]:
+    """The parameters ``whole`` of a generator with those of ``small`` of the layer that draws small images."""
+    return whole | {"global": whole["global"] | {"to_image": small["global"]["to_image"]}}
+
+
 def _game(config: ConfigDict, part: str, *, first: int = 0) -> GAN:
     """The game of one phase, whose optimisers begin anew with its stage."""
+    given, features = config.translation, dict(config.instance_features)
     generator = network_of(pix2pixhd.Generator, "generator", config, part=part, image_channels=config.data.channels)
     discriminator = network_of(patchgan.Discriminator, "discriminator", config)
-    return with_fresh_optimizers(build_game(config, generator, discriminator, first_scale=first))
+    if not features["features"]:
+        return with_fresh_optimizers(build_game(config, generator, discriminator, first_scale=first))
+    if not given.classes:
+        raise UserError(
+            f"instance_features.features={features['features']} are of label maps: set translation.classes to how many "
+            "classes they have, or instance_features.features=0"
+        )
+    clusters = features.pop("clusters")
+    shared = ("norm", "spectral_norm", "sn_eps", "weight_init", "bn_eps", "dtype", "param_dtype")
+    section = features | {name: config.generator[name] for name in shared}
+    encoder = construct(pix2pixhd.Encoder, "instance_features", section)
+    generator = pix2pixhd.InstanceGenerator(generator, encoder, classes=given.classes, clusters=clusters)
+    condition = functools.partial(
+        instance_condition,
+        condition=condition_of(config),
+        target=given.target,
+        instances=given.instances or given.source,
+    )
+    game = build_game(
+        config,
+        generator,
+        discriminator,
+        latents=data_latents(config, condition=condition),
+        first_scale=first,
+        optional_conditions=(STYLE,),
+        draws_in_sample=True,
+    )
+    return with_fresh_optimizers(game)

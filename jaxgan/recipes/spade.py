@@ -44,7 +44,7 @@ from jaxgan.experiment.translation import (
     use_fields,
 )
 from jaxgan.experiment.translation import default_config as translation_config
-from jaxgan.methods.inputs import STYLE, input_of
+from jaxgan.methods.inputs import STYLE, styled_condition
 from jaxgan.methods.terms.style_kl import style_kl
 from jaxgan.networks import patchgan, spade
 from jaxgan.training.errors import UserError
@@ -83,13 +83,6 @@ def tiny(config: ConfigDict) -> ConfigDict:
     return config
 
 
-def styled(batch: dict[str, Any], *, condition: Any, target: str) -> dict[str, Array]:
-    """The map, and the style's image: the one that is given, in training the true one; none where neither is there."""
-    found = {"map": condition(batch)}
-    name = next((name for name in (STYLE, target) if name in batch), None)
-    return found if name is None else found | {"style": input_of(batch, name)}
-
-
 def build(config: ConfigDict) -> Experiment:
     """Binds a config; raises UserError on keys or values that do not fit."""
     given = config.translation
@@ -103,7 +96,7 @@ def build(config: ConfigDict) -> Experiment:
     def mapped(batch: dict[str, Any]) -> dict[str, Array]:
         return {"map": label_map(batch)}
 
-    condition = functools.partial(styled, condition=label_map, target=given.target) if encodes else mapped
+    condition = functools.partial(styled_condition, condition=label_map, target=given.target) if encodes else mapped
     z_dim = 0 if generator.latents == "none" else generator.z_dim
 
     def encode(variables: Any, condition: Any) -> Any:

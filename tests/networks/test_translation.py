@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen
 
 from jaxgan import nn as layers
 from jaxgan.networks import johnson, patchgan, pix2pixhd, spade, srgan, unet
@@ -209,6 +210,82 @@ def test_features_of_an_instance_are_its_mean():
             inside = ids[image] == instance
             mean = features[image][inside].mean(0)
             np.testing.assert_allclose(found[image][inside], np.broadcast_to(mean, (inside.sum(), 3)), atol=1e-6)
+
+
+def test_instances_have_any_numbers():
+    """Cityscapes' are thousands times the class; what is above the count is one."""
+    rng = np.random.default_rng(0)
+    features, ids = rng.normal(size=(2, 6, 4, 3)).astype(np.float32), rng.integers(0, 4, (2, 6, 4))
+    names = np.array([7, 26_001, 26_003, 33_000])
+    few = pix2pixhd.instance_means(features, names[ids], 4)
+    np.testing.assert_array_equal(few, pix2pixhd.instance_means(features, ids, 8))
+    np.testing.assert_array_equal(
+        pix2pixhd.instance_means(features, names[ids], 3), pix2pixhd.instance_means(features, ids.clip(0, 2), 3)
+    )
+
+
+class Colours(linen.Module):
+    """Each instance's mean colour."""
+
+    features: int = 3
+    instances: int = 8
+    halvings: int = 0
+
+    @linen.compact
+    def __call__(self, images, instances, *, train):
+        return pix2pixhd.instance_means(images, instances, self.instances)
+
+
+class Shown(linen.Module):
+    """The features that it is told, as the image."""
+
+    @linen.compact
+    def __call__(self, z, maps, *, train):
+        return maps[..., -3:]
+
+
+def stripes(seed, classes=2, count=4):
+    """Eight images of ``count`` stripes, each an instance of one colour near one of two of its class."""
+    rng = np.random.default_rng(seed)
+    ids = np.broadcast_to(np.arange(count)[:, None], (8, count, 3))
+    labels = rng.integers(0, classes, (8, count))
+    colours = (2 * labels + rng.integers(0, 2, (8, count)))[..., None] / 4 + rng.normal(size=(8, count, 3)) / 100
+    maps = np.eye(classes, dtype=np.float32)[np.broadcast_to(labels[..., None], ids.shape)]
+    images = np.broadcast_to(colours[:, :, None], (*ids.shape, 3)).astype(np.float32)
+    return {"map": maps, "instances": 100 * ids + 5, "style": images}, labels, colours.astype(np.float32)
+
+
+def test_features_of_instances_are_clustered_by_class_and_drawn():
+    network = pix2pixhd.InstanceGenerator(Shown(), Colours(), classes=3, clusters=2)
+    none = jnp.zeros((8, 0))
+    condition, labels, colours = stripes(0)
+    condition["map"] = np.pad(condition["map"], ((0, 0), (0, 0), (0, 0), (0, 2)))  # a class that is never there, edges
+    variables = network.init(jax.random.key(0), none, condition, train=True)
+    np.testing.assert_allclose(network.apply(variables, none, condition, train=True), condition["style"], atol=1e-6)
+    clusters, distance = network.apply(variables, condition, method="clustered")
+
+    # MacQueen's, one by one.
+    centres, counts, away = np.zeros((3, 2, 3)), np.zeros((3, 2)), 0.0
+    for label, colour in zip(labels.reshape(-1), colours.reshape(-1, 3)):
+        distances = np.linalg.norm(centres[label] - colour, axis=-1)
+        empty = counts[label] == 0
+        slot = empty.argmax() if empty.any() else distances.argmin()
+        away += 0.0 if empty.any() else distances[slot]
+        counts[label, slot] += 1
+        centres[label, slot] += (colour - centres[label, slot]) / counts[label, slot]
+    np.testing.assert_allclose(clusters["centres"], centres, atol=1e-5)
+    np.testing.assert_array_equal(clusters["counts"], counts)
+    np.testing.assert_allclose(distance, away / labels.size, rtol=1e-4)
+
+    del condition["style"]
+    condition["map"][:, 0] = 0  # pixels without a label
+    drawn = np.asarray(
+        network.apply({"clusters": clusters}, none, condition, train=False, rngs={"noise": jax.random.key(1)})
+    )
+    assert (drawn[:, 0] == 0).all()
+    np.testing.assert_array_equal(drawn[:, :, 0], drawn[:, :, 1])
+    seen = {label: {tuple(c) for c in drawn[:, 1:, 0][labels[:, 1:] == label].tolist()} for label in (0, 1)}
+    assert seen == {label: {tuple(c) for c in np.asarray(clusters["centres"][label]).tolist()} for label in (0, 1)}
 
 
 def test_no_gradient_reaches_the_global_generator_where_the_enhancer_is_trained_alone():

@@ -16,7 +16,13 @@ from jaxgan.training.step import compile_step, init_state, make_begin_stage, mak
 
 SMOKE = {
     name: f"{name},smoke"
-    for name in ("pix2pix:pairs", "cyclegan:domains", "spade:camvid,styles", "pix2pixhd:camvid", "srgan:flowers")
+    for name in (
+        "pix2pix:pairs",
+        "cyclegan:domains",
+        "spade:camvid,styles",
+        "pix2pixhd:camvid,features",
+        "srgan:flowers",
+    )
 }
 
 
