@@ -192,8 +192,9 @@ class InstanceGenerator(nn.Module):
         Args:
           z: not used: [B, 0].
           condition: {'map': one-hot maps [B, H, W, K] float, 'instances': ids int [B, H, W], and 'style': images
-            [B, H, W, C] in [-1, 1] to encode, resized where their sides are others; without it each instance has a centre of its class, drawn of the stream
-            'noise' with equal chances, and features of 0 where the class has none}.
+            [B, H, W, C] in [-1, 1] to encode, resized where their sides are others; without it each instance has a
+            centre of its class, drawn of the stream 'noise' with equal chances, and features of 0 where the class has
+            none}.
           train: record batch norms' statistics.
 
         Returns:
