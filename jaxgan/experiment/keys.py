@@ -49,6 +49,7 @@ from jaxgan.nn.fractional_conv import FORMS as FRACTIONAL_FORMS
 from jaxgan.nn.pooling import POOLINGS
 from jaxgan.nn.remat import REMAT
 from jaxgan.nn.resample_conv import FORMS as RESAMPLE_FORMS
+from jaxgan.nn.vector_quantizer import UPDATES
 from jaxgan.objectives.adversarial import ADVERSARIAL_LOSSES
 from jaxgan.objectives.reconstruction import DISTANCES
 from jaxgan.training.errors import UserError
@@ -476,6 +477,24 @@ PIXELS: dict[str, Key] = _of(
     },
 )
 
+# Sections of those with codebooks.
+CODEBOOKS: dict[str, Key] = {"variance": number("of the data in [-1, 1], that the error is divided by", above=0)} | _of(
+    "autoencoder",
+    {name: _NETWORK[name] for name in ("ch", "blocks", "spectral_norm", "sn_eps", "weight_init", "resample")}
+    | {name: _NETWORK[name] for name in ("dtype", "param_dtype")}
+    | {
+        "levels": whole("of codes, each at half of the resolution of those below it", 1, 8),
+        "hidden": whole("channels within residual blocks", 1, MOST_UNITS),
+        "codes": whole("vectors of a codebook", 1, 2**24),
+        "dim": whole("numbers of a code's vector", 1, MOST_UNITS),
+        "update": choice("of codebooks", *UPDATES),
+        "commitment": weight("of inputs less their codes"),
+        "decay": number("of a codebook's averages", low=0, below=1),
+        "epsilon": number("of the smoothing of its counts", above=0),
+        "restart": number("average count below which a code starts anew; 0 for never", low=0),
+    },
+)
+
 KEYS: dict[str, Key] = COMMON | ADVERSARIAL
 
 
@@ -487,6 +506,8 @@ def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
         return COMMON | TRANSLATION
     if "network" in config:
         return COMMON | PIXELS
+    if "autoencoder" in config:
+        return COMMON | CODEBOOKS
     return COMMON | AUTOENCODER if "decoder" in config else COMMON
 
 

@@ -1,0 +1,64 @@
+"""Pictures to codes and back, on one level or more."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan.methods.vqvae import VQVAE
+from jaxgan.networks.vqvae import Autoencoder
+
+SMALL = dict(ch=8, blocks=1, hidden=4, codes=16, dim=4, image_channels=1)
+RNG = np.random.default_rng(0)
+
+
+def make(levels=2, **changes):
+    return VQVAE(autoencoder=Autoencoder(levels=levels, **SMALL | changes), optimizers={"p": optax.adam(1e-2)})
+
+
+def bars(count):
+    """Pictures of one bright row or column."""
+    images = np.zeros((count, 16, 16, 1), np.uint8)
+    for image, place, upright in zip(images, RNG.integers(0, 16, count), RNG.integers(0, 2, count)):
+        (image.swapaxes(0, 1) if upright else image)[place] = 255
+    return images
+
+
+@pytest.mark.parametrize(
+    ("levels", "total", "codes"), [(1, 662_723, 32_768), (2, 1_388_867, 65_536), (3, 2_254_339, 98_304)]
+)
+def test_parameters_are_those_of_the_port(levels, total, codes):
+    """Published for two levels, as counted in rosinality's module."""
+    shapes = jax.eval_shape(
+        lambda: Autoencoder(levels=levels).init({"params": jax.random.key(0)}, jnp.zeros((2, 64, 64, 3)), train=True)
+    )
+    assert sum(leaf.size for leaf in jax.tree.leaves(shapes["params"])) == total
+    assert sum(book["codes"].size for book in shapes["codebook"].values()) == codes
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+def test_codes_alone_give_what_comes_back(levels):
+    method, batch = make(levels), {"image": bars(4)}
+    nets = method.init(jax.random.key(0), batch).nets
+    codes = method.codes(nets, batch["image"])
+    assert [code.shape for code in codes] == [(4, 4 >> n, 4 >> n) for n in range(levels)]
+    back = method.sample(nets, batch, jax.random.key(1))["image"]
+    assert back.shape == (4, 16, 16, 1)
+    np.testing.assert_allclose(method.decode(nets, codes), back, atol=1e-5)
+    with pytest.raises(ValueError, match=f"{levels} levels of codes take sides in multiples of {2 ** (levels + 1)}"):
+        method.codes(nets, np.zeros((1, 18, 18, 1), np.uint8))
+
+
+def test_it_learns_what_it_is_shown_and_logs_its_codes():
+    method = make(ch=16, hidden=8)
+    state = method.init(jax.random.key(0), {"image": bars(32)})
+    step = jax.jit(method.step)
+    found = []
+    for number in range(300):
+        state, metrics = step(state, {"image": bars(32)}, jax.random.key(number))
+        found.append(metrics)
+    # A picture that is its mean is off by 0.23.
+    assert found[-1]["p/error"] < 0.15 < found[0]["p/error"]
+    for level in (0, 1):
+        assert 1 < found[-1][f"p/perplexity_{level}"] <= 16 and 0 < found[-1][f"p/usage_{level}"] <= 1
