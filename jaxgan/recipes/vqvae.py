@@ -51,9 +51,9 @@ def default_config() -> ConfigDict:
 
 
 def tiny(config: ConfigDict) -> ConfigDict:
-    """The smoke form: digits of 16x16 pixels, 8 channels, codebooks of 16 codes of 4 numbers."""
+    """The smoke form: digits of 16x16 pixels, 16 channels, codebooks of 16 codes of 4 numbers."""
     config = smoke_data(config, (16, 16))
-    config.autoencoder.update(dict(ch=8, blocks=1, hidden=4, codes=16, dim=4))
+    config.autoencoder.update(dict(ch=16, blocks=1, hidden=4, codes=16, dim=4))
     config.evaluation.metrics = "psnr"
     return config
 
