@@ -40,7 +40,7 @@ def test_parameters_are_those_of_the_port(levels, total, codes):
 @pytest.mark.parametrize("levels", [1, 3])
 def test_codes_alone_give_what_comes_back(levels):
     method, batch = make(levels), {"image": bars(4)}
-    nets = method.init(jax.random.key(0), batch).nets
+    nets = jax.jit(method.init)(jax.random.key(0), batch).nets
     codes = method.codes(nets, batch["image"])
     assert [code.shape for code in codes] == [(4, 4 >> n, 4 >> n) for n in range(levels)]
     back = method.sample(nets, batch, jax.random.key(1))["image"]
@@ -50,6 +50,7 @@ def test_codes_alone_give_what_comes_back(levels):
         method.codes(nets, np.zeros((1, 18, 18, 1), np.uint8))
 
 
+@pytest.mark.slow
 def test_it_learns_what_it_is_shown_and_logs_its_codes():
     method = make(ch=16, hidden=8)
     state = method.init(jax.random.key(0), {"image": bars(32)})

@@ -127,11 +127,15 @@ def test_dropout_is_the_u_net_s_noise_in_sampling_too():
     images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (1, 64, 128, 3)), jnp.float32)
     none = jnp.zeros((1, 0))
     keys = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
-    variables = network.init(keys, none, images, train=True)
+    variables = jax.jit(functools.partial(network.init, train=True))(keys, none, images)
+
+    @functools.cache
+    def compiled(**fields):
+        apply = functools.partial(network.clone(**fields).apply, train=False)
+        return jax.jit(lambda key: apply(variables, none, images, rngs={"dropout": key}))
 
     def drawn(seed, **fields):
-        rngs = {"dropout": jax.random.key(seed)}
-        return network.clone(**fields).apply(variables, none, images, train=False, rngs=rngs)
+        return compiled(**fields)(jax.random.key(seed))
 
     one, same, other = drawn(0), drawn(0), drawn(1)
     assert one.shape == images.shape
@@ -291,7 +295,9 @@ def test_features_of_instances_are_clustered_by_class_and_drawn():
 def test_no_gradient_reaches_the_global_generator_where_the_enhancer_is_trained_alone():
     network = pix2pixhd.Generator(ch=2, halvings=1, blocks=1, enhancer_blocks=1, part="enhancer")
     images, none = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)), jnp.float32), jnp.zeros((1, 0))
-    variables = network.init(jax.random.key(0), none, images, train=True)
-    grads = jax.grad(lambda v: jnp.square(network.apply(v, none, images, train=True)).sum())(variables)["params"]
+    variables = jax.jit(functools.partial(network.init, train=True))(jax.random.key(0), none, images)
+    grads = jax.jit(jax.grad(lambda v: jnp.square(network.apply(v, none, images, train=True)).sum()))(variables)[
+        "params"
+    ]
     assert all(np.abs(leaf).max() == 0 for leaf in jax.tree.leaves(grads.pop("global")))
     assert np.abs(grads["first"]["kernel"]).max() > 0
