@@ -130,12 +130,12 @@ class Faults:
 
     def _due(self, kind: str, step: int) -> Fault | None:
         """The fault of this kind that is to strike now; it will not again."""
-        for fault in self._plan:
+        for fault in [*self._plan]:
             if fault.kind == kind and fault.step <= step:
                 self._plan.remove(fault)
                 mark = self._folder / f"{fault}-{self._process}"
-                if mark.exists():
-                    return None
+                if mark.exists():  # it struck an earlier start
+                    continue
                 self._folder.mkdir(parents=True, exist_ok=True)
                 mark.touch()
                 return fault

@@ -55,6 +55,15 @@ def test_a_fault_strikes_once_in_a_folder_on_its_process(tmp_path):
     assert sorted(os.listdir(tmp_path / "faults")) == ["eio@3:1-1", "enospc@5-0"]
 
 
+def test_each_start_is_struck_by_the_next_of_several(tmp_path):
+    """Those that struck earlier starts do not hide it."""
+    plan = parse("enospc@1,enospc@2,enospc@3,enospc@9")
+    for step in (1, 2, 3):
+        with pytest.raises(OSError, match="there"):
+            Faults(plan, workdir=tmp_path).saving(step, "there")
+    Faults(plan, workdir=tmp_path).saving(4, "there")
+
+
 def test_a_slow_step_takes_its_seconds(tmp_path):
     faults = Faults(parse("slow@2=0.3"), workdir=tmp_path)
     spent = []
