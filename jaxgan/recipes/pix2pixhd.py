@@ -29,7 +29,8 @@ The checklist:
     Without ``translation.instances`` each class is an instance (the code's ``label_feat``).
 13. A last stage, ``phases.cluster_steps``, clusters the features of each class by one pass of MacQueen's k-means, ten
     clusters a class; the code runs scikit-learn's on all of them, without the smallest instances. Sampling gives each
-    instance one of its class's centres, with equal chances, or, with ``--style=IMAGE``, what that picture has there.
+    instance one of its class's centres, with equal chances, or, with ``--style=IMAGE``, what that picture has there;
+    before that stage there are no centres, and pictures and scores are drawn with features of 0.
 """
 
 import functools
