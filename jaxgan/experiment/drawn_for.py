@@ -63,14 +63,11 @@ def sample_inputs(
 def sample_targets(
     config: ConfigDict, method: Method, num_images: int, source: Callable[[str], Source]
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The true picture of each of :func:`sample_inputs`, the field :func:`target_of`; None where the data has none, or
-    the field is a condition that the method does not name as its target.
-    """
+    """The true picture of each of :func:`sample_inputs`, the field :func:`target_of`; None where the data has none."""
     opened, name = source(reference_split(config, method)), target_of(method)
     chosen = even_choice(opened.length, min(num_images, opened.length))
     indices = np.arange(opened.length) if chosen is None else chosen
-    unnamed = getattr(method, "target", None) is None and name in method.conditions
-    if unnamed or name not in opened.fields:
+    if name in method.conditions or name not in opened.fields:
         return None
     return lambda wanted: opened.fetch(indices[wanted])[name]
 

@@ -3,8 +3,6 @@
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
@@ -25,8 +23,8 @@ class InstanceClusters(Method):
 
     game: GAN
 
-    players: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    optimizers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    players = {}  # noqa: RUF012 (a constant)
+    optimizers = {}  # noqa: RUF012
 
     @property
     def conditions(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -34,9 +34,8 @@ class VQVAE(Method):
 
     players = {"p": ("autoencoder",)}  # noqa: RUF012 (a constant)
     averaged = ("autoencoder",)
-    conditions = ("image",)
     # What comes back is compared with what went in.
-    target = "image"
+    conditions = ("image",)
 
     @property
     def input_multiple(self) -> int:

@@ -34,8 +34,8 @@ The checklist:
 """
 
 import functools
-from typing import Any
 
+from flax.traverse_util import flatten_dict, unflatten_dict
 from jax import Array
 from ml_collections import ConfigDict
 
@@ -116,32 +116,23 @@ def build(config: ConfigDict) -> Experiment:
 
 def _clusters(config: ConfigDict, game: GAN) -> list[Stage]:
     """The stage that clusters features, where there are any."""
-    if not config.instance_features.features:
+    if not (config.instance_features.features and config.phases.cluster_steps):
         return []
     if config.ema.decay:
         raise UserError(
             f"instance_features.features={config.instance_features.features} are clustered as the encoder is, not as "
             f"its average is: set ema.decay=0, which is {config.ema.decay}, or instance_features.features=0"
         )
-    stage = translation_stage(config, InstanceClusters(game=game), name="clusters", steps=config.phases.cluster_steps)
-    return [stage] * bool(stage.steps)
+    method = InstanceClusters(game=game)
+    return [translation_stage(config, method, name="clusters", steps=config.phases.cluster_steps)]
 
 
 def _init(first: Stage, last: Stage, rng: Array) -> TrainState:
     """The state of the last stage's networks, with the layer of the first one's that draws small images."""
     state, small = (stage.method.init(rng, zeros_of(stage)) for stage in (last, first))
-    whole, own = state.nets["g"]["params"], small.nets["g"]["params"]
-    if "encoder" in whole:
-        params = whole | {"generator": _drawing_small(whole["generator"], own["generator"])}
-    else:
-        params = _drawing_small(whole, own)
+    params = unflatten_dict(flatten_dict(small.nets["g"]["params"]) | flatten_dict(state.nets["g"]["params"]))
     nets = state.nets | {"g": state.nets["g"] | {"params": params}}
     return create_state(nets, last.method.players, last.method.optimizers, extra=state.extra)
-
-
-def _drawing_small(whole: dict[str, Any], small: dict[str, Any]) -> dict[str, Any]:
-    """The parameters ``whole`` of a generator with those of ``small`` of the layer that draws small images."""
-    return whole | {"global": whole["global"] | {"to_image": small["global"]["to_image"]}}
 
 
 def _game(config: ConfigDict, part: str, *, first: int = 0) -> GAN:

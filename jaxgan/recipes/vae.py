@@ -17,16 +17,10 @@ The checklist:
  8. Samples are decoder means; ``--set draw=pixels`` draws the pixels.
 """
 
-from typing import Any
-
-import numpy as np
-from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from jaxgan.data import Field
-from jaxgan.experiment.common import base_config, data_stage, is_averaged, partition_rules, player_optimizer
-from jaxgan.experiment.evaluators import image_evaluators
-from jaxgan.experiment.open_split import open_split
+from jaxgan.experiment.common import base_config, player_optimizer
+from jaxgan.experiment.image_experiment import image_experiment
 from jaxgan.experiment.presets import smoke_data
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.methods.vae import PARAMETERS, VAE
@@ -93,17 +87,4 @@ def build(config: ConfigDict) -> Experiment:
         likelihood=config.likelihood,
         beta=config.beta,
     )
-
-    def evaluators(mesh: Mesh) -> Any:
-        ema = is_averaged(config, method)
-        return image_evaluators(method, config, lambda split: open_split(config, split), mesh=mesh, ema=ema)
-
-    stage = data_stage(
-        config,
-        method,
-        fields={"image": Field(shape, np.uint8, "image")},
-        # With test_augment: an example's coins are the same whenever it is read.
-        open_source=lambda: open_split(config, config.data.split),
-        evaluators=evaluators,
-    )
-    return Experiment(stages=(stage,), rules=partition_rules(config))
+    return image_experiment(config, method, as_tested=True)

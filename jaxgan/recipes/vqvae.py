@@ -20,16 +20,10 @@ The checklist:
  8. Samples are what comes back of held-out pictures, and scores compare the two. Priors over codes are not here.
 """
 
-from typing import Any
-
-import numpy as np
-from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from jaxgan.data import Field
-from jaxgan.experiment.common import base_config, data_stage, is_averaged, partition_rules, player_optimizer
-from jaxgan.experiment.evaluators import image_evaluators
-from jaxgan.experiment.open_split import open_split
+from jaxgan.experiment.common import base_config, player_optimizer
+from jaxgan.experiment.image_experiment import image_experiment
 from jaxgan.experiment.presets import smoke_data
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.methods.vqvae import VQVAE
@@ -68,16 +62,4 @@ def build(config: ConfigDict) -> Experiment:
             f"data.image_size is {shape[0]}x{shape[1]}"
         )
     method = VQVAE(autoencoder=autoencoder, optimizers={"p": player_optimizer(config, "p")}, variance=config.variance)
-
-    def evaluators(mesh: Mesh) -> Any:
-        ema = is_averaged(config, method)
-        return image_evaluators(method, config, lambda split: open_split(config, split), mesh=mesh, ema=ema)
-
-    stage = data_stage(
-        config,
-        method,
-        fields={"image": Field(shape, np.uint8, "image")},
-        open_source=lambda: open_split(config, config.data.split, training=True),
-        evaluators=evaluators,
-    )
-    return Experiment(stages=(stage,), rules=partition_rules(config))
+    return image_experiment(config, method)

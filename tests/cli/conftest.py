@@ -1,7 +1,10 @@
+import json
 import logging
 import os
 
 import pytest
+
+from jaxgan.cli.main import main
 
 
 @pytest.fixture
@@ -12,3 +15,15 @@ def unchanged(monkeypatch):
     level = logging.getLogger("jaxgan").level
     yield
     logging.getLogger("jaxgan").setLevel(level)
+
+
+@pytest.fixture
+def scores(capsys):
+    """``scores(workdir, *flags)``: what ``jaxgan evaluate`` prints, score -> its record."""
+
+    def evaluated(workdir, *flags):
+        capsys.readouterr()
+        assert main(["evaluate", f"--workdir={workdir}", "--json", "--no_progress", *flags]) == 0
+        return {record["metric"]: record for record in map(json.loads, capsys.readouterr().out.splitlines())}
+
+    return evaluated

@@ -1,7 +1,5 @@
 """Image-to-image recipes on a stranger's folders, through the command line."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -28,13 +26,7 @@ def read(path):
     return np.asarray(Image.open(path))
 
 
-def scores(capsys, workdir, *flags):
-    capsys.readouterr()
-    assert main(["evaluate", f"--workdir={workdir}", "--json", "--no_progress", *flags]) == 0
-    return {record["metric"]: record for record in map(json.loads, capsys.readouterr().out.splitlines())}
-
-
-def test_pairs_are_learnt_drawn_at_any_size_and_scored(tmp_path, capsys):
+def test_pairs_are_learnt_drawn_at_any_size_and_scored(tmp_path, capsys, scores):
     """The negative of a picture: L1 and the game find it, where a picture that is left as it is is far from it."""
     for number, picture in enumerate(blots(40, 16, 0)):
         save(tmp_path / "data" / f"{number}.png", np.concatenate([picture, 255 - picture], axis=1))
@@ -48,7 +40,7 @@ def test_pairs_are_learnt_drawn_at_any_size_and_scored(tmp_path, capsys):
     assert main(["train", *flags, f"--workdir={workdir}", "--no_progress"]) == 0
     # 36 of 40 pairs, a tenth of them held out.
     assert read_records(workdir / "metrics.jsonl")[-1]["step"] == 80 * 36 // 8
-    found = scores(capsys, workdir, "--metrics=psnr,ssim")
+    found = scores(workdir, "--metrics=psnr,ssim")
     assert found["psnr"]["value"] > 18 and found["psnr"]["stamp"]["num_images"] == 4
 
     inputs = tmp_path / "inputs"
@@ -69,7 +61,7 @@ def test_pairs_are_learnt_drawn_at_any_size_and_scored(tmp_path, capsys):
     assert "this run takes no style" in capsys.readouterr().err
 
 
-def test_maps_are_drawn_in_a_style_and_read_again(tmp_path, capsys):
+def test_maps_are_drawn_in_a_style_and_read_again(tmp_path, scores):
     for split, count in (("train", 24), ("test", 8)):
         for number, picture in enumerate(blots(count, 32, len(split))):
             grey = picture[..., :1].repeat(3, -1)
@@ -91,7 +83,7 @@ def test_maps_are_drawn_in_a_style_and_read_again(tmp_path, capsys):
     ]
     workdir = tmp_path / "run"
     assert main(["train", *flags, f"--workdir={workdir}", "--no_progress"]) == 0
-    found = scores(capsys, workdir, "--metrics=mean_iou,mean_iou_real,psnr")
+    found = scores(workdir, "--metrics=mean_iou,mean_iou_real,psnr")
     assert found.keys() == {"mean_iou", "mean_iou_real", "psnr"}
     # Brightness can be read of real photos, and after three steps hardly of drawn ones.
     assert found["mean_iou_real"]["value"] > 0.5 > found["mean_iou"]["value"] >= 0
@@ -104,7 +96,7 @@ def test_maps_are_drawn_in_a_style_and_read_again(tmp_path, capsys):
     assert all(np.abs(drawn[one] - drawn[other]).max() > 0 for one, other in ("ab", "ac", "bc"))
 
 
-def test_domains_are_scored_both_ways(tmp_path, capsys):
+def test_domains_are_scored_both_ways(tmp_path, capsys, scores):
     for split, count in (("train", 8), ("test", 4)):
         for number, picture in enumerate(blots(count, 32, len(split))):
             save(tmp_path / f"{split}A" / f"{number}.png", picture)
@@ -124,7 +116,7 @@ def test_domains_are_scored_both_ways(tmp_path, capsys):
     record = read_records(workdir / "metrics.jsonl")[-1]
     assert record["step"] == 2 and {"eval/cycle_A", "eval/cycle_B", "g/identity_A", "d/fake_B"} <= record.keys()
     assert (workdir / "samples").exists()
-    found = scores(capsys, workdir)
+    found = scores(workdir)
     assert found.keys() == {"cycle_A", "cycle_B"}
     assert found["cycle_A"]["value"] == pytest.approx(record["eval/cycle_A"], abs=1e-3)
     assert main(["evaluate", f"--workdir={workdir}", "--metrics=psnr"]) == 1

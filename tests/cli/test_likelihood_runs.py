@@ -1,7 +1,5 @@
 """Autoencoders and autoregressive models through the command line: bounds, codes that are changed, images completed."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,18 +13,12 @@ def read(path):
     return np.asarray(Image.open(path))
 
 
-def scores(capsys, workdir, *flags):
-    capsys.readouterr()
-    assert main(["evaluate", f"--workdir={workdir}", "--json", "--no_progress", *flags]) == 0
-    return {record["metric"]: record for record in map(json.loads, capsys.readouterr().out.splitlines())}
-
-
-def test_an_autoencoder_is_bounded_tighter_by_more_samples_and_its_codes_are_changed(tmp_path, capsys):
+def test_an_autoencoder_is_bounded_tighter_by_more_samples_and_its_codes_are_changed(tmp_path, scores):
     workdir = tmp_path / "run"
     flags = ["--config=vae:mnist,smoke", "--config.training.steps=300", "--config.training.save_every=300"]
     assert main(["train", *flags, f"--workdir={workdir}", "--no_progress"]) == 0
-    one = scores(capsys, workdir, "--metrics=elbo")["elbo"]
-    many = scores(capsys, workdir, "--metrics=elbo", "--set", "samples=50")["elbo"]
+    one = scores(workdir, "--metrics=elbo")["elbo"]
+    many = scores(workdir, "--metrics=elbo", "--set", "samples=50")["elbo"]
     # 64 pixels of black and white; a coin a pixel is 44.4 nats.
     assert -40 < one["value"] < many["value"] < 0
     assert one["stamp"] != many["stamp"]
@@ -45,10 +37,10 @@ def test_an_autoencoder_is_bounded_tighter_by_more_samples_and_its_codes_are_cha
     assert read(tmp_path / "drawn" / "a.png").shape == (8, 8)
 
 
-def test_the_lower_half_is_drawn_below_what_is_given(tmp_path, capsys):
+def test_the_lower_half_is_drawn_below_what_is_given(tmp_path, scores):
     workdir = tmp_path / "run"
     assert main(["train", "--config=pixelcnn:mnist,smoke", f"--workdir={workdir}", "--no_progress"]) == 0
-    found = scores(capsys, workdir, "--metrics=elbo,bits_per_dim")
+    found = scores(workdir, "--metrics=elbo,bits_per_dim")
     assert found["bits_per_dim"]["value"] == pytest.approx(-found["elbo"]["value"] / (64 * np.log(2)))
     for name, rows in (("none", 0), ("half", 4), ("all", 8)):
         flags = ["--inputs=digits:test", "--num_images=3", f"--set=kept_rows={rows}", f"--out={tmp_path / name}"]

@@ -1,0 +1,43 @@
+"""Experiment of one stage on the images of a set, whose samples and likelihoods are scored on held-out ones."""
+
+from typing import Any
+
+import numpy as np
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from jaxgan.data import Field
+from jaxgan.experiment.common import data_stage, is_averaged, partition_rules
+from jaxgan.experiment.evaluators import image_evaluators
+from jaxgan.experiment.open_split import open_split
+from jaxgan.training.method import Experiment, Method
+
+
+def image_experiment(
+    config: ConfigDict, method: Method, *, labels: bool = False, as_tested: bool = False
+) -> Experiment:
+    """``method`` on batches of 'image' uint8 [B, H, W, C].
+
+    Args:
+      config: of a recipe.
+      method: what is trained.
+      labels: batches have 'label' int32 [B] too.
+      as_tested: training reads examples through ``data.test_augment`` too, so that an example's coins are the same
+        whenever it is read.
+    """
+
+    def evaluators(mesh: Mesh) -> Any:
+        ema = is_averaged(config, method)
+        return image_evaluators(method, config, lambda split: open_split(config, split), mesh=mesh, ema=ema)
+
+    fields = {"image": Field((*config.data.image_size, config.data.channels), np.uint8, "image")}
+    if labels:
+        fields["label"] = Field((), np.int32, "value")
+    stage = data_stage(
+        config,
+        method,
+        fields=fields,
+        open_source=lambda: open_split(config, config.data.split, training=not as_tested),
+        evaluators=evaluators,
+    )
+    return Experiment(stages=(stage,), rules=partition_rules(config))
