@@ -88,14 +88,20 @@ def test_samples_as_arrays_pictures_and_folders(workdir, tmp_path, capsys):
 
     assert sample("grid.png", "--num_images=20", "--columns=4") == 0
     assert size(tmp_path / "grid.png") == (4 * 5 - 1, 5 * 9 - 1)
-    for over in ("z", "class"):
-        assert sample(f"{over}.png", "--num_images=12", "--columns=6", f"--interpolate={over}") == 0
-        assert size(tmp_path / f"{over}.png") == (6 * 5 - 1, 2 * 9 - 1)
 
     assert sample("grid.png", "--num_images=7") == 1
     assert sample("a.npz", "--classes=10") == 1
     assert sample("a.npz", "--truncation=1", "--truncation_mode=nonsense") == 1
     assert "scaled_truncated_normal" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("over", ["z", "class"])
+def test_samples_between_two_ends(workdir, tmp_path, over):
+    out = tmp_path / "row.png"
+    flags = ["--num_images=12", "--columns=6", f"--interpolate={over}", f"--out={out}"]
+    assert main(["sample", f"--workdir={workdir}", *flags]) == 0
+    assert size(out) == (6 * 5 - 1, 2 * 9 - 1)
 
 
 @pytest.mark.slow

@@ -45,9 +45,6 @@ def covering(table, ways):
 
 
 PAIRS, TRIPLES = covering(TABLE, 2), covering(TABLE, 3)
-ALWAYS = [
-    dict(mesh="spatial", rules="fsdp", accumulate=1, remat="blocks", groups=None, dtype="float32"),
-]
 
 
 def experiment_of(row):

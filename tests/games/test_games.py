@@ -165,6 +165,7 @@ def printed(capsys, *arguments):
     return [json.loads(line) for line in out.splitlines()] if arguments[0] == "evaluate" else json.loads(out)
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_where_an_undisturbed_one_does(run, jaxgan, assert_same_end):
     killed = run.workdir.with_name("killed")
     for step in run.game.kills:

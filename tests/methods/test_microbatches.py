@@ -120,6 +120,7 @@ def test_micro_batches_equal_the_whole_batch(state, whole, parts, changes):
     assert_close(metrics, expected_metrics)
 
 
+@pytest.mark.slow
 def test_the_noise_scale_leaves_the_step_as_it_is(state, whole):
     expected, _ = whole()
     got, metrics = run(make(microbatches=Microbatches(noise_scale=True)), state)

@@ -103,13 +103,13 @@ def test_a_logit_sees_one_patch(layers, side):
     """By the gradient of the middle logit; without norms, which look at the whole image."""
     network = patchgan.Discriminator(ch=2, layers=layers, norm="none")
     images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (1, 96, 96, 3)), jnp.float32)
-    variables = network.init(jax.random.key(0), images, None, train=True)
+    variables = jax.jit(functools.partial(network.init, train=True))(jax.random.key(0), images, None)
 
     def middle(x):
         logits = network.apply(variables, x, None, train=True)
         return logits[0, logits.shape[1] // 2, logits.shape[2] // 2]
 
-    seen = np.argwhere(np.abs(np.asarray(jax.grad(middle)(images))[0]).sum(-1) > 0)
+    seen = np.argwhere(np.abs(np.asarray(jax.jit(jax.grad(middle))(images))[0]).sum(-1) > 0)
     assert patchgan.receptive_field(layers) == side
     np.testing.assert_array_equal(seen.max(0) - seen.min(0) + 1, [side, side])
 
@@ -153,11 +153,15 @@ def test_one_image_s_norms_are_its_own():
     network = unet.Generator(ch=2, depth=3, dropout=0.0)
     images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)), jnp.float32)
     none = jnp.zeros((1, 0))
-    variables = network.init(jax.random.key(0), none, images, train=True)
-    own = network.apply(variables, none, images, train=False)
-    trained, _ = network.apply(variables, none, images, train=True, mutable=["batch_stats"])
+    variables = jax.jit(functools.partial(network.init, train=True))(jax.random.key(0), none, images)
+
+    def drawn(network, **more):
+        return jax.jit(functools.partial(network.apply, **more))(variables, none, images)
+
+    own = drawn(network, train=False)
+    trained, _ = drawn(network, train=True, mutable=["batch_stats"])
     np.testing.assert_allclose(own, trained, atol=1e-6)
-    running = network.clone(running=True).apply(variables, none, images, train=False)
+    running = drawn(network.clone(running=True), train=False)
     assert np.abs(own - running).max() > 1e-4
 
 
@@ -220,12 +224,11 @@ def test_instances_have_any_numbers():
     """Cityscapes' are thousands times the class; what is above the count is one."""
     rng = np.random.default_rng(0)
     features, ids = rng.normal(size=(2, 6, 4, 3)).astype(np.float32), rng.integers(0, 4, (2, 6, 4))
+    instance_means = jax.jit(pix2pixhd.instance_means, static_argnums=2)
     names = np.array([7, 26_001, 26_003, 33_000])
-    few = pix2pixhd.instance_means(features, names[ids], 4)
-    np.testing.assert_array_equal(few, pix2pixhd.instance_means(features, ids, 8))
-    np.testing.assert_array_equal(
-        pix2pixhd.instance_means(features, names[ids], 3), pix2pixhd.instance_means(features, ids.clip(0, 2), 3)
-    )
+    few = instance_means(features, names[ids], 4)
+    np.testing.assert_array_equal(few, instance_means(features, ids, 8))
+    np.testing.assert_array_equal(instance_means(features, names[ids], 3), instance_means(features, ids.clip(0, 2), 3))
 
 
 class Colours(linen.Module):

@@ -243,7 +243,7 @@ def plain_points():
     return train("gan:ring8", TINY, 3, optimised=False)
 
 
-SLOW_SWITCHES = ("rarely", "minibatch", "features")
+SLOW_SWITCHES = ("rarely", "minibatch", "features", "pseudo", "best", "twice")
 
 
 @pytest.mark.parametrize(
