@@ -52,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
     if not labeled and not parsed.inputs:
         wanted = " and ".join(method.conditions)
         raise UserError(f"this run draws for {wanted}: give --inputs=DIR, a folder of pictures, or --inputs=SET:SPLIT")
-    of_pictures = bool(parsed.inputs) and not method.conditions and "image" in method.optional_conditions
+    of_pictures = labeled and "image" in method.optional_conditions
     if parsed.inputs and not method.conditions and not of_pictures:
         raise UserError("this run draws for nothing: it takes no --inputs; --num_images says how many")
     drawing: dict[str, Any] = dict(

@@ -16,7 +16,7 @@ from jaxgan.evaluation import SampleInputs, sample_batches, source_inputs, tile
 from jaxgan.evaluation.any_size import draw_any_size
 from jaxgan.evaluation.inputs import even_choice, with_shared
 from jaxgan.evaluation.panels import inputs_and_outputs, label_maps, panel_grid, panels, sample_panels
-from jaxgan.experiment.drawn_for import target_of
+from jaxgan.experiment.drawn_for import draws_for_labels, target_of
 from jaxgan.experiment.open_split import open_split
 from jaxgan.methods.inputs import STYLE
 from jaxgan.training.errors import UserError
@@ -72,9 +72,16 @@ def _style(opened: Any, parsed: Any) -> dict[str, np.ndarray]:
     return {STYLE: center_crop_resize(picture, tuple(data.image_size))}
 
 
+def takes_pictures(method: Any) -> bool:
+    """Whether a method that draws for classes, or for nothing, takes a picture where one is given: to encode it, or to
+    keep a part of it.
+    """
+    return draws_for_labels(method) and "image" in method.optional_conditions
+
+
 def conditions_of(method: Any) -> tuple[str, ...]:
-    """The fields that pictures are drawn for: the method's, or the picture that one of none takes where it is given."""
-    return method.conditions or ("image",)
+    """The fields that are drawn for: the method's, and the picture that it :func:`takes_pictures`."""
+    return (*method.conditions, *(("image",) if takes_pictures(method) else ()))
 
 
 def _choice(parsed: Any, length: int) -> np.ndarray | None:
@@ -145,7 +152,7 @@ def _draw_folder(
         )
 
     # A run that takes a picture but needs none, such as an autoencoder, knows one size.
-    fixed = None if opened.method.conditions else tuple(opened.config.data.image_size)
+    fixed = tuple(opened.config.data.image_size) if takes_pictures(opened.method) else None
 
     def pictures(number: int) -> np.ndarray:
         picture = read(files[number])
@@ -187,7 +194,10 @@ def _inputs_of_data(opened: Any, parsed: Any) -> SampleInputs | None:
 
 def _reader(opened: Any) -> tuple[str, Callable[[Path], np.ndarray], bool]:
     """The one condition of the run that a picture can be, how it is read from a file, and whether it is a map."""
-    fields = {name: _of_batch(opened.stage.batch, name) for name in conditions_of(opened.method)}
+    fields = {name: _of_batch(opened.stage.batch, name) for name in opened.method.conditions}
+    if takes_pictures(opened.method):
+        data = opened.config.data
+        fields["image"] = np.broadcast_to(np.uint8(0), (1, *data.image_size, data.channels))
     pictures = {name: x for name, x in fields.items() if len(x.shape) >= 3}
     if len(fields) != 1 or not pictures:
         given = ", ".join(f"{name} {x.dtype}{list(x.shape[1:])}" for name, x in fields.items())

@@ -171,7 +171,9 @@ def scoring_of(parsed: Any, run: Run, own: Sequence[str] = ()) -> tuple[Scoring,
         network=network,
         settings=settings,
         distances=open_distances(names),
-        source=functools.cache(functools.partial(open_split, run.config, data_dir=parsed.data_dir)),
+        source=functools.cache(
+            functools.partial(run.stage.examples or functools.partial(open_split, run.config), data_dir=parsed.data_dir)
+        ),
         data_dir=_data_dir(parsed, run),
     )
     return scoring, asked

@@ -27,8 +27,8 @@ LIKELIHOOD_METRICS = {
     "elbo": "log-likelihood in nats an example, or its lower bound",
     "perplexity": "exp of the negative log-likelihood in nats a token",
 }
-# What a likelihood is of, and which scores have a meaning for it.
-_FIELDS = {"image": "bits_per_dim", "point": "bits_per_dim", "tokens": "perplexity"}
+# What a likelihood is of, and which scores have a meaning for it. Tokens may come with the pictures that they are of.
+_FIELDS = {"tokens": "perplexity", "image": "bits_per_dim", "point": "bits_per_dim"}
 
 
 @functools.partial(jax.jit, static_argnames=("method", "fixed"))

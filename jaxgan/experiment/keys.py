@@ -469,8 +469,11 @@ AUTOENCODER: dict[str, Key] = {
 # Sections of those with one network of pixels.
 PIXELS: dict[str, Key] = _of(
     "network",
-    {name: _NETWORK[name] for name in ("ch", "hidden", "num_classes", "kernel", "dtype", "param_dtype")}
+    {name: _NETWORK[name] for name in ("ch", "hidden", "num_classes", "kernel", "dropout", "dtype", "param_dtype")}
     | {
+        "embed": whole("numbers of a level's vector; 0 takes levels as numbers", 0, MOST_UNITS),
+        "attention_every": whole("after so many layers attention over all earlier pixels; 0 for never", 0, 1024),
+        "heads": whole("of attention", 1, MOST_UNITS),
         "levels": whole("of a channel of a pixel: 2 for black and white, 256 for bytes", 2, 256),
         "layers": whole("gated layers after the first", 0, 1024),
         "first_kernel": whole("side of the first layer's window, odd", 1, 1024),
@@ -495,6 +498,33 @@ CODEBOOKS: dict[str, Key] = {"variance": number("of the data in [-1, 1], that th
     },
 )
 
+_PRIOR = {
+    name.partition(".")[2]: key for name, key in PIXELS.items() if name not in ("network.levels", "network.num_classes")
+}
+# Of a second run, that stands on a first.
+_FIRST: dict[str, Key] = _of(
+    "first",
+    {
+        "run": text("folder of the first run, or untrained:CONFIG for planning before there is one"),
+        "step": whole("of the first run's checkpoint; none for the newest", none=True),
+        "fingerprint": text("that the first run must have, or its beginning; none for any", none=True),
+        "codes": text("folder for extracted codes; none for codes/ in the first run's", none=True),
+    },
+)
+# Sections of priors over codes.
+PRIORS: dict[str, Key] = (
+    _FIRST
+    | {"num_classes": _NETWORK["num_classes"]}
+    | _of("top", _PRIOR)
+    | _of("below", _PRIOR)
+    | _of(
+        "above",
+        {name: _NETWORK[name] for name in ("ch", "blocks", "spectral_norm", "sn_eps", "weight_init")}
+        | {"hidden": whole("channels within residual blocks", 1, MOST_UNITS)}
+        | {name: _NETWORK[name] for name in ("dtype", "param_dtype")},
+    )
+)
+
 KEYS: dict[str, Key] = COMMON | ADVERSARIAL
 
 
@@ -508,6 +538,8 @@ def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
         return COMMON | PIXELS
     if "autoencoder" in config:
         return COMMON | CODEBOOKS
+    if "first" in config:
+        return COMMON | PRIORS
     return COMMON | AUTOENCODER if "decoder" in config else COMMON
 
 

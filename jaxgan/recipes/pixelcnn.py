@@ -31,7 +31,7 @@ from jaxgan.training.method import Experiment
 
 def default_config() -> ConfigDict:
     """Every key, with a small gated network: what a config file starts from."""
-    config = base_config("pixelcnn", ("p",), network=defaults(PixelCNN, exclude=("channels",)))
+    config = base_config("pixelcnn", ("p",), network=defaults(PixelCNN, exclude=("channels", "context")))
     config.optimizer.p.update(learning_rate=1e-3, b1=0.9)
     config.data.update(name="tfds:mnist", test_split="test", image_size=(28, 28), channels=1, batch_size=100)
     config.data.test_augment = ({"op": "binarise"},)

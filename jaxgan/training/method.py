@@ -189,6 +189,7 @@ class Stage(NamedTuple):
         the others come out of every step as they went in, bit for bit. The method must not update the others either
         (a player that was updated would be seen by the next one within the step): a step that logs a loss of a player
         that is not named here is refused when it is traced.
+      examples: (split, data_dir=None) -> the set that scores read; None for the one that the config names, as it is.
     """
 
     name: str
@@ -201,6 +202,7 @@ class Stage(NamedTuple):
     evaluators: Callable[[Mesh], Sequence[Evaluator]] = no_evaluators
     players: tuple[str, ...] | None = None
     data_identity: Callable[[], dict[str, Any]] | None = None
+    examples: Callable[..., Any] | None = None
 
 
 class Experiment(NamedTuple):

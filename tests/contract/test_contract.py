@@ -278,7 +278,7 @@ def test_samples_have_the_data_s_shape(name):
     method = run.stage.method
     where = shardings(run.states[1], run.experiment.rules, run.mesh)
     state = place(run.states[1], where)
-    nets = state.nets | state.ema
+    nets = run.experiment.nets_to_score(state, run.stage)
     draw = sample_points if run.config.data.name.startswith("toy:") else sample_images
     images = draw(method, nets, inputs_of(run, 5), rng=SEEDED, mesh=run.mesh, batch_size=8)
     target = getattr(method, "target", None)

@@ -76,5 +76,5 @@ def test_perplexity_counts_the_tokens_that_are_not_padding():
 def test_a_score_without_meaning_is_refused():
     with pytest.raises(UserError, match="perplexity is not of 'image', whose scores are elbo and bits_per_dim"):
         likelihood_scores(["perplexity"], *nats_of(Uniform(), pictures()), stamp={})
-    with pytest.raises(UserError, match="a likelihood is of image, point, tokens; these examples have label"):
+    with pytest.raises(UserError, match="a likelihood is of tokens, image, point; these examples have label"):
         nats_of(Uniform(), SampleInputs(2, lambda i: {"label": np.zeros(len(i), np.int32)}))

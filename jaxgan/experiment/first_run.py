@@ -1,0 +1,182 @@
+"""The first run of a recipe of two: its networks frozen in the second, and the codes of its data as a set."""
+
+import functools
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding
+from ml_collections import ConfigDict
+
+from jaxgan.data import Source, joined, select
+from jaxgan.data.token_records import about_tokens, token_source, write_tokens
+from jaxgan.experiment.config_file import load
+from jaxgan.experiment.open_run import Build, absolute, open_run, saved_config
+from jaxgan.experiment.open_split import open_split
+from jaxgan.methods.code_priors import to_tokens
+from jaxgan.parallel import BATCH, from_main, is_main, make_mesh, to_host
+from jaxgan.training.errors import UserError
+from jaxgan.training.method import Experiment, Method
+from jaxgan.training.state import Variables
+
+log = logging.getLogger("jaxgan")
+
+SECTION: dict[str, Any] = {"run": "", "step": None, "fingerprint": None, "codes": None}
+UNTRAINED = "untrained:"
+_ENCODED = 256
+# Of the data, what must be the first run's: the second draws, and is scored against, what the first was trained on.
+_SAME = ("name", "image_size", "channels")
+
+
+class Nets(NamedTuple):
+    """Networks of the first run, on the host, and where they come from."""
+
+    nets: dict[str, Variables]
+    fingerprint: str
+
+
+class FirstRun(NamedTuple):
+    """The run that a second one stands on.
+
+    Attributes:
+      config, experiment: of the first run; nothing is read of it but its config until its networks are wanted.
+      folder: the run's; None of networks that nobody trained.
+      open: reads the networks, once.
+    """
+
+    config: ConfigDict
+    experiment: Experiment
+    folder: Path | None
+    open: Callable[[], Nets]
+
+    @property
+    def method(self) -> Method:
+        """Of the last stage."""
+        return self.experiment.stages[-1].method
+
+
+def open_first_run(
+    config: ConfigDict, *, build: Build, default_config: Callable[[ConfigDict], ConfigDict], recipe: str
+) -> FirstRun:
+    """The run that ``config.first.run`` names.
+
+    ``first.run`` is a run's folder, or 'untrained:CONFIG' for networks as that config begins: enough for planning a
+    second run before there is a first. ``first.step`` is the checkpoint's, the newest where None; ``first.fingerprint``
+    is that which the run must have, or its beginning.
+
+    Args:
+      config: of the second run.
+      build, default_config: as in :func:`jaxgan.experiment.open_run.open_run`.
+      recipe: that the first run must be of.
+
+    Raises:
+      UserError: where there is no such run, it is of another recipe, or its data are not the second's.
+    """
+    first = config.first
+    if not first.run:
+        raise UserError(
+            f"config.first.run is empty: give the folder of a run of {recipe}, such as --config.first.run=runs/codes, "
+            f"or {UNTRAINED}{recipe} to plan before there is one"
+        )
+    if first.run.startswith(UNTRAINED):
+        made, folder = load(first.run.removeprefix(UNTRAINED)), None
+    else:
+        folder = absolute(first.run)
+        made = saved_config(folder, default_config)
+    if made.recipe != recipe:
+        raise UserError(f"config.first.run={first.run!r} is of the recipe {made.recipe}; give one of {recipe}")
+    for key in _SAME:
+        ours, theirs = config.data[key], made.data[key]
+        if (tuple(ours) if isinstance(ours, list | tuple) else ours) != (
+            tuple(theirs) if isinstance(theirs, list | tuple) else theirs
+        ):
+            shown = ",".join(map(str, theirs)) if isinstance(theirs, list | tuple) else theirs
+            raise UserError(
+                f"config.data.{key}={ours!r}, but {first.run} was trained on {theirs!r}: give "
+                f"--config.data.{key}={shown}"
+            )
+    experiment = build(made)
+
+    @functools.cache
+    def opened() -> Nets:
+        if folder is None:
+            state = jax.jit(experiment.fresh_state)(jax.random.key(made.seed))
+            nets = experiment.nets_to_score(state, experiment.stages[-1])
+            return Nets(to_host(nets), hashlib.sha256(f"{first.run} {made.to_json()}".encode()).hexdigest())
+        run = open_run(
+            first.run, build=build, default_config=default_config, step=first.step, expected=first.fingerprint
+        )
+        return Nets(to_host(run.nets), run.fingerprint)
+
+    return FirstRun(made, experiment, None if folder is None else Path(str(folder)), opened)
+
+
+def code_source(first: FirstRun, config: ConfigDict, split: str, *, vocabulary: int) -> Source:
+    """The codes of a split's pictures, with the fields 'tokens' int32 [L] and 'label': extracted the first time, by
+    process 0 on its own devices, and read from an ArrayRecord file after that.
+
+    The file lies in ``first.codes``, else in the folder codes/ of the first run, under a name that is made of the
+    fingerprint of the first run and of what identifies the pictures: codes of other networks or of other pictures are
+    never read.
+
+    Args:
+      first: its method has ``codes``.
+      config: of the second run, whose data it are.
+      split: of the data.
+      vocabulary: the number of codes.
+
+    Raises:
+      UserError: where the folder cannot be written.
+    """
+    pictures = open_split(config, split)
+    nets, fingerprint = first.open()
+    content = f"{fingerprint} {pictures.name} {pictures.length} {pictures.version}"
+    key = hashlib.sha256(content.encode()).hexdigest()[:16]
+    folder = _codes_folder(first, config) / f"{split}-{key}"
+    there = about_tokens(folder) is not None
+    if not from_main(int(there)) and is_main():
+        log.info("codes of %s, %d pictures, are extracted to %s", pictures.name, pictures.length, folder)
+        about = {
+            "vocabulary": vocabulary,
+            "class_names": list(pictures.class_names or ("all",)),
+            "first_run": fingerprint,
+            "pictures": {"name": pictures.name, "version": pictures.version},
+        }
+        try:
+            write_tokens(folder, _encoded(first.method, nets, pictures), about)
+        except OSError as error:
+            raise UserError(f"cannot write codes to {folder}: {error}; set --config.first.codes=DIR") from error
+    from_main(0)
+    return token_source(folder, name=f"codes of {pictures.name}", version=f"{fingerprint}:{key}")
+
+
+def with_pictures(codes: Source, pictures: Source) -> Source:
+    """Codes and the pictures that they are of as one set: 'tokens', 'label', 'image'."""
+    return joined(tokens=codes, image=select(pictures, image="image"))
+
+
+def _codes_folder(first: FirstRun, config: ConfigDict) -> Path:
+    if config.first.codes:
+        return Path(config.first.codes).expanduser()
+    if first.folder is not None:
+        return first.folder / "codes"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxgan" / "codes"
+
+
+def _encoded(method: Any, nets: dict[str, Variables], pictures: Source) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Tokens and labels of all pictures, in order."""
+    mesh = make_mesh(devices=jax.local_devices())
+    size = -(-_ENCODED // mesh.size) * mesh.size
+    encode = jax.jit(lambda nets, images: to_tokens(method.codes(nets, images)))
+    rows = NamedSharding(mesh, BATCH)
+    with jax.set_mesh(mesh):
+        for start in range(0, pictures.length, size):
+            index = np.arange(start, min(start + size, pictures.length))
+            batch = pictures.fetch(np.resize(index, size))
+            tokens = np.asarray(encode(nets, jax.device_put(batch["image"], rows)))[: len(index)]
+            yield tokens, batch.get("label", np.zeros(size, np.int32))[: len(index)]
