@@ -181,8 +181,8 @@ class PixelCNN(nn.Module):
         return self.logits(left, values)
 
     def _conditions(self, labels: Array, context: Array | None) -> list[list[Array]]:
-        """Terms of class and context of either stack, for each layer: twice [B, 1 or H, 1 or W, 2 ch]; empty where there
-        is neither.
+        """Terms of class and context of either stack, for each layer: twice [B, 1 or H, 1 or W, 2 ch]; empty where
+        there is neither.
         """
         found: list[list[Array]] = []
         for layer in self.stack:

@@ -67,11 +67,11 @@ def filled(shapes):
     def fill(path, leaf):
         name = path[-1].key if hasattr(path[-1], "key") else path[-1].name if hasattr(path[-1], "name") else ""
         root = path[0].name
-        if root == "nets" and (name in ("kernel", "embedding", "u") or leaf.ndim > 1):
+        if root in ("nets", "frozen") and (name in ("kernel", "embedding", "u") or leaf.ndim > 1):
             rows = leaf.shape[-1] if leaf.ndim > 1 else 1
             values = rng.standard_normal(leaf.shape) / np.sqrt(leaf.size / rows)
         else:
-            values = np.full(leaf.shape, root == "nets" and name in ("scale", "var"))
+            values = np.full(leaf.shape, root in ("nets", "frozen") and name in ("scale", "var"))
         return values.astype(leaf.dtype)
 
     state = jax.tree_util.tree_map_with_path(fill, shapes)
