@@ -1,0 +1,81 @@
+"""Keys of recipes without an adversary: autoencoders, pixels one by one, codebooks, priors over codes."""
+
+from jaxgan.experiment.key import MOST_UNITS, Key, choice, number, text, weight, whole, wholes
+from jaxgan.experiment.keys_common import NETWORK, of
+from jaxgan.methods.vae import LIKELIHOODS
+from jaxgan.networks.mlp import ACTIVATIONS
+from jaxgan.nn.vector_quantizer import UPDATES
+
+_CODER = {
+    name: NETWORK[name] for name in ("hidden", "spectral_norm", "sn_eps", "weight_init", "dtype", "param_dtype")
+} | {
+    "channels": wholes("of each convolution of stride two; () for dense layers alone", high=MOST_UNITS),
+    "activation": choice("of hidden layers", *ACTIVATIONS),
+}
+# Sections of those with an encoder and a decoder.
+AUTOENCODER: dict[str, Key] = {
+    "latents.z_dim": whole("numbers of a latent", 1, MOST_UNITS),
+    "likelihood": choice("of pixels", *LIKELIHOODS),
+    "beta": weight("of the KL; 1 for the bound"),
+    **of("encoder", _CODER),
+    **of("decoder", _CODER | {"resample": NETWORK["resample"]}),
+}
+
+# Sections of those with one network of pixels.
+PIXELS: dict[str, Key] = of(
+    "network",
+    {name: NETWORK[name] for name in ("ch", "hidden", "num_classes", "kernel", "dropout", "dtype", "param_dtype")}
+    | {
+        "embed": whole("numbers of a level's vector; 0 takes levels as numbers", 0, MOST_UNITS),
+        "attention_every": whole("after so many layers attention over all earlier pixels; 0 for never", 0, 1024),
+        "heads": whole("of attention", 1, MOST_UNITS),
+        "levels": whole("of a channel of a pixel: 2 for black and white, 256 for bytes", 2, 256),
+        "layers": whole("gated layers after the first", 0, 1024),
+        "first_kernel": whole("side of the first layer's window, odd", 1, 1024),
+    },
+)
+
+# Sections of those with codebooks.
+CODEBOOKS: dict[str, Key] = {"variance": number("of the data in [-1, 1], that the error is divided by", above=0)} | of(
+    "autoencoder",
+    {name: NETWORK[name] for name in ("ch", "blocks", "spectral_norm", "sn_eps", "weight_init", "resample")}
+    | {name: NETWORK[name] for name in ("dtype", "param_dtype")}
+    | {
+        "levels": whole("of codes, each at half of the resolution of those below it", 1, 8),
+        "hidden": whole("channels within residual blocks", 1, MOST_UNITS),
+        "codes": whole("vectors of a codebook", 1, 2**24),
+        "dim": whole("numbers of a code's vector", 1, MOST_UNITS),
+        "update": choice("of codebooks", *UPDATES),
+        "commitment": weight("of inputs less their codes"),
+        "decay": number("of a codebook's averages", low=0, below=1),
+        "epsilon": number("of the smoothing of its counts", above=0),
+        "restart": number("average count below which a code starts anew; 0 for never", low=0),
+    },
+)
+
+_PRIOR = {
+    name.partition(".")[2]: key for name, key in PIXELS.items() if name not in ("network.levels", "network.num_classes")
+}
+# Of a second run, that stands on a first.
+_FIRST: dict[str, Key] = of(
+    "first",
+    {
+        "run": text("folder of the first run, or untrained:CONFIG for planning before there is one"),
+        "step": whole("of the first run's checkpoint; none for the newest", none=True),
+        "fingerprint": text("that the first run must have, or its beginning; none for any", none=True),
+        "codes": text("folder for extracted codes; none for codes/ in the first run's", none=True),
+    },
+)
+# Sections of priors over codes.
+PRIORS: dict[str, Key] = (
+    _FIRST
+    | {"num_classes": NETWORK["num_classes"]}
+    | of("top", _PRIOR)
+    | of("below", _PRIOR)
+    | of(
+        "above",
+        {name: NETWORK[name] for name in ("ch", "blocks", "spectral_norm", "sn_eps", "weight_init")}
+        | {"hidden": whole("channels within residual blocks", 1, MOST_UNITS)}
+        | {name: NETWORK[name] for name in ("dtype", "param_dtype")},
+    )
+)
