@@ -18,7 +18,7 @@ from jaxgan.data.token_records import about_tokens, token_source, write_tokens
 from jaxgan.experiment.config_file import load
 from jaxgan.experiment.open_run import Build, absolute, open_run, saved_config
 from jaxgan.experiment.open_split import open_split
-from jaxgan.methods.code_priors import to_tokens
+from jaxgan.methods.coder import to_tokens
 from jaxgan.parallel import BATCH, from_main, is_main, make_mesh, to_host
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment, Method

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.key import Key
 from jaxgan.experiment.keys_common import COMMON
 from jaxgan.experiment.keys_gan import ADVERSARIAL
-from jaxgan.experiment.keys_likelihood import AUTOENCODER, CODEBOOKS, PIXELS, PRIORS
+from jaxgan.experiment.keys_likelihood import AUTOENCODER, CODEBOOKS, PATCHES, PIXELS, PRIORS
 from jaxgan.experiment.keys_translation import TRANSLATION
 from jaxgan.training.errors import UserError
 
@@ -31,7 +31,7 @@ def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
     if "network" in config:
         return COMMON | PIXELS
     if "autoencoder" in config:
-        return COMMON | CODEBOOKS
+        return COMMON | (PATCHES if "discriminator" in config else CODEBOOKS)
     if "first" in config:
         return COMMON | PRIORS
     return COMMON | AUTOENCODER if "decoder" in config else COMMON

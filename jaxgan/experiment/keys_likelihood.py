@@ -1,10 +1,13 @@
 """Keys of recipes without an adversary: autoencoders, pixels one by one, codebooks, priors over codes."""
 
-from jaxgan.experiment.key import MOST_UNITS, Key, choice, number, text, weight, whole, wholes
+from jaxgan.experiment.key import MOST_SIDE, MOST_UNITS, Key, choice, flag, number, text, weight, whole, wholes
 from jaxgan.experiment.keys_common import NETWORK, of
+from jaxgan.experiment.keys_translation import TRANSLATION
+from jaxgan.interop.perceptual import NAMES as DISTANCE_NETWORKS
 from jaxgan.methods.vae import LIKELIHOODS
 from jaxgan.networks.mlp import ACTIVATIONS
-from jaxgan.nn.vector_quantizer import UPDATES
+from jaxgan.nn.vector_quantizer import FIRST_CODES, UPDATES
+from jaxgan.objectives.adversarial import ADVERSARIAL_LOSSES
 
 _CODER = {
     name: NETWORK[name] for name in ("hidden", "spectral_norm", "sn_eps", "weight_init", "dtype", "param_dtype")
@@ -51,6 +54,35 @@ CODEBOOKS: dict[str, Key] = {"variance": number("of the data in [-1, 1], that th
         "epsilon": number("of the smoothing of its counts", above=0),
         "restart": number("average count below which a code starts anew; 0 for never", low=0),
     },
+)
+
+# Sections of codebooks that are trained against a discriminator.
+PATCHES: dict[str, Key] = (
+    {
+        name: key
+        for name, key in CODEBOOKS.items()
+        if name not in ("variance", "autoencoder.levels", "autoencoder.resample")
+    }
+    | of(
+        "autoencoder",
+        {name: NETWORK[name] for name in ("widths", "z_dim", "dropout")}
+        | {
+            "attention": wholes("reductions of the side at whose maps there is attention", high=MOST_SIDE),
+            "codebook": weight("of the codes' own loss"),
+            "first_codes": choice("where codes start", *FIRST_CODES),
+            "groups": whole("of group norms, at most", 1, MOST_UNITS),
+        },
+    )
+    | {name: key for name, key in TRANSLATION.items() if name.startswith("discriminator.")}
+    | {
+        "method.loss": choice("adversarial loss", *(n for n, pair in ADVERSARIAL_LOSSES.items() if not pair.paired)),
+        "method.adversarial_weight": weight("of the adversarial loss, next to the adaptive weight"),
+        "method.adaptive": flag("the adversarial gradient is brought to the others' length, on the last layer"),
+        "method.start_step": whole("step from which there is a discriminator"),
+        "perceptual.weight": weight("of the perceptual distance"),
+        "perceptual.network": choice("that it looks through", *DISTANCE_NETWORKS),
+        "perceptual.weights": text("file of its weights; none to look for them", none=True),
+    }
 )
 
 _PRIOR = {

@@ -3,47 +3,20 @@ arXiv:1906.00446, algorithm 2).
 """
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array
 
 from jaxgan.methods import forward
+from jaxgan.methods.coder import Coder, Grids, from_tokens, to_tokens
 from jaxgan.methods.latents import label_of
 from jaxgan.training.method import Batch, Method, Option
 from jaxgan.training.state import Metrics, TrainState, Variables, create_state
 from jaxgan.training.update import Aux, Module, apply, player_update
-
-Grids = Sequence[tuple[int, int]]
-
-
-class Coder(Protocol):
-    """An autoencoder of codes, such as :class:`jaxgan.methods.vqvae.VQVAE`."""
-
-    def codes(self, nets: dict[str, Variables], images: Array) -> tuple[Array, ...]:
-        """Each level's codes int32 [B, h, w] of images uint8 [B, H, W, C], from the bottom up."""
-        ...
-
-    def decode(self, nets: dict[str, Variables], codes: tuple[Array, ...]) -> Array:
-        """Images [B, H, W, C] float in [-1, 1] of each level's codes."""
-        ...
-
-
-def to_tokens(codes: Sequence[Array]) -> Array:
-    """Each level's codes int [B, h, w], from the bottom up, as one row of tokens [B, L]: the top level first."""
-    return jnp.concatenate([level.reshape(level.shape[0], -1) for level in reversed(codes)], axis=1)
-
-
-def from_tokens(tokens: Array, grids: Grids) -> tuple[Array, ...]:
-    """The inverse of :func:`to_tokens`; ``grids`` are (h, w) of each level, from the bottom up."""
-    ends = np.cumsum([math.prod(grid) for grid in reversed(grids)])[:-1]
-    parts = jnp.split(tokens, ends, axis=1)
-    return tuple(part.reshape(-1, *grid) for part, grid in zip(reversed(parts), grids, strict=True))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,6 +10,7 @@ import optax
 from jax import Array
 
 from jaxgan.methods import forward
+from jaxgan.methods.coder import codes_of, decoded
 from jaxgan.nn import from_uint8
 from jaxgan.training.method import Batch, Method
 from jaxgan.training.state import Metrics, TrainState, Variables, create_state
@@ -42,6 +43,12 @@ class VQVAE(Method):
         """The number that sides must be multiples of; others are padded and cropped back."""
         return getattr(self.autoencoder, "multiple", 1)
 
+    @property
+    def reductions(self) -> tuple[int, ...]:
+        """See :class:`jaxgan.methods.coder.Coder`."""
+        found: tuple[int, ...] = self.autoencoder.reductions  # type: ignore[attr-defined]
+        return found
+
     def init(self, rng: Array, batch: Batch) -> TrainState:
         """A fresh network and its optimizer; of ``batch`` only the image's shape matters."""
         found = self.autoencoder.init(forward.initial_keys(rng), from_uint8(batch["image"][:2]), train=True)
@@ -73,13 +80,9 @@ class VQVAE(Method):
         return {"image": jnp.clip(back, -1, 1)}
 
     def codes(self, nets: dict[str, Variables], images: Array) -> tuple[Array, ...]:
-        """Each level's codes int32 [B, h, w] of images uint8 [B, H, W, C], from the bottom up."""
-        levels, _ = apply(self.autoencoder, nets["autoencoder"], from_uint8(images), train=False, method="encode")
-        return tuple(level.codes for level in levels)
+        """See :class:`jaxgan.methods.coder.Coder`."""
+        return codes_of(self.autoencoder, nets, images)
 
     def decode(self, nets: dict[str, Variables], codes: tuple[Array, ...]) -> Array:
-        """Images [B, H, W, C] float in [-1, 1] of each level's codes int [B, h, w], from the bottom up."""
-        variables = nets["autoencoder"]
-        vectors = self.autoencoder.apply(variables, codes, method="vectors")
-        found: Array = self.autoencoder.apply(variables, vectors, method="decode")  # type: ignore[assignment]
-        return jnp.clip(found, -1, 1)
+        """See :class:`jaxgan.methods.coder.Coder`."""
+        return decoded(self.autoencoder, nets, codes)

@@ -122,6 +122,11 @@ class Autoencoder(nn.Module):
         """The number that sides must be multiples of."""
         return 2 ** (self.levels + 1)
 
+    @property
+    def reductions(self) -> tuple[int, ...]:
+        """Of each grid of codes, the side of an image over its own, from the bottom up."""
+        return tuple(4 << level for level in range(self.levels))
+
     def setup(self) -> None:
         """Encoders, quantisers and decoders, by level."""
         fields = weight_fields(self)

@@ -2,7 +2,7 @@
 arXiv:1711.00937, sections 3.1, 3.2 and appendix A.1; code google-deepmind/sonnet, ``nets/vqvae.py``).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from flax import linen as nn
 from jax import Array
 
 UPDATES = ("average", "gradient")
+FIRST_CODES = ("fan_in", "reciprocal")
 
 
 class Quantized(NamedTuple):
@@ -19,7 +20,7 @@ class Quantized(NamedTuple):
       vectors: [..., D] float32: the codes' vectors, whose gradient goes on to what was quantised.
       codes: [...] int32.
       loss: [], to be added: ``commitment`` times the mean square of inputs less codes, and with ``update='gradient'``
-        that of codes less inputs.
+        ``codebook`` times that of codes less inputs.
       perplexity: [], of the batch's codes: e to their entropy, 1 to K.
       usage: [], the share of the K codes that the batch has.
     """
@@ -47,6 +48,9 @@ class VectorQuantizer(nn.Module):
       epsilon: of Laplace's rule.
       restart: a code whose average count falls below this becomes a vector of the batch, drawn of the stream 'noise'; 0
         for never, as in the reference.
+      codebook: weight of the codes' own loss, with 'gradient'.
+      first_codes: where codes start: 'fan_in', uniform with the variance 1 / D (Sonnet), or 'reciprocal', uniform in
+        [-1 / K, 1 / K] (CompVis/taming-transformers).
     """
 
     size: int = 512
@@ -56,13 +60,18 @@ class VectorQuantizer(nn.Module):
     decay: float = 0.99
     epsilon: float = 1e-5
     restart: float = 0.0
+    codebook: float = 1.0
+    first_codes: str = "fan_in"
 
     def setup(self) -> None:
         """The codes, and what their averages are made of."""
         if self.update not in UPDATES:
             raise ValueError(f"update={self.update!r}; choose from {', '.join(UPDATES)}")
+        if self.first_codes not in FIRST_CODES:
+            raise ValueError(f"first_codes={self.first_codes!r}; choose from {', '.join(FIRST_CODES)}")
         shape = (self.size, self.dim)
-        first = nn.initializers.variance_scaling(1.0, "fan_in", "uniform", in_axis=1, out_axis=0)
+        scaled = nn.initializers.variance_scaling(1.0, "fan_in", "uniform", in_axis=1, out_axis=0)
+        first: Any = _reciprocal if self.first_codes == "reciprocal" else scaled
         if self.update == "gradient":
             self.codes = self.param("codes", first, shape, jnp.float32)
             return
@@ -98,7 +107,7 @@ class VectorQuantizer(nn.Module):
         wide = inputs.astype(jnp.float32)
         loss = self.commitment * jnp.square(wide - jax.lax.stop_gradient(chosen)).mean()
         if self.update == "gradient":
-            loss += jnp.square(chosen - jax.lax.stop_gradient(wide)).mean()
+            loss += self.codebook * jnp.square(chosen - jax.lax.stop_gradient(wide)).mean()
         else:
             self._average(jax.lax.stop_gradient(flat), nearest, counts, train=train)
         share = counts / counts.sum()
@@ -128,3 +137,8 @@ class VectorQuantizer(nn.Module):
         smooth = (average + self.epsilon) / (total + self.size * self.epsilon) * total
         self.averages.value = sums / unbiased / smooth[:, None]
         self.counts.value, self.sums.value, self.updates.value = counts, sums, updates
+
+
+def _reciprocal(key: Array, shape: tuple[int, int], dtype: Any) -> Array:
+    """Uniform in [-1 / K, 1 / K] of shape [K, D]."""
+    return jax.random.uniform(key, shape, dtype, -1 / shape[0], 1 / shape[0])

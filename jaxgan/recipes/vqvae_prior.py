@@ -85,9 +85,10 @@ def build(config: ConfigDict) -> Experiment:
       UserError: on keys or values that do not fit, or a first run that is not there.
     """
     first = open_first_run(config, build=recipes.build, default_config=recipes.default_config_of, recipe="vqvae")
+    coder = cast(Coder, first.method)
     book, (height, width) = first.config.autoencoder, config.data.image_size
     levels, vocabulary, classes = book.levels, book.codes, config.num_classes
-    grids = tuple((height >> level + 2, width >> level + 2) for level in range(levels))
+    grids = tuple((height // n, width // n) for n in coder.reductions)
 
     def prior(level: int) -> CodePrior:
         name = "top" if level == levels - 1 else "below"
@@ -105,7 +106,7 @@ def build(config: ConfigDict) -> Experiment:
 
     method = CodePriors(
         priors=tuple(prior(level) for level in range(levels)),
-        coder=cast(Coder, first.method),
+        coder=coder,
         optimizers={f"p{level}": player_optimizer(config, "p") for level in range(levels)},
         grids=grids,
         num_classes=classes,

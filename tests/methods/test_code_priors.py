@@ -8,7 +8,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan.methods.code_priors import CodePriors, from_tokens, to_tokens
+from jaxgan.methods.code_priors import CodePriors
+from jaxgan.methods.coder import from_tokens, to_tokens
 from jaxgan.networks.code_prior import CodePrior, CodesAbove
 from jaxgan.networks.pixelcnn import PixelCNN
 
