@@ -1,4 +1,4 @@
-"""Sets of tokens in an ArrayRecord file: rows of integers, and a label each, by index."""
+"""Sets of whole numbers in an ArrayRecord file, such as codes of pictures: rows of tokens by name, by index."""
 
 import functools
 import json
@@ -15,41 +15,47 @@ from jaxgan.data.fields import Field, label_field
 from jaxgan.data.source import Batch, Source
 
 _RECORDS, _ABOUT = "tokens.array_record", "about.json"
+LABEL = "label"
 
 
-def write_tokens(folder: Path, rows: Iterable[tuple[np.ndarray, np.ndarray]], about: Mapping[str, Any]) -> None:
+def write_tokens(folder: Path, batches: Iterable[Mapping[str, np.ndarray]], about: Mapping[str, Any]) -> None:
     """Writes a set, whole or not at all: a folder that is there is a whole set.
 
     Args:
       folder: that comes into being; what lies there is replaced.
-      rows: (tokens int [N, L], labels int [N]) at a time.
-      about: what is kept next to them: 'vocabulary', the number of tokens there are, 'class_names', and what else tells
-        this set from others.
+      batches: 'label' int [N], and int [N, L] by name, N examples at a time.
+      about: what is kept next to them: 'vocabulary', name -> the tokens that there are, 'class_names', and what else
+        tells this set from others.
 
     Raises:
-      ValueError: where there are no rows, their lengths differ, or a token is not in [0, vocabulary).
+      ValueError: where there are no examples, their lengths differ, or a token is not in [0, vocabulary).
     """
     from array_record.python.array_record_module import ArrayRecordWriter
 
     made = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     made.mkdir(parents=True)
+    vocabulary: Mapping[str, int] = about["vocabulary"]
     try:
-        length, count = 0, 0
+        lengths: dict[str, int] = {}
+        count = 0
         writer = ArrayRecordWriter(str(made / _RECORDS), "group_size:1")
-        for tokens, labels in rows:
-            length = length or tokens.shape[1]
-            if tokens.shape[1] != length or tokens.min() < 0 or tokens.max() >= about["vocabulary"]:
-                raise ValueError(
-                    f"tokens must be [N, {length}] in [0, {about['vocabulary']}), got {list(tokens.shape)} of "
-                    f"{tokens.min()} to {tokens.max()}"
-                )
-            for row, label in zip(tokens, labels, strict=True):
-                writer.write(np.append(row, label).astype("<i4").tobytes())
-            count += len(tokens)
+        for batch in batches:
+            for name, most in vocabulary.items():
+                tokens = batch[name]
+                lengths.setdefault(name, tokens.shape[1])
+                if tokens.shape[1] != lengths[name] or tokens.min() < 0 or tokens.max() >= most:
+                    raise ValueError(
+                        f"{name} must be [N, {lengths[name]}] in [0, {most}), got {list(tokens.shape)} of "
+                        f"{tokens.min()} to {tokens.max()}"
+                    )
+            rows = np.concatenate([*(batch[name] for name in vocabulary), batch[LABEL][:, None]], axis=1)
+            for row in rows:
+                writer.write(row.astype("<i4").tobytes())
+            count += len(rows)
         writer.close()
         if not count:
-            raise ValueError(f"{folder}: no rows to write")
-        (made / _ABOUT).write_text(json.dumps({**about, "length": count, "tokens": length}))
+            raise ValueError(f"{folder}: no examples to write")
+        (made / _ABOUT).write_text(json.dumps({**about, "length": count, "tokens": lengths}))
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(made, folder)
@@ -67,7 +73,7 @@ def about_tokens(folder: Path) -> dict[str, Any] | None:
 
 
 def token_source(folder: Path, *, name: str, version: str) -> Source:
-    """A set that :func:`write_tokens` wrote, with the fields 'tokens' int32 [L] and 'label'.
+    """A set that :func:`write_tokens` wrote: int32 [L] by name, and 'label'.
 
     Args:
       folder: it lies in.
@@ -80,16 +86,17 @@ def token_source(folder: Path, *, name: str, version: str) -> Source:
     about = about_tokens(folder)
     if about is None:
         raise ValueError(f"{folder} holds no set of tokens")
-    path, length = str(folder / _RECORDS), about["tokens"]
+    path, lengths = str(folder / _RECORDS), about["tokens"]
     names = tuple(about["class_names"])
+    fields = {key: Field((length,), np.int32, "value", about["vocabulary"][key]) for key, length in lengths.items()}
     return Source(
         name=name,
         length=about["length"],
-        fields={"tokens": Field((length,), np.int32, "value", about["vocabulary"]), "label": label_field(len(names))},
-        fetch=functools.partial(_fetch, path),
+        fields={**fields, LABEL: label_field(len(names))},
+        fetch=functools.partial(_fetch, path, lengths),
         in_memory=False,
         class_names=names,
-        labels=functools.partial(_fetch_labels, path),
+        labels=functools.partial(_fetch_labels, path, lengths),
         read_version=functools.partial(str, version),
     )
 
@@ -102,11 +109,12 @@ def _records(path: str) -> Any:
     return ArrayRecordDataSource(path)
 
 
-def _fetch(path: str, indices: np.ndarray) -> Batch:
+def _fetch(path: str, lengths: Mapping[str, int], indices: np.ndarray) -> Batch:
     found = _records(path).__getitems__([int(index) for index in indices])
     rows = np.stack([np.frombuffer(record, "<i4") for record in found]).astype(np.int32)
-    return {"tokens": rows[:, :-1].copy(), "label": rows[:, -1].copy()}
+    parts = np.split(rows, np.cumsum([*lengths.values()]), axis=1)
+    return {name: part.copy() for name, part in zip(lengths, parts)} | {LABEL: parts[-1][:, 0].copy()}
 
 
-def _fetch_labels(path: str, indices: np.ndarray) -> np.ndarray:
-    return _fetch(path, indices)["label"]
+def _fetch_labels(path: str, lengths: Mapping[str, int], indices: np.ndarray) -> np.ndarray:
+    return _fetch(path, lengths, indices)[LABEL]

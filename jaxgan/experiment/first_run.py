@@ -4,7 +4,7 @@ import functools
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +40,20 @@ class Nets(NamedTuple):
     fingerprint: str
 
 
+class Prefix(NamedTuple):
+    """Tokens before an image's codes.
+
+    Attributes:
+      of: (a batch of the pictures' set) -> int [B, P].
+      vocabulary: the tokens are below it.
+      identity: what tells it from other prefixes of the same pictures.
+    """
+
+    of: Callable[[dict[str, Any]], Any]
+    vocabulary: int
+    identity: str
+
+
 class FirstRun(NamedTuple):
     """The run that a second one stands on.
 
@@ -61,7 +75,7 @@ class FirstRun(NamedTuple):
 
 
 def open_first_run(
-    config: ConfigDict, *, build: Build, default_config: Callable[[ConfigDict], ConfigDict], recipe: str
+    config: ConfigDict, *, build: Build, default_config: Callable[[ConfigDict], ConfigDict], recipes: Sequence[str]
 ) -> FirstRun:
     """The run that ``config.first.run`` names.
 
@@ -72,24 +86,24 @@ def open_first_run(
     Args:
       config: of the second run.
       build, default_config: as in :func:`jaxgan.experiment.open_run.open_run`.
-      recipe: that the first run must be of.
+      recipes: of which the first run must be of one.
 
     Raises:
       UserError: where there is no such run, it is of another recipe, or its data are not the second's.
     """
-    first = config.first
+    first, names = config.first, " or ".join(recipes)
     if not first.run:
         raise UserError(
-            f"config.first.run is empty: give the folder of a run of {recipe}, such as --config.first.run=runs/codes, "
-            f"or {UNTRAINED}{recipe} to plan before there is one"
+            f"config.first.run is empty: give the folder of a run of {names}, such as --config.first.run=runs/codes, "
+            f"or {UNTRAINED}{recipes[0]} to plan before there is one"
         )
     if first.run.startswith(UNTRAINED):
         made, folder = load(first.run.removeprefix(UNTRAINED)), None
     else:
         folder = absolute(first.run)
         made = saved_config(folder, default_config)
-    if made.recipe != recipe:
-        raise UserError(f"config.first.run={first.run!r} is of the recipe {made.recipe}; give one of {recipe}")
+    if made.recipe not in recipes:
+        raise UserError(f"config.first.run={first.run!r} is of the recipe {made.recipe}; give one of {names}")
     for key in _SAME:
         ours, theirs = config.data[key], made.data[key]
         if (tuple(ours) if isinstance(ours, list | tuple) else ours) != (
@@ -116,9 +130,9 @@ def open_first_run(
     return FirstRun(made, experiment, None if folder is None else Path(str(folder)), opened)
 
 
-def code_source(first: FirstRun, config: ConfigDict, split: str, *, vocabulary: int) -> Source:
-    """The codes of a split's pictures, with the fields 'tokens' int32 [L] and 'label': extracted the first time, by
-    process 0 on its own devices, and read from an ArrayRecord file after that.
+def code_source(first: FirstRun, config: ConfigDict, split: str, *, codes: int, prefix: Prefix | None = None) -> Source:
+    """The codes of a split's pictures, with the fields 'tokens' int32 [L] and 'label', and 'prefix' int32 [P]:
+    extracted the first time, by process 0 on its own devices, and read from an ArrayRecord file after that.
 
     The file lies in ``first.codes``, else in the folder codes/ of the first run, under a name that is made of the
     fingerprint of the first run and of what identifies the pictures: codes of other networks or of other pictures are
@@ -128,36 +142,38 @@ def code_source(first: FirstRun, config: ConfigDict, split: str, *, vocabulary: 
       first: its method has ``codes``.
       config: of the second run, whose data it are.
       split: of the data.
-      vocabulary: the number of codes.
+      codes: how many there are.
+      prefix: of examples; None for none.
 
     Raises:
       UserError: where the folder cannot be written.
     """
     pictures = open_split(config, split)
     nets, fingerprint = first.open()
-    content = f"{fingerprint} {pictures.name} {pictures.length} {pictures.version}"
+    content = f"{fingerprint} {pictures.name} {pictures.length} {pictures.version} {prefix and prefix.identity}"
     key = hashlib.sha256(content.encode()).hexdigest()[:16]
     folder = _codes_folder(first, config) / f"{split}-{key}"
     there = about_tokens(folder) is not None
     if not from_main(int(there)) and is_main():
         log.info("codes of %s, %d pictures, are extracted to %s", pictures.name, pictures.length, folder)
         about = {
-            "vocabulary": vocabulary,
+            "vocabulary": {"tokens": codes} | ({"prefix": prefix.vocabulary} if prefix else {}),
             "class_names": list(pictures.class_names or ("all",)),
             "first_run": fingerprint,
             "pictures": {"name": pictures.name, "version": pictures.version},
         }
         try:
-            write_tokens(folder, _encoded(first.method, nets, pictures), about)
+            write_tokens(folder, _encoded(first.method, nets, pictures, prefix), about)
         except OSError as error:
             raise UserError(f"cannot write codes to {folder}: {error}; set --config.first.codes=DIR") from error
     from_main(0)
     return token_source(folder, name=f"codes of {pictures.name}", version=f"{fingerprint}:{key}")
 
 
-def with_pictures(codes: Source, pictures: Source) -> Source:
-    """Codes and the pictures that they are of as one set: 'tokens', 'label', 'image'."""
-    return joined(tokens=codes, image=select(pictures, image="image"))
+def with_pictures(codes: Source, pictures: Source, *, fields: Sequence[str] = ()) -> Source:
+    """Codes and the pictures that they are of as one set: 'tokens', 'label', 'image', and further ``fields``."""
+    kept = {field: field for field in ("image", *fields) if field not in codes.fields}
+    return joined(tokens=codes, image=select(pictures, **kept))
 
 
 def _codes_folder(first: FirstRun, config: ConfigDict) -> Path:
@@ -168,15 +184,20 @@ def _codes_folder(first: FirstRun, config: ConfigDict) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxgan" / "codes"
 
 
-def _encoded(method: Any, nets: dict[str, Variables], pictures: Source) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Tokens and labels of all pictures, in order."""
+def _encoded(
+    method: Any, nets: dict[str, Variables], pictures: Source, prefix: Prefix | None
+) -> Iterator[dict[str, np.ndarray]]:
+    """Tokens, labels and prefixes of all pictures, in order."""
     mesh = make_mesh(devices=jax.local_devices())
     size = -(-_ENCODED // mesh.size) * mesh.size
     encode = jax.jit(lambda nets, images: to_tokens(method.codes(nets, images)))
-    rows = NamedSharding(mesh, BATCH)
+    sharding = NamedSharding(mesh, BATCH)
     with jax.set_mesh(mesh):
         for start in range(0, pictures.length, size):
             index = np.arange(start, min(start + size, pictures.length))
             batch = pictures.fetch(np.resize(index, size))
-            tokens = np.asarray(encode(nets, jax.device_put(batch["image"], rows)))[: len(index)]
-            yield tokens, batch.get("label", np.zeros(size, np.int32))[: len(index)]
+            tokens = encode(nets, jax.device_put(batch["image"], sharding))
+            rows = {"tokens": np.asarray(tokens), "label": batch.get("label", np.zeros(size, np.int32))}
+            if prefix:
+                rows["prefix"] = np.asarray(prefix.of(batch))
+            yield {name: value[: len(index)] for name, value in rows.items()}

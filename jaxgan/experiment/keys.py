@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.key import Key
 from jaxgan.experiment.keys_common import COMMON
 from jaxgan.experiment.keys_gan import ADVERSARIAL
-from jaxgan.experiment.keys_likelihood import AUTOENCODER, CODEBOOKS, PATCHES, PIXELS, PRIORS
+from jaxgan.experiment.keys_likelihood import AUTOENCODER, CODEBOOKS, PATCHES, PIXELS, PRIORS, TOKENS
 from jaxgan.experiment.keys_translation import TRANSLATION
 from jaxgan.training.errors import UserError
 
@@ -28,12 +28,12 @@ def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
         return KEYS
     if "translation" in config or "domains" in config:
         return COMMON | TRANSLATION
+    if "first" in config:
+        return COMMON | (TOKENS if "prefix" in config else PRIORS)
     if "network" in config:
         return COMMON | PIXELS
     if "autoencoder" in config:
         return COMMON | (PATCHES if "discriminator" in config else CODEBOOKS)
-    if "first" in config:
-        return COMMON | PRIORS
     return COMMON | AUTOENCODER if "decoder" in config else COMMON
 
 

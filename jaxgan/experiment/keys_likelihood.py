@@ -1,9 +1,10 @@
 """Keys of recipes without an adversary: autoencoders, pixels one by one, codebooks, priors over codes."""
 
-from jaxgan.experiment.key import MOST_SIDE, MOST_UNITS, Key, choice, flag, number, text, weight, whole, wholes
+from jaxgan.experiment.key import MOST_SIDE, MOST_UNITS, Key, choice, flag, number, share, text, weight, whole, wholes
 from jaxgan.experiment.keys_common import NETWORK, of
 from jaxgan.experiment.keys_translation import TRANSLATION
 from jaxgan.interop.perceptual import NAMES as DISTANCE_NETWORKS
+from jaxgan.methods.token_transformer import PREFIXES
 from jaxgan.methods.vae import LIKELIHOODS
 from jaxgan.networks.mlp import ACTIVATIONS
 from jaxgan.nn.vector_quantizer import FIRST_CODES, UPDATES
@@ -73,7 +74,7 @@ PATCHES: dict[str, Key] = (
             "groups": whole("of group norms, at most", 1, MOST_UNITS),
         },
     )
-    | {name: key for name, key in TRANSLATION.items() if name.startswith("discriminator.")}
+    | {name: key for name, key in TRANSLATION.items() if name.startswith(("discriminator.", "data.fields."))}
     | {
         "method.loss": choice("adversarial loss", *(n for n, pair in ADVERSARIAL_LOSSES.items() if not pair.paired)),
         "method.adversarial_weight": weight("of the adversarial loss, next to the adaptive weight"),
@@ -110,4 +111,28 @@ PRIORS: dict[str, Key] = (
         | {"hidden": whole("channels within residual blocks", 1, MOST_UNITS)}
         | {name: NETWORK[name] for name in ("dtype", "param_dtype")},
     )
+)
+
+# Sections of a transformer over codes.
+TOKENS: dict[str, Key] = (
+    _FIRST
+    | of(
+        "network",
+        {
+            "layers": whole("blocks", 1, 1024),
+            "heads": whole("of attention", 1, MOST_UNITS),
+            "dim": whole("of a token's features", 1, MOST_UNITS),
+            "window": whole("side of what the mask 'convolution' sees, odd", 1, 1024),
+            "dropout": NETWORK["dropout"],
+            "dtype": NETWORK["dtype"],
+            "param_dtype": NETWORK["param_dtype"],
+        },
+    )
+    | {
+        "prefix.kind": choice("what comes before the codes", *PREFIXES),
+        "prefix.classes": whole("classes, or ids of the map; 0 for 'begin'", 0, 2**24),
+        "prefix.field": text("of the data, that is the label map"),
+        "keep": share("of the tokens that are read as they are"),
+    }
+    | {name: key for name, key in TRANSLATION.items() if name.startswith(("segmentation.", "data.fields."))}
 )

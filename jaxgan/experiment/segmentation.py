@@ -1,7 +1,7 @@
 """Evaluator of the segmentation score: what a network that segments real photos reads in translated ones."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -25,7 +25,13 @@ SCORES = ("pixel_accuracy", "class_accuracy", "mean_iou")
 
 
 def segmentation_evaluator(
-    method: Method, config: ConfigDict, source: Callable[[str], Source], *, mesh: Mesh, ema: bool
+    method: Method,
+    config: ConfigDict,
+    source: Callable[[str], Source],
+    given: Mapping[str, Any],
+    *,
+    mesh: Mesh,
+    ema: bool,
 ) -> Evaluator:
     """``eval/pixel_accuracy``, ``eval/class_accuracy`` and ``eval/mean_iou`` of what is drawn for held-out examples.
 
@@ -36,17 +42,18 @@ def segmentation_evaluator(
     Args:
       method, config: of the experiment; ``config.segmentation`` has the numbers.
       source: split -> its examples, held-out ones with what ``data.test_augment`` makes.
+      given: 'source' and 'target', the fields that are drawn for and drawn, and the source's 'classes', 0 of pictures.
       mesh: the devices.
       ema: whether averages are among the networks that are scored, for stamps.
 
     Raises:
       UserError: where neither side is a label map with a number of classes.
     """
-    given, data, evaluation = config.translation, config.data, config.evaluation
+    data, evaluation = config.data, config.evaluation
     settings = dict(config.segmentation)
     ignore = settings.pop("ignore")
-    colours = [c for c in augmentations(data.test_augment) if isinstance(c, Colours) and c.output == given.target]
-    maps = given.source if given.classes else colours[0].field if colours else None
+    colours = [c for c in augmentations(data.test_augment) if isinstance(c, Colours) and c.output == given["target"]]
+    maps = given["source"] if given["classes"] else colours[0].field if colours else None
     scored = reference_split(config, method)
     classes = source(scored).fields[maps].classes if maps else 0
     if maps is None or not classes:
@@ -67,14 +74,14 @@ def segmentation_evaluator(
     def read() -> Callable[[np.ndarray], np.ndarray]:
         if colours:
             return lambda pictures: nearest_colour(pictures, classes)
-        photos = whole(data.split, given.target)
+        photos = whole(data.split, given["target"])
         return train_segmenter(photos, ids(data.split), classes=classes, ignore=ignore, seed=config.seed, **settings)
 
     @functools.cache
     def ceiling() -> dict[str, float]:
         if colours:
             return {}
-        counts = confusion(read()(whole(scored, given.target)), ids(scored), classes, ignore=ignore)
+        counts = confusion(read()(whole(scored, given["target"])), ids(scored), classes, ignore=ignore)
         return {f"{name}_real": value for name, value in segmentation_scores(counts).items()}
 
     def run(nets: dict[str, Variables], step: int) -> dict[str, Result]:

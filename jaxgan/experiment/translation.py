@@ -240,7 +240,7 @@ def translation_stage(
         ema = is_averaged(config, method)
         made = [*image_evaluators(method, config, scored, mesh=mesh, ema=ema)]
         if config.segmentation.steps:
-            made.append(segmentation_evaluator(method, config, scored, mesh=mesh, ema=ema))
+            made.append(segmentation_evaluator(method, config, scored, config.translation, mesh=mesh, ema=ema))
         return made
 
     return data_stage(

@@ -31,6 +31,7 @@ from jaxgan.experiment.common import base_config, player_optimizer
 from jaxgan.experiment.image_experiment import image_experiment
 from jaxgan.experiment.presets import smoke_data
 from jaxgan.experiment.sections import construct, defaults
+from jaxgan.experiment.translation import use_fields
 from jaxgan.interop.perceptual import open_perceptual
 from jaxgan.methods.vqgan import PERCEPTUAL, VQGAN
 from jaxgan.networks import patchgan
@@ -52,6 +53,7 @@ def default_config() -> ConfigDict:
         method={"loss": "hinge", "adversarial_weight": 0.8, "adaptive": True, "start_step": 250_001},
         perceptual={"weight": 1.0, "network": "lpips_vgg", "weights": None},
     )
+    use_fields(config)
     config.data.update(
         name="folder:", test_split="test", test_share=0.1, image_size=(256, 256), batch_size=12, flip=True
     )
@@ -67,7 +69,7 @@ def default_config() -> ConfigDict:
 
 def tiny(config: ConfigDict) -> ConfigDict:
     """The smoke form: digits of 16x16 pixels, three levels, 16 codes of 4 numbers, D from the second step."""
-    config = smoke_data(config, (16, 16))
+    config = use_fields(smoke_data(config, (16, 16)))
     config.autoencoder.update(
         dict(ch=8, widths=(1, 2, 2), blocks=1, attention=(4,), z_dim=8, codes=16, dim=4, groups=4)
     )

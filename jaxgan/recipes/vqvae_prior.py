@@ -84,7 +84,7 @@ def build(config: ConfigDict) -> Experiment:
     Raises:
       UserError: on keys or values that do not fit, or a first run that is not there.
     """
-    first = open_first_run(config, build=recipes.build, default_config=recipes.default_config_of, recipe="vqvae")
+    first = open_first_run(config, build=recipes.build, default_config=recipes.default_config_of, recipes=("vqvae",))
     coder = cast(Coder, first.method)
     book, (height, width) = first.config.autoencoder, config.data.image_size
     levels, vocabulary, classes = book.levels, book.codes, config.num_classes
@@ -111,7 +111,7 @@ def build(config: ConfigDict) -> Experiment:
         grids=grids,
         num_classes=classes,
     )
-    codes = functools.cache(functools.partial(code_source, first, config, vocabulary=vocabulary))
+    codes = functools.cache(functools.partial(code_source, first, config, codes=vocabulary))
 
     def examples(split: str, data_dir: str | None = None) -> Source:
         return with_pictures(codes(split), open_split(config, split, data_dir=data_dir))

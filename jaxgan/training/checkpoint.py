@@ -113,6 +113,21 @@ class _Preserved:
         return [i >= newest or c.step == self.best or c.step in self.always for i, c in enumerate(checkpoints)]
 
 
+def _readers() -> dict[str, ocp.Checkpointer]:
+    """Reads the parts of a checkpoint, each process by itself: where reading fails for one process alone, the others
+    must not be left in an exchange that it never joins.
+    """
+    own = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"reader_{own}"
+    )
+    handlers = {
+        "state": ocp.StandardCheckpointHandler(multiprocessing_options=alone),
+        "meta": ocp.JsonCheckpointHandler(multiprocessing_options=alone),
+    }
+    return {name: ocp.Checkpointer(handler, multiprocessing_options=alone) for name, handler in handlers.items()}
+
+
 class Checkpoints:
     """A run's checkpoints, in ``<workdir>/checkpoints/<step>``.
 
@@ -150,6 +165,7 @@ class Checkpoints:
             read_only=read_only,
         )
         self._manager = ocp.CheckpointManager(self._directory, options=self._options)
+        self._readers = _readers()
 
     @property
     def directory(self) -> epath.Path:
@@ -204,9 +220,9 @@ class Checkpoints:
             raise DamagedCheckpointError(f"{self._directory / str(step)}/meta differs from what was saved")
         return meta
 
-    def _check_frozen(self, step: int, meta: dict[str, Any], frozen: dict[str, Variables]) -> None:
-        """Refuses frozen networks other than those that the checkpoint was trained with."""
-        saved, given = meta.get("frozen"), fingerprints(frozen)
+    def _check_frozen(self, step: int, meta: dict[str, Any], given: dict[str, str]) -> None:
+        """Refuses frozen networks other than those that the checkpoint was trained with; ``given`` are fingerprints."""
+        saved = meta.get("frozen")
         if saved is None or saved == given:  # older checkpoints do not say
             return
         name = min(name for name in saved.keys() | given.keys() if saved.get(name) != given.get(name))
@@ -216,11 +232,14 @@ class Checkpoints:
             "weights that it came from, or train in a new --workdir"
         )
 
-    def _load(self, step: int, target: TrainState) -> tuple[TrainState, dict[str, Any], dict[str, str]]:
-        """The state as it lies there, under the names of then, what was recorded of it, and those names today."""
+    def _load(
+        self, step: int, target: TrainState, frozen: dict[str, str]
+    ) -> tuple[TrainState, dict[str, Any], dict[str, str]]:
+        """The state as it lies there, under the names of then, what was recorded of it, and those names today; no
+        process waits for another here.
+        """
         directory = self._directory / str(step)
-        meta, frozen = self._meta(step), target.frozen
-        target = target.replace(frozen={})
+        meta, target = self._meta(step), target.replace(frozen={})
         names = {}
         if meta["signature"] == _signature(_renamed(target, EARLIER_NAMES)):
             target, names = _renamed(target, EARLIER_NAMES), {old: new for new, old in EARLIER_NAMES.items()}
@@ -248,7 +267,7 @@ class Checkpoints:
         folder = self._directory / str(step)
         try:
             self._reading(step, folder)
-            return self._manager.restore(step, args=ocp.args.Composite(**{part: how}))[part]
+            return self._readers[part].restore(folder / part, args=how)
         except Exception as error:  # what storage raises has no common type
             text = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
             if is_memory_error(error):
@@ -267,11 +286,11 @@ class Checkpoints:
           UnreadableError: where storage goes on to fail.
           DamagedCheckpointError: where the content is not what was saved.
         """
-        folder = self._directory / str(step)
+        folder, frozen = self._directory / str(step), fingerprints(target.frozen)
         for pause in (*RETRY_SECONDS, None):
             outcome, reason, found = _Outcome.READ, "", None
             try:
-                found = self._load(step, target)
+                found = self._load(step, target, frozen)
             except DamagedCheckpointError as error:
                 outcome, reason = _Outcome.DAMAGED, str(error)
             except UnreadableError as error:
@@ -312,6 +331,7 @@ class Checkpoints:
           UnreadableError: where storage fails.
           DamagedCheckpointError: where the one ``step`` asked for is damaged.
         """
+        self.wait()
         if step is not None:
             if step not in self._manager.all_steps():
                 raise UserError(

@@ -17,7 +17,8 @@ from etils import epath
 from jax.sharding import Mesh
 
 from jaxgan.data.prefetch import prefetch
-from jaxgan.parallel import host_to_global, is_main
+from jaxgan.parallel import from_main, host_to_global, is_main, is_of_peer
+from jaxgan.training.agreement import is_everyones
 from jaxgan.training.best import Best
 from jaxgan.training.checkpoint import Checkpoints, NonFiniteStateError
 from jaxgan.training.data_identity import check_same
@@ -190,6 +191,8 @@ class _Run:
         self.health = Health(self.options.singular_values_every) if self.options.health else None
         self.rollbacks = 0
         self.identities: dict[str, Any] = {}
+        # The same on all processes, and of no other start.
+        self.start = from_main(int(time.time()) % 2**31)
 
     def whole(self, init_rng: jax.Array) -> TrainState:
         """Trains from the newest checkpoint to the end or to a request to stop, over rollbacks."""
@@ -300,7 +303,11 @@ class _Run:
         return [e for e in self.evaluators[number] if last or (e.every_steps and step % e.every_steps == 0)]
 
     def evaluate(self, number: int, state: TrainState, step: int) -> dict[str, Any]:
-        """Results of the evaluators that are due; those that fail are recorded, unless the options say to stop."""
+        """Results of the evaluators that are due; those that fail are recorded, unless the options say to stop.
+
+        Raises:
+          UserError: where one fails on some processes alone.
+        """
         nets = self.experiment.nets_to_score(state, self.experiment.stages[number])
         results: dict[str, Any] = {}
         with self.quiet("evaluate"):
@@ -308,12 +315,25 @@ class _Run:
                 try:
                     results |= evaluator.run(nets, step)
                 except Exception as error:
-                    if self.options.on_evaluation_error == "stop":
+                    several = jax.process_count() > 1
+                    if self.options.on_evaluation_error == "stop" or (several and is_of_peer(error)):
                         raise
                     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                    if several:
+                        self.check_everyones(f"{self.start}-{step}-{evaluator.name}", reason)
                     log.warning("evaluator %s failed at step %d, training goes on: %s", evaluator.name, step, reason)
                     results[f"eval/{evaluator.name}"] = FailedScore(reason)
         return results
+
+    def check_everyones(self, name: str, reason: str) -> None:
+        """Refuses to go on after an error that other processes do not have."""
+        folder, process = epath.Path(self.workdir) / "errors", jax.process_index()
+        if not is_everyones(folder, name, process=process, processes=jax.process_count()):
+            raise UserError(
+                f"scoring failed on process {process} and not on all: {reason}. The others are left in an exchange "
+                "that this one cannot join; mend what it says and run the same command again, which scores the saved "
+                "step"
+            )
 
     def scored_if_pending(self, state: TrainState) -> None:
         """Computes the scores of a checkpoint whose run ended before it had them."""

@@ -9,17 +9,23 @@ from jaxgan.data.token_records import about_tokens, token_source, write_tokens
 
 TOKENS = np.random.default_rng(0).integers(0, 9, (7, 5))
 LABELS = np.arange(7) % 3
-ABOUT = {"vocabulary": 9, "class_names": ["a", "b", "c"], "first_run": "f"}
+ABOUT = {"vocabulary": {"tokens": 9, "prefix": 7}, "class_names": ["a", "b", "c"], "first_run": "f"}
+
+
+def rows(start, stop):
+    return {"tokens": TOKENS[start:stop], "prefix": TOKENS[start:stop, :2] // 2, "label": LABELS[start:stop]}
 
 
 def test_what_is_written_comes_back_in_any_order_and_in_another_process(tmp_path):
-    write_tokens(tmp_path / "set", [(TOKENS[:4], LABELS[:4]), (TOKENS[4:], LABELS[4:])], ABOUT)
+    write_tokens(tmp_path / "set", [rows(0, 4), rows(4, 7)], ABOUT)
     source = token_source(tmp_path / "set", name="codes", version="v1")
     assert (source.length, source.class_names, source.version) == (7, ("a", "b", "c"), "v1")
     assert source.fields["tokens"].shape == (5,) and source.fields["tokens"].classes == 9
+    assert source.fields["prefix"].shape == (2,)
     order = np.array([6, 0, 3, 3])
     batch = pickle.loads(pickle.dumps(source.fetch))(order)
     np.testing.assert_array_equal(batch["tokens"], TOKENS[order])
+    np.testing.assert_array_equal(batch["prefix"], TOKENS[order, :2] // 2)
     np.testing.assert_array_equal(batch["label"], LABELS[order])
     batch["tokens"][:] = 0
     assert about_tokens(tmp_path / "set")["first_run"] == "f"
@@ -27,7 +33,7 @@ def test_what_is_written_comes_back_in_any_order_and_in_another_process(tmp_path
 
 def test_a_set_is_whole_or_not_there(tmp_path):
     def broken():
-        yield TOKENS[:4], LABELS[:4]
+        yield rows(0, 4)
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
@@ -39,6 +45,6 @@ def test_a_set_is_whole_or_not_there(tmp_path):
 
 def test_tokens_outside_the_vocabulary_and_empty_sets_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"tokens must be \[N, 5\] in \[0, 8\), got \[7, 5\] of 0 to 8"):
-        write_tokens(tmp_path / "set", [(TOKENS, LABELS)], ABOUT | {"vocabulary": 8})
-    with pytest.raises(ValueError, match="no rows to write"):
+        write_tokens(tmp_path / "set", [rows(0, 7)], ABOUT | {"vocabulary": {"tokens": 8}})
+    with pytest.raises(ValueError, match="no examples to write"):
         write_tokens(tmp_path / "set", [], ABOUT)

@@ -215,22 +215,22 @@ def test_where_none_was_saved_there_is_none_and_where_all_are_damaged_it_is_said
 @pytest.mark.parametrize("passing", [True, False])
 def test_what_could_not_be_read_is_tried_again_and_never_taken_for_damage(workdir, monkeypatch, number, passing):
     monkeypatch.setattr("jaxgan.training.checkpoint.RETRY_SECONDS", (0.01, 0.01))
-    restore, calls = ocp.CheckpointManager.restore, []
+    restore, calls = ocp.Checkpointer.restore, []
 
-    def failing(self, step, **options):
-        calls.append(step)
+    def failing(self, directory, **options):
+        calls.append(directory.parent.name)
         if not passing or len(calls) <= 2:
             raise OSError(number, os.strerror(number), str(workdir / "checkpoints" / "5" / "state" / "d"))
-        return restore(self, step, **options)
+        return restore(self, directory, **options)
 
-    monkeypatch.setattr(ocp.CheckpointManager, "restore", failing)
+    monkeypatch.setattr(ocp.Checkpointer, "restore", failing)
     opened = Checkpoints(workdir)
     if passing:
         assert_same(opened.restore(blank())[0], state_at(5))
     else:
         with pytest.raises(UnreadableError, match=r"cannot read .*checkpoints/5.*nothing was moved"):
             opened.restore(blank())
-        assert set(calls) == {5}
+        assert set(calls) == {"5"}
     opened.close()
     assert not (workdir / "quarantine").exists()
     assert sorted(p.name for p in (workdir / "checkpoints").iterdir()) == ["2", "5"]

@@ -12,9 +12,9 @@ import pytest
 from jaxgan.training.records import read_records
 
 
-def environment(devices):
+def environment(devices, fault=""):
     flags = f"--xla_backend_optimization_level=0 --xla_force_host_platform_device_count={devices}"
-    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "NPROC": "16"}
+    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "NPROC": "16", "JAXGAN_FAULT": fault}
 
 
 def command(config, workdir, *more):
@@ -25,7 +25,7 @@ def command(config, workdir, *more):
     ]
 
 
-def train(config, workdir, *flags, processes):
+def train(config, workdir, *flags, processes, fault=""):
     """One run on eight devices, four for each of two processes; fails with the logs where a process does."""
     if processes == 1:
         commands = [command(config, workdir, *flags)]
@@ -39,7 +39,9 @@ def train(config, workdir, *flags, processes):
     for arguments, path in zip(commands, logs):
         with path.open("a") as log:
             running.append(
-                subprocess.Popen(arguments, env=environment(8 // processes), stdout=log, stderr=subprocess.STDOUT)
+                subprocess.Popen(
+                    arguments, env=environment(8 // processes, fault), stdout=log, stderr=subprocess.STDOUT
+                )
             )
     codes = [process.wait(timeout=300) for process in running]
     assert codes == [0] * processes, "\n".join(path.read_text()[-3000:] for path in logs)
@@ -96,3 +98,17 @@ def test_a_run_goes_on_in_other_processes_on_another_mesh(before, after, tmp_pat
     found, wanted = (read_records(tmp_path / name / "metrics.jsonl") for name in ("run", "undisturbed"))
     assert [record["step"] for record in found] == [1, 2, 3]
     assert_close(found, wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("process", [0, 1])
+def test_what_one_process_cannot_read_is_read_again_by_both(process, tmp_path):
+    """The other process, which could, is not left in an exchange of its own."""
+    for steps, fault in ((2, ""), (3, f"eio@1:{process}")):
+        train("cgan:ring8", tmp_path / "run", f"--config.training.steps={steps}", "--accept_config_change",
+              processes=2, fault=fault)  # fmt: skip
+    log = (tmp_path / f"run.{process}.log").read_text()
+    assert "; trying again in 1 s" in log
+    assert [record["step"] for record in read_records(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3]
+    assert not (tmp_path / "run" / "quarantine").exists()

@@ -1,0 +1,28 @@
+"""Dot-product attention by the platform's fused kernel where it has one."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgan.parallel import platform
+
+
+def dot_product_attention(query: Array, key: Array, value: Array, mask: Array | None = None) -> Array:
+    """softmax(query key^T / sqrt(D)) value of each head, the softmax in float32.
+
+    On GPUs, of 16-bit numbers, it is cuDNN's flash attention; elsewhere XLA's.
+
+    Args:
+      query: [B, Q, N, D].
+      key, value: [B, K, N, D].
+      mask: bool [Q, K] or [B, 1, Q, K], where it is allowed to look; None for everywhere.
+
+    Returns:
+      [B, Q, N, D].
+    """
+    half = query.dtype in (jnp.bfloat16, jnp.float16)
+    fused: Any = "cudnn" if platform() == "gpu" and half and query.shape[1] > 1 else None
+    allowed = None if mask is None else mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
+    return jax.nn.dot_product_attention(query, key, value, mask=allowed, implementation=fused)
