@@ -265,8 +265,12 @@ def test_data_parallel_work_falls_with_the_devices_and_only_sums_cross_them(name
 
 
 def inputs_of(run, count):
-    """Labels, or what the first batch has of the method's conditions; of two domains the first one's."""
+    """Labels, or what the first batch, or the examples that scores read, have of the method's conditions; of two domains
+    the first one's.
+    """
     method, batch = run.stage.method, run.batches[0]
+    if run.stage.examples is not None:
+        batch = run.stage.examples(run.config.data.split).fetch(np.arange(count))
     if set(method.conditions) <= {"label"}:
         return label_inputs(count, method.num_classes)
     given = {name: batch.get(name, batch.get(f"{name}_A")) for name in method.conditions}
