@@ -265,8 +265,8 @@ def test_data_parallel_work_falls_with_the_devices_and_only_sums_cross_them(name
 
 
 def inputs_of(run, count):
-    """Labels, or what the first batch, or the examples that scores read, have of the method's conditions; of two domains
-    the first one's.
+    """Labels, or the method's conditions in the first batch, or in the examples that scores read; of two domains the
+    first one's.
     """
     method, batch = run.stage.method, run.batches[0]
     if run.stage.examples is not None:
