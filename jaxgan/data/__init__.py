@@ -7,7 +7,7 @@ from jaxgan.data.fields import Field, FieldSpec
 from jaxgan.data.folder import folder_source
 from jaxgan.data.geometry import Flip, Jitter, RandomCrop, Rescale, Resize
 from jaxgan.data.image_pairs import pairs_source
-from jaxgan.data.loader import batch_fields, batches, domain_field
+from jaxgan.data.loader import INDEX, batch_fields, batches, domain_field
 from jaxgan.data.open import class_domains, open_dataset, open_domains
 from jaxgan.data.plain_images import domain_sources, single_image_source
 from jaxgan.data.prefetch import Prefetch, prefetch
@@ -18,6 +18,7 @@ from jaxgan.data.toy import Mixture, toy_batches, toy_mixture
 from jaxgan.data.transforms import center_crop_resize, flip_mask, to_channels
 
 __all__ = [
+    "INDEX",
     "Augmentation",
     "Batch",
     "Binarise",

@@ -9,7 +9,7 @@ import optax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from jaxgan.data import Field, Source, augmentations, batch_fields, batches
+from jaxgan.data import INDEX, Field, Source, augmentations, batch_fields, batches
 from jaxgan.experiment.sections import call, defaults, keywords
 from jaxgan.parallel import FSDP, REPLICATED, ROWS, ZERO1, Rules
 from jaxgan.training.data_identity import identity
@@ -175,7 +175,8 @@ def data_stage(
 
     def stream(start_step: int) -> Iterator[dict[str, np.ndarray]]:
         source = open_source()
-        _check_fields(data.name, fields, batch_fields(source, augment=chain))
+        with_index = INDEX in fields
+        _check_fields(data.name, fields, batch_fields(source, augment=chain, with_index=with_index))
         found = batches(
             source,
             batch_size=rows,
@@ -186,6 +187,7 @@ def data_stage(
             workers=data.workers,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
+            with_index=with_index,
         )
         return _only(found, fields)
 

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.key import Key
 from jaxgan.experiment.keys_common import COMMON
 from jaxgan.experiment.keys_gan import ADVERSARIAL
-from jaxgan.experiment.keys_likelihood import AUTOENCODER, CODEBOOKS, PATCHES, PIXELS, PRIORS, TOKENS
+from jaxgan.experiment.keys_likelihood import AUTOENCODER, CODEBOOKS, PATCHES, PIXELS, PRIORS, RELAXED, TOKENS
 from jaxgan.experiment.keys_translation import TRANSLATION
 from jaxgan.training.errors import UserError
 
@@ -32,6 +32,8 @@ def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
         return COMMON | (TOKENS if "prefix" in config else PRIORS)
     if "network" in config:
         return COMMON | PIXELS
+    if "relaxation" in config:
+        return COMMON | RELAXED
     if "autoencoder" in config:
         return COMMON | (PATCHES if "discriminator" in config else CODEBOOKS)
     return COMMON | AUTOENCODER if "decoder" in config else COMMON

@@ -136,3 +136,18 @@ TOKENS: dict[str, Key] = (
     }
     | {name: key for name, key in TRANSLATION.items() if name.startswith(("segmentation.", "data.fields."))}
 )
+
+# Sections of codes that are relaxed while they are trained.
+RELAXED: dict[str, Key] = {
+    "relaxation.first": number("temperature of relaxed codes at step 0", above=0),
+    "relaxation.last": number("that it falls to", above=0),
+    "relaxation.steps": whole("in which it does"),
+    "beta.last": weight("of the codes' nats from uniform ones, in the end"),
+    "beta.steps": whole("in which it rises from 0"),
+    "autoencoder.first": whole("channels that the decoder makes of codes", 1, MOST_UNITS),
+    "autoencoder.kernel": NETWORK["kernel"],
+} | {
+    name: key
+    for name, key in PATCHES.items()
+    if name.startswith(("autoencoder.", "data.fields.")) and name not in ("autoencoder.first", "autoencoder.kernel")
+}

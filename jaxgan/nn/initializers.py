@@ -15,6 +15,8 @@ INITIALIZERS: dict[str, Initializer] = {
     # Flattens HWIO as [H * W * I, O], the transpose of torch's [O, I * H * W]: the same set of semi-orthogonal kernels.
     "orthogonal": nn.initializers.orthogonal(),
     "normal_02": nn.initializers.normal(0.02),
+    # N(0, 1 / inputs): DALL-E's dVAE.
+    "fan_in": nn.initializers.variance_scaling(1.0, "fan_in", "normal"),
     # N(0, 2 / (inputs + outputs)) times 0.02, as torch's xavier_normal_ with that gain.
     "xavier_02": nn.initializers.variance_scaling(0.02**2, "fan_avg", "normal"),
 }
@@ -30,8 +32,8 @@ def _symmetric_uniform(bound: float) -> Initializer:
 
 def initializer(name: str) -> Initializer:
     """The initialiser called ``name``: 'orthogonal' (BigGAN, ImageNet), 'normal_02' (N(0, 0.02): DCGAN,
-    BigGAN-PyTorch's CIFAR), 'xavier_02' (Xavier's with a gain of 0.02: SPADE), or with a number 'normal:0.01' (N(0,
-    0.01^2)) and 'uniform:0.05' (U(-0.05, 0.05): the first GAN).
+    BigGAN-PyTorch's CIFAR), 'xavier_02' (Xavier's with a gain of 0.02: SPADE), 'fan_in' (N(0, 1 / inputs): dVAE), or
+    with a number 'normal:0.01' (N(0, 0.01^2)) and 'uniform:0.05' (U(-0.05, 0.05): the first GAN).
 
     Raises:
       ValueError: naming the initialisers that exist.

@@ -81,3 +81,24 @@ def discretised_logistic_nats(mean: Array, log_scale: Array, levels: Array) -> A
     inside = log_upper + log_lower + jnp.log(-jnp.expm1(-(2 / 255) * inverse))
     log_p = jnp.where(levels == 0, log_upper, jnp.where(levels == LEVELS - 1, log_lower, inside))
     return _sum(-log_p)
+
+
+def logit_laplace_nats(mean: Array, log_scale: Array, values: Array) -> Array:
+    """-log of the density of a value in (0, 1) whose logit is Laplace (DALL-E: Ramesh et al. 2021, arXiv:2102.12092,
+    appendix A.3).
+
+    Args:
+      mean, log_scale: [B, ...] float, of the logit.
+      values: of the same shape, in (0, 1).
+
+    Returns:
+      [B] float32.
+
+    Raises:
+      ValueError: where shapes differ.
+    """
+    _same_shape("logit_laplace_nats", mean, log_scale, values)
+    mean, log_scale, values = (x.astype(jnp.float32) for x in (mean, log_scale, values))
+    logit = jnp.log(values) - jnp.log1p(-values)
+    inside = jnp.log(2 * values * (1 - values)) + log_scale
+    return _sum(inside + jnp.abs(logit - mean) * jnp.exp(-log_scale))

@@ -15,7 +15,7 @@ Spec = P | Callable[[tuple[int, ...], Mesh], P]
 Rules = Sequence[tuple[str, Spec]]
 
 # What a method keeps for each row of the batch, such as a pool of images: split as the batch is.
-_BY_ROW = (r"extra/(.*/)?by_row/.*", P(ROWS))
+_BY_ROW = (r"(extra|frozen)/(.*/)?by_row/.*", P(ROWS))
 
 REPLICATED: Rules = (_BY_ROW, (".*", P()))
 

@@ -95,7 +95,7 @@ def build(config: ConfigDict) -> Experiment:
       UserError: on keys or values that do not fit, or a first run that is not there.
     """
     first = open_first_run(
-        config, build=recipes.build, default_config=recipes.default_config_of, recipes=("vqgan", "vqvae")
+        config, build=recipes.build, default_config=recipes.default_config_of, recipes=("vqgan", "vqvae", "dvae")
     )
     coder, codes, (height, width) = cast(Coder, first.method), first.config.autoencoder.codes, config.data.image_size
     if len(coder.reductions) > 1:

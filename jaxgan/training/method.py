@@ -108,6 +108,27 @@ class Method:
         del batch, rng
         return state
 
+    @property
+    def refresh_due(self) -> "Refresh | None":
+        """How often :meth:`refresh` is called; None for never."""
+        return None
+
+    def refresh(self, state: TrainState, rng: Array) -> TrainState:
+        """Prepares the state between two steps, such as by assigning samples to examples; a method counts its calls."""
+        raise NotImplementedError
+
+
+class Refresh(NamedTuple):
+    """How often a method's :meth:`Method.refresh` is called.
+
+    Attributes:
+      every: before each so many steps of a stage, the first one among them.
+      blocks: calls, one after another, under one key.
+    """
+
+    every: int
+    blocks: int = 1
+
 
 class Score(NamedTuple):
     """A number with the protocol that it was measured by.

@@ -23,6 +23,7 @@ StepFn = Callable[[TrainState, Batch, Array], tuple[TrainState, Metrics]]
 
 # Folded into the run's key for what happens between steps: no step has this number.
 _STAGES = 2**32 - 1
+_REFRESHES = _STAGES - 1
 
 
 def make_step(
@@ -186,6 +187,21 @@ def compile_step(
 def begin_stage_key(rng: Array, number: int) -> Array:
     """The key of a stage's ``begin_stage``, from the run's key of steps and the stage's number from 0."""
     return jax.random.fold_in(jax.random.fold_in(rng, _STAGES), number)
+
+
+def make_refresh(method: Method) -> StepFn:
+    """The pure function (state, no batch, rng) -> (state, no metrics) of one call of a method's ``refresh``."""
+
+    def refresh(state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
+        del batch
+        return method.refresh(state, rng), {}
+
+    return refresh
+
+
+def refresh_key(rng: Array, step: int) -> Array:
+    """The key of the calls of ``refresh`` before a step, from the run's key of steps."""
+    return jax.random.fold_in(jax.random.fold_in(rng, _REFRESHES), step)
 
 
 def _newly_averaged(experiment: Experiment, number: int) -> tuple[str, ...]:
