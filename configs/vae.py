@@ -3,7 +3,7 @@
 Paper: Auto-Encoding Variational Bayes (arXiv:1312.6114), sections 2 and 3.
 
   mnist    Statically binarised MNIST, 784-400-20, 50 epochs of 100 (30,000 steps), rate to 0 over the second half; the
-           default. ``conv``: two convolutions and a dense layer of 256 on either side, 32 latents.
+           default. ``conv``: two convolutions and a dense layer of 256 on either side, 32 latents. ``prior``: a mixture of 10 Gaussians or 20 choices of 10 instead of N(0, I). These two are not measured.
   cifar10  Bytes by discretised logistics, three convolutions, 128 latents, 30,000 steps of 100.
 
 Add ``,smoke`` for seconds.
@@ -13,6 +13,8 @@ Launch: jaxgan train --config=vae:mnist --workdir=runs/vae
 Hardware: one CPU core for mnist, two for the others.
 """
 
+from typing import Literal
+
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.presets import in_two_halves
@@ -20,8 +22,9 @@ from jaxgan.experiment.variants import choose
 from jaxgan.recipes import vae
 
 
-def mnist(conv: bool = False) -> ConfigDict:
+def mnist(conv: bool = False, prior: Literal["normal", "mixture", "categorical"] = "normal") -> ConfigDict:
     config = in_two_halves(vae.default_config(), 30_000, save_every=2_000, log_every=100)
+    config.latents.prior = prior
     if conv:
         config.latents.z_dim = 32
         config.encoder.update(dict(channels=(32, 64), hidden=(256,)))

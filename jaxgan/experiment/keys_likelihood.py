@@ -6,6 +6,7 @@ from jaxgan.experiment.keys_translation import TRANSLATION
 from jaxgan.interop.perceptual import NAMES as DISTANCE_NETWORKS
 from jaxgan.methods.token_transformer import PREFIXES
 from jaxgan.methods.vae import LIKELIHOODS
+from jaxgan.methods.vae_latents import PRIORS as LATENT_PRIORS
 from jaxgan.networks.mlp import ACTIVATIONS
 from jaxgan.nn.vector_quantizer import FIRST_CODES, UPDATES
 from jaxgan.objectives.adversarial import ADVERSARIAL_LOSSES
@@ -19,6 +20,10 @@ _CODER = {
 # Sections of those with an encoder and a decoder.
 AUTOENCODER: dict[str, Key] = {
     "latents.z_dim": whole("numbers of a latent", 1, MOST_UNITS),
+    "latents.prior": choice("of latents", *LATENT_PRIORS),
+    "latents.components": whole("Gaussians of the mixture", 1, 2**16),
+    "latents.categories": whole("of each categorical latent", 2, 2**16),
+    "latents.temperature": number("of relaxed categories", above=0),
     "likelihood": choice("of pixels", *LIKELIHOODS),
     "beta": weight("of the KL; 1 for the bound"),
     **of("encoder", _CODER),

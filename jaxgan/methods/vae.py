@@ -13,8 +13,8 @@ import optax
 from jax import Array
 
 from jaxgan.methods import forward
+from jaxgan.methods.vae_latents import VaeLatents
 from jaxgan.nn import from_uint8
-from jaxgan.objectives import gaussian_kl
 from jaxgan.objectives.likelihood import bernoulli_nats, discretised_logistic_nats, gaussian_nats
 from jaxgan.training.method import Batch, Method, Option
 from jaxgan.training.state import Metrics, TrainState, Variables, create_state
@@ -30,10 +30,10 @@ class VAE(Method):
     """Moves 'encoder' and 'decoder' by the negative evidence lower bound, in nats summed over pixels.
 
     Attributes:
-      encoder: (images, train=) -> (mean, log of the variance) [B, z_dim].
+      encoder: (images, train=) -> (mean, log of the variance) [B, numbers].
       decoder: (z, train=) -> [B, H, W, C, numbers], as many as ``PARAMETERS`` says.
       optimizers: of 'p'.
-      z_dim: numbers of a latent.
+      latents: prior and posterior; see :mod:`jaxgan.methods.vae_latents`.
       likelihood: of pixels: 'bernoulli' (bytes are 0 or 255), 'gaussian' (a density of values in [-1, 1]) or
         'discretised_logistic' (of the 256 levels).
       beta: weight of the KL (beta-VAE: Higgins et al. 2017); 1 for the bound.
@@ -42,12 +42,10 @@ class VAE(Method):
     encoder: Module
     decoder: Module
     optimizers: Mapping[str, optax.GradientTransformation]
-    z_dim: int
+    latents: VaeLatents
     likelihood: str = "bernoulli"
     beta: float = 1.0
 
-    players = {"p": ("encoder", "decoder")}  # noqa: RUF012 (a constant)
-    averaged = ("encoder", "decoder")
     # A picture that is encoded, in place of a latent that is drawn.
     optional_conditions = ("image",)
     options = {  # noqa: RUF012
@@ -64,26 +62,40 @@ class VAE(Method):
             raise ValueError(f"likelihood={self.likelihood!r}; choose from {', '.join(LIKELIHOODS)}")
 
     @property
+    def players(self) -> Mapping[str, tuple[str, ...]]:  # type: ignore[override]
+        """One, of both networks, and of the prior where it has parameters."""
+        return {"p": self.averaged}
+
+    @property
+    def averaged(self) -> tuple[str, ...]:  # type: ignore[override]
+        """All networks."""
+        return ("encoder", "decoder", *(() if self.latents.prior is None else ("prior",)))
+
+    @property
     def latent_shapes(self) -> Any:
-        """[z_dim] float32."""
-        return jax.ShapeDtypeStruct((self.z_dim,), jnp.float32)
+        """The noise that the prior is drawn from, float32."""
+        return jax.ShapeDtypeStruct((self.latents.prior_numbers,), jnp.float32)
 
     def init(self, rng: Array, batch: Batch) -> TrainState:
         """Fresh networks and their optimizer; of ``batch`` only the image's shape matters."""
-        first, second = jax.random.split(rng)
+        first, second, third = jax.random.split(rng, 3)
         images = from_uint8(batch["image"][:2])
         encoder = {**self.encoder.init(forward.initial_keys(first), images, train=True)}
-        decoder = {**self.decoder.init(forward.initial_keys(second), jnp.zeros((2, self.z_dim)), train=True)}
-        return create_state({"encoder": encoder, "decoder": decoder}, self.players, self.optimizers)
+        decoder = {**self.decoder.init(forward.initial_keys(second), jnp.zeros((2, self.latents.size)), train=True)}
+        nets = {"encoder": encoder, "decoder": decoder}
+        if self.latents.prior is not None:
+            nets["prior"] = {**self.latents.prior.init(third)}
+        return create_state(nets, self.players, self.optimizers)
 
     def step(self, state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
         """One update by the bound of the whole batch, one latent an image."""
 
         def loss_fn(nets: dict[str, Variables]) -> tuple[Array, Aux]:
-            (mean, log_variance), _ = apply(self.encoder, nets["encoder"], from_uint8(batch["image"]), train=True)
-            z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(rng, mean.shape)
+            found, _ = apply(self.encoder, nets["encoder"], from_uint8(batch["image"]), train=True)
+            noise = jax.random.normal(rng, found[0].shape)
+            z = self.latents.posterior(found, noise, relaxed=True)
             reconstruction = self._pixel_nats(nets, z, batch["image"], train=True).mean()
-            divergence = gaussian_kl(mean, log_variance).mean()
+            divergence = self.latents.divergence(nets.get("prior"), found, noise).mean()
             metrics = {"reconstruction": reconstruction, "kl": divergence, "elbo": -reconstruction - divergence}
             return reconstruction + self.beta * divergence, Aux(metrics=metrics)
 
@@ -95,15 +107,13 @@ class VAE(Method):
         an unbiased estimate of the evidence lower bound.
         """
         samples: int = batch["options"]["samples"]  # type: ignore[assignment]
-        (mean, log_variance), _ = apply(self.encoder, nets["encoder"], from_uint8(batch["image"]), train=False)
-        deviation = jnp.exp(0.5 * log_variance)
+        found, _ = apply(self.encoder, nets["encoder"], from_uint8(batch["image"]), train=False)
 
         def log_weight(number: Array) -> Array:
-            draw = lambda key: jax.random.normal(jax.random.fold_in(key, number), (self.z_dim,))  # noqa: E731
+            draw = lambda key: jax.random.normal(jax.random.fold_in(key, number), found[0].shape[1:])  # noqa: E731
             noise = jax.vmap(draw)(batch["key"])
-            z = mean + deviation * noise
-            # log p(z) - log q(z | x): the constants of both are the same.
-            ratio = (-0.5 * jnp.square(z) + 0.5 * jnp.square(noise) + 0.5 * log_variance).sum(-1)
+            z = self.latents.posterior(found, noise, relaxed=False)
+            ratio = self.latents.log_ratio(nets.get("prior"), found, noise)
             return ratio - self._pixel_nats(nets, z, batch["image"], train=False)
 
         def add(total: Array, number: Array) -> tuple[Array, None]:
@@ -118,19 +128,22 @@ class VAE(Method):
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
         """'image': each pixel's mean, or with the option ``draw='pixels'`` a draw of it, clipped to [-1, 1].
 
-        Of ``batch['z']``, or where there is a ``batch['image']`` of its code, the encoder's mean; the option 'dim'
-        names the number of either that becomes 'value'.
+        Of the prior, drawn by ``batch['z']``, or where there is a ``batch['image']`` of its code: the encoder's mean,
+        or its likeliest categories. The option 'dim' names the number, or the group of categories, that becomes
+        'value'.
         """
         del rng
         options: dict[str, Any] = batch["options"]  # type: ignore[assignment]
-        z = batch["z"]
         if "image" in batch:
-            (z, _), _ = apply(self.encoder, nets["encoder"], from_uint8(batch["image"]), train=False)
-        z = jnp.where(jnp.arange(self.z_dim)[None] == options["dim"], options["value"], z)
+            found, _ = apply(self.encoder, nets["encoder"], from_uint8(batch["image"]), train=False)
+            z = self.latents.posterior(found, jnp.zeros_like(found[0]), relaxed=False)
+        else:
+            z = self.latents.of_prior(nets.get("prior"), batch["z"])
+        z = self.latents.edited(z, options["dim"], options["value"])
         return {"image": self.decode(nets, z, batch["key"], pixels=options["draw"] == "pixels")}
 
     def decode(self, nets: dict[str, Variables], z: Array, keys: Array, *, pixels: bool = False) -> Array:
-        """Images [B, H, W, C] float in [-1, 1] of latents [B, z_dim]: means, or draws under a key a row."""
+        """Images [B, H, W, C] float in [-1, 1] of latents [B, size]: means, or draws under a key a row."""
         found, _ = apply(self.decoder, nets["decoder"], z, train=False)
         if self.likelihood == "bernoulli":
             share = jax.nn.sigmoid(found[..., 0])

@@ -3,7 +3,9 @@
 The checklist:
 
  1. The bound is in nats, summed over pixels and latents and averaged over the batch (eq. 10), one latent an image.
- 2. The encoder gives a diagonal Gaussian (appendix C.2), the prior is N(0, I).
+ 2. The encoder gives a diagonal Gaussian (appendix C.2), the prior is N(0, I). ``latents.prior``: 'mixture' is a
+    mixture of ``latents.components`` Gaussians that is learnt; with 'categorical' a latent is ``latents.z_dim`` choices
+    of ``latents.categories``, relaxed by Gumbel-softmax while it trains.
  3. ``likelihood``: 'bernoulli' of binarised images, 'gaussian' with a scale of its own for each pixel, as the paper's
     Frey faces, or 'discretised_logistic' of bytes (arXiv:1606.04934), whose nats are of the 256 levels. A Gaussian's
     are of a density: its bits per dimension compare with nothing.
@@ -24,6 +26,7 @@ from jaxgan.experiment.image_experiment import image_experiment
 from jaxgan.experiment.presets import smoke_data
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.methods.vae import PARAMETERS, VAE
+from jaxgan.methods.vae_latents import PRIORS, CategoricalLatents, MixtureLatents, NormalLatents, VaeLatents
 from jaxgan.networks import vae as networks
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment
@@ -35,7 +38,7 @@ def default_config() -> ConfigDict:
     config = base_config(
         "vae",
         ("p",),
-        latents={"z_dim": 20},
+        latents={"z_dim": 20, "prior": "normal", "components": 10, "categories": 10, "temperature": 0.67},
         likelihood="bernoulli",
         beta=1.0,
         encoder=encoder,
@@ -71,20 +74,36 @@ def build(config: ConfigDict) -> Experiment:
     """Binds a config; raises UserError on keys or values that do not fit."""
     if config.likelihood not in PARAMETERS:
         raise UserError(f"config.likelihood={config.likelihood!r}; choose from {', '.join(PARAMETERS)}")
-    shape, z_dim = (*config.data.image_size, config.data.channels), config.latents.z_dim
+    shape, latents = (*config.data.image_size, config.data.channels), latents_of(config)
     method = VAE(
-        encoder=construct(networks.Encoder, "encoder", config.encoder, z_dim=z_dim),
+        encoder=construct(networks.Encoder, "encoder", config.encoder, z_dim=latents.numbers),
         decoder=construct(
             networks.Decoder,
             "decoder",
             config.decoder,
             image_shape=shape,
-            z_dim=z_dim,
+            z_dim=latents.size,
             parameters=PARAMETERS[config.likelihood],
         ),
         optimizers={"p": player_optimizer(config, "p")},
-        z_dim=z_dim,
+        latents=latents,
         likelihood=config.likelihood,
         beta=config.beta,
     )
     return image_experiment(config, method, as_tested=True)
+
+
+def latents_of(config: ConfigDict) -> VaeLatents:
+    """The prior and the posterior that ``config.latents`` names.
+
+    Raises:
+      UserError: on another prior.
+    """
+    given = config.latents
+    if given.prior == "normal":
+        return NormalLatents(given.z_dim)
+    if given.prior == "mixture":
+        return MixtureLatents(given.z_dim, given.components)
+    if given.prior == "categorical":
+        return CategoricalLatents(given.z_dim, given.categories, given.temperature)
+    raise UserError(f"config.latents.prior={given.prior!r}; choose from {', '.join(PRIORS)}")

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from jaxgan.methods.vae import VAE
+from jaxgan.methods.vae_latents import CategoricalLatents, MixtureLatents, NormalLatents
 
 Z_DIM, SIDE, NOISE = 2, 2, 0.5
 RNG = np.random.default_rng(0)
@@ -42,7 +43,9 @@ class Decoder(nn.Module):
 
 
 def make(factor=1.0, **changes):
-    settings = dict(encoder=Encoder(factor), decoder=Decoder(), optimizers={"p": optax.sgd(0.0)}, z_dim=Z_DIM)
+    settings = dict(
+        encoder=Encoder(factor), decoder=Decoder(), optimizers={"p": optax.sgd(0.0)}, latents=NormalLatents(Z_DIM)
+    )
     return VAE(**settings | {"likelihood": "gaussian"} | changes)
 
 
@@ -127,3 +130,81 @@ def test_an_encoded_picture_is_changed_along_one_dimension():
 def test_an_unknown_likelihood():
     with pytest.raises(ValueError, match="likelihood='poisson'; choose from bernoulli, gaussian, discretised_logistic"):
         make(likelihood="poisson")
+
+
+def test_a_mixture_s_ratio_is_that_of_its_densities_and_its_draws_are_its():
+    latents = MixtureLatents(size=2, components=3)
+    means, scales, shares = RNG.normal(0, 2, (3, 2)), np.array([[0.5, 1], [1, 0.3], [0.7, 0.7]]), [0.2, 0.5, 0.3]
+    variables = {"params": {"logits": np.log(shares), "means": means, "log_variances": 2 * np.log(scales)}}
+    variables = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), variables)
+    found = (jnp.asarray(RNG.normal(size=(5, 2)), jnp.float32), jnp.asarray(RNG.normal(size=(5, 2)), jnp.float32))
+    noise = jnp.asarray(RNG.normal(size=(5, 2)), jnp.float32)
+    z = np.asarray(latents.posterior(found, noise, relaxed=True), np.float64)
+    of_prior = sum(
+        share * multivariate_normal.pdf(z, mean, np.diag(scale**2)) for share, mean, scale in zip(shares, means, scales)
+    )
+    of_posterior = [
+        multivariate_normal.logpdf(row, mean, np.diag(np.exp(log_variance)))
+        for row, mean, log_variance in zip(z, *map(np.asarray, found))
+    ]
+    ratio = latents.log_ratio(variables, found, noise)
+    np.testing.assert_allclose(ratio, np.log(of_prior) - of_posterior, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(latents.divergence(variables, found, noise), -ratio)
+    drawn = np.asarray(latents.of_prior(variables, jnp.asarray(RNG.normal(size=(40_000, 3)), jnp.float32)))
+    np.testing.assert_allclose(drawn.mean(0), shares @ means, atol=0.05)
+    second = shares @ (means**2 + scales**2)
+    np.testing.assert_allclose((drawn**2).mean(0), second, rtol=0.05)
+
+
+def test_categories_are_drawn_relaxed_and_edited_as_they_should():
+    latents = CategoricalLatents(groups=2, categories=3)
+    logits = jnp.log(jnp.array([[0.7, 0.2, 0.1, 0.3, 0.3, 0.4]]))
+    many = (jnp.broadcast_to(logits, (20_000, 6)), jnp.zeros((20_000, 6)))
+    noise = jnp.asarray(RNG.normal(size=(20_000, 6)), jnp.float32)
+    hard, soft = (latents.posterior(many, noise, relaxed=relaxed) for relaxed in (False, True))
+    np.testing.assert_allclose(hard.mean(0), np.exp(logits[0]), atol=0.02)
+    np.testing.assert_allclose(soft.reshape(-1, 2, 3).sum(-1), 1, rtol=1e-4)
+    assert set(np.unique(hard)) == {0, 1} and soft.min() > 0
+    one = jax.tree.map(lambda x: x[:1], many)
+    p = np.exp(np.asarray(logits, np.float64)).reshape(2, 3)
+    exact = (p * np.log(p * 3)).sum()
+    assert latents.divergence(None, one, noise[:1])[0] == pytest.approx(exact, rel=1e-4)
+    assert latents.log_ratio(None, many, noise).mean() == pytest.approx(-exact, abs=0.02)
+    np.testing.assert_allclose(latents.of_prior(None, noise).mean(0), 1 / 3, atol=0.02)
+    z = jnp.array([[1.0, 0, 0, 0, 1, 0]])
+    np.testing.assert_array_equal(latents.edited(z, jnp.int32(1), jnp.float32(2.0)), [[1, 0, 0, 0, 0, 1]])
+    np.testing.assert_array_equal(latents.edited(z, jnp.int32(-1), jnp.float32(2.0)), z)
+
+
+class Coin(nn.Module):
+    """Four pixels whose logits a category says."""
+
+    @nn.compact
+    def __call__(self, z, *, train):
+        self.param("unused", nn.initializers.zeros, (1,))
+        logits = np.array([[2, -1, 0, 1], [-2, 1, 1, 0], [0, 0, -3, 2]], np.float32)
+        return (z @ logits).reshape(-1, SIDE, SIDE, 1, 1)
+
+
+class Guess(nn.Module):
+    """The same categories for all pictures, not quite the prior's."""
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        self.param("unused", nn.initializers.zeros, (1,))
+        logits = jnp.broadcast_to(jnp.array([[0.5, 0.0, -0.5]]), (len(images), 3))
+        return logits, jnp.zeros_like(logits)
+
+
+def test_the_bounds_of_categories_lie_below_the_likelihood():
+    """Which is a sum over three categories."""
+    batch = {"image": images(32)}
+    latents = CategoricalLatents(groups=1, categories=3)
+    method = make(encoder=Guess(), decoder=Coin(), latents=latents, likelihood="bernoulli")
+    bits = (batch["image"].reshape(-1, 4) > 127).astype(np.float64)
+    p = 1 / (1 + np.exp(-np.array([[2, -1, 0, 1], [-2, 1, 1, 0], [0, 0, -3, 2]], np.float64)))
+    exact = np.log(np.mean([np.prod(np.where(bits > 0, row, 1 - row), axis=1) for row in p], axis=0))
+    elbo = np.mean([bound(method, batch, 1, seed) for seed in range(60)], axis=0)
+    many = bound(method, batch, 500, 0)
+    assert elbo.mean() < exact.mean() - 0.1
+    np.testing.assert_allclose(many, exact, atol=0.15)
