@@ -3,7 +3,8 @@
 Paper: Auto-Encoding Variational Bayes (arXiv:1312.6114), sections 2 and 3.
 
   mnist    Statically binarised MNIST, 784-400-20, 50 epochs of 100 (30,000 steps), rate to 0 over the second half; the
-           default. ``conv``: two convolutions and a dense layer of 256 on either side, 32 latents. ``prior``: a mixture of 10 Gaussians or 20 choices of 10 instead of N(0, I). These two are not measured.
+           default. ``conv``: two convolutions and a dense layer of 256 on either side, 32 latents. ``prior``: a
+           mixture of 10 Gaussians, or 20 choices of 10, instead of N(0, I); these two are not measured.
   cifar10  Bytes by discretised logistics, three convolutions, 128 latents, 30,000 steps of 100.
 
 Add ``,smoke`` for seconds.
