@@ -49,7 +49,9 @@ def run(arguments: Sequence[str]) -> int:
     method, mesh, evaluation = opened.method, opened.mesh, opened.config.evaluation
     options = flags.sampling_options(method, parsed)
     labeled = draws_for_labels(method)
-    if not labeled and not parsed.inputs:
+    if not labeled and not parsed.inputs and not parsed.caption:
+        if opened.stage.texts is not None:
+            raise UserError("this run draws for captions: give --caption=TEXT, or --inputs=SET:SPLIT")
         wanted = " and ".join(method.conditions)
         raise UserError(f"this run draws for {wanted}: give --inputs=DIR, a folder of pictures, or --inputs=SET:SPLIT")
     of_pictures = labeled and "image" in method.optional_conditions
@@ -77,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
             inputs=inputs,
         )
 
-    if parsed.inputs and (of_pictures or not labeled):
+    if parsed.caption or (parsed.inputs and (of_pictures or not labeled)):
         from jaxgan.cli import sample_inputs
 
         return sample_inputs.draw(opened, parsed, out, drawing, ready)
@@ -115,6 +117,9 @@ def _parse(arguments: Sequence[str]) -> Any:
         "--inputs", type=flags.path, metavar="X", help="a folder of pictures, or SET:SPLIT, to draw a sample for each"
     )
     made.add_argument(
+        "--caption", action="append", metavar="TEXT", help="a text to draw for, where the run does (dalle); repeatable"
+    )
+    made.add_argument(
         "--data_dir", type=flags.path, help="where TFDS sets lie (default: the run's own, or ~/tensorflow_datasets)"
     )
     made.add_argument(
@@ -139,13 +144,16 @@ def _parse(arguments: Sequence[str]) -> Any:
     if overrides:
         raise UserError(f"--config.{overrides[0][0]}: sampling follows the run's own config, which cannot change")
     for flag in ("classes", "interpolate"):
-        if parsed.inputs and getattr(parsed, flag):
-            raise UserError(f"--{flag} does not go with --inputs, which say what is drawn for")
+        if (parsed.inputs or parsed.caption) and getattr(parsed, flag):
+            given = "--inputs" if parsed.inputs else "--caption"
+            raise UserError(f"--{flag} does not go with {given}, which say what is drawn for")
+    if parsed.inputs and parsed.caption:
+        raise UserError("--caption does not go with --inputs: each says what is drawn for")
     if parsed.style and not parsed.inputs:
         raise UserError("--style is of what is drawn for inputs: give --inputs")
     if parsed.panels and not parsed.inputs:
         raise UserError("--panels lays inputs next to outputs: give --inputs")
-    if parsed.inputs is None and parsed.num_images is None:
+    if parsed.inputs is None and parsed.caption is None and parsed.num_images is None:
         parsed.num_images = 100
     return parsed
 

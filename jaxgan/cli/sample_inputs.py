@@ -16,7 +16,7 @@ from jaxgan.evaluation import SampleInputs, sample_batches, source_inputs, tile
 from jaxgan.evaluation.any_size import draw_any_size
 from jaxgan.evaluation.inputs import even_choice, with_shared
 from jaxgan.evaluation.panels import inputs_and_outputs, label_maps, panel_grid, panels, sample_panels
-from jaxgan.experiment.drawn_for import draws_for_labels, target_of
+from jaxgan.experiment.drawn_for import target_of
 from jaxgan.experiment.open_split import open_split
 from jaxgan.methods.inputs import STYLE
 from jaxgan.training.errors import UserError
@@ -46,11 +46,27 @@ def labels_of(opened: Any, parsed: Any) -> SampleInputs:
 
 def draw(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Ready) -> int:
     """Draws for pictures or maps, and writes what is drawn."""
+    if parsed.caption:
+        return _draw_captions(opened, parsed, out, drawing, ready)
     folder, shared = Path(parsed.inputs), _style(opened, parsed)
     if folder.is_dir():
         _draw_folder(opened, parsed, folder, out, drawing, ready, shared)
     else:
         _draw_split(opened, parsed, out, drawing, ready, shared)
+    print(printable(str(out)))
+    return 0
+
+
+def _draw_captions(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], ready: Ready) -> int:
+    """For texts, one picture each, or as many in all as ``--num_images`` says."""
+    if opened.stage.texts is None:
+        raise UserError("--caption: this run draws for no text")
+    texts = list(np.resize(parsed.caption, parsed.num_images or len(parsed.caption)))
+    rows = opened.stage.texts(texts)
+    inputs = SampleInputs(len(texts), lambda indices: {name: value[indices] for name, value in rows.items()})
+    batches = sample_batches(opened.method, ready(inputs), inputs, **drawing)
+    names = [f"{number:06d}" for number in range(len(texts))]
+    _write(out, (image for batch in batches for image in batch), names, parsed.columns)
     print(printable(str(out)))
     return 0
 
@@ -73,10 +89,8 @@ def _style(opened: Any, parsed: Any) -> dict[str, np.ndarray]:
 
 
 def takes_pictures(method: Any) -> bool:
-    """Whether a method that draws for classes, or for nothing, takes a picture where one is given: to encode it, or to
-    keep a part of it.
-    """
-    return draws_for_labels(method) and "image" in method.optional_conditions
+    """Whether a method takes a picture where one is given: to encode it, or to keep a part of it."""
+    return "image" in method.optional_conditions
 
 
 def conditions_of(method: Any) -> tuple[str, ...]:
@@ -105,7 +119,10 @@ def _draw_split(
         raise UserError(
             f"--inputs={parsed.inputs} is no folder; write SET:SPLIT, such as {data.name}:{data.test_split}"
         )
-    source = open_split(opened.config, split, name=name, data_dir=parsed.data_dir)
+    if opened.stage.examples is not None and name == data.name:
+        source = opened.stage.examples(split, data_dir=parsed.data_dir)
+    else:
+        source = open_split(opened.config, split, name=name, data_dir=parsed.data_dir)
     chosen = _choice(parsed, source.length)
     inputs = with_shared(source_inputs(source, conditions_of(method), chosen), shared)
     nets = ready(inputs)

@@ -1,7 +1,7 @@
 """Data sets as random-access sources of fields, augmentation of whole examples, and batches by the step."""
 
 from jaxgan.data.augment import Augmentation, augmentations, augmented
-from jaxgan.data.derived_fields import Binarise, Colours, Degrade, Edges, Grey, Levels
+from jaxgan.data.derived_fields import Binarise, ClassCaptions, Colours, Degrade, Edges, Grey, Levels
 from jaxgan.data.digits import digits_source
 from jaxgan.data.fields import Field, FieldSpec
 from jaxgan.data.folder import folder_source
@@ -22,6 +22,7 @@ __all__ = [
     "Augmentation",
     "Batch",
     "Binarise",
+    "ClassCaptions",
     "Colours",
     "Degrade",
     "Edges",

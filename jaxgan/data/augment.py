@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jaxgan.data.derived_fields import Binarise, Colours, Degrade, Edges, Grey, Levels
+from jaxgan.data.derived_fields import Binarise, ClassCaptions, Colours, Degrade, Edges, Grey, Levels
 from jaxgan.data.fields import Example, Field, Fields
 from jaxgan.data.geometry import Flip, Jitter, RandomCrop, Rescale, Resize
 from jaxgan.data.keys import Key
@@ -46,6 +46,7 @@ OPERATIONS = {
     "levels": Levels,
     "colours": Colours,
     "binarise": Binarise,
+    "class_captions": ClassCaptions,
 }
 
 

@@ -224,6 +224,63 @@ class Colours:
         return {**example, self.output: palette()[ids[..., 0] if ids.ndim == 3 else ids]}
 
 
+@dataclasses.dataclass(frozen=True)
+class ClassCaptions:
+    """Adds captions of an example's class, UTF-8 bytes uint8 [N, length] padded with zeros, and '<output>_mask' bool
+    [N, length], where there are bytes: captions for pictures that have none, on which a network of texts can be tried.
+
+    Attributes:
+      names: of the classes, one each.
+      forms: of the N captions, in which {} is the name.
+      length: bytes of a caption, at most.
+      field: the class.
+      output: the new field.
+    """
+
+    names: tuple[str, ...]
+    forms: tuple[str, ...] = ("{}", "a picture of {}")
+    length: int = 32
+    field: str = "label"
+    output: str = "captions"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "forms", tuple(self.forms))
+        longest = max((len(text.encode()) for each in self._texts for text in each), default=0)
+        if not self.names or longest > self.length:
+            raise ValueError(
+                f"class_captions of {len(self.names)} names are up to {longest} bytes, length={self.length}"
+            )
+
+    @property
+    def _texts(self) -> list[list[str]]:
+        return [[form.format(name) for form in self.forms] for name in self.names]
+
+    def fields_after(self, fields: Fields) -> dict[str, Field]:
+        """The fields and the new ones.
+
+        Raises:
+          ValueError: where there is no such class, it has more ids than names, or the new name is taken.
+        """
+        if self.field not in fields or fields[self.field].classes > len(self.names):
+            ids = fields[self.field].classes if self.field in fields else "no"
+            raise ValueError(f"class_captions has {len(self.names)} names, and {self.field!r} has {ids} classes")
+        if self.output in fields:
+            raise ValueError(f"class_captions would make a field {self.output!r}, which there is already")
+        shape = (len(self.forms), self.length)
+        made = {self.output: Field(shape, np.uint8, "value"), f"{self.output}_mask": Field(shape, np.bool_, "value")}
+        return {**fields, **made}
+
+    def __call__(self, fields: Fields, example: Example, key: Key) -> Example:
+        """The example and its captions; ``key`` is not used."""
+        captions = np.zeros((len(self.forms), self.length), np.uint8)
+        mask = np.zeros(captions.shape, np.bool_)
+        for row, text in enumerate(self._texts[int(example[self.field])]):
+            raw = text.encode()
+            captions[row, : len(raw)], mask[row, : len(raw)] = list(raw), True
+        return {**example, self.output: captions, f"{self.output}_mask": mask}
+
+
 def _luma(image: np.ndarray) -> np.ndarray:
     if image.ndim == 4:
         return np.stack([_luma(frame) for frame in image])

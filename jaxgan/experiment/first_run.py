@@ -44,14 +44,16 @@ class Prefix(NamedTuple):
     """Tokens before an image's codes.
 
     Attributes:
-      of: (a batch of the pictures' set) -> int [B, P].
+      of: (a batch of the pictures' set) -> for each picture int [N, P], of which there may be several.
       vocabulary: the tokens are below it.
       identity: what tells it from other prefixes of the same pictures.
+      every: an example for each of a picture's prefixes; False for the first one alone.
     """
 
-    of: Callable[[dict[str, Any]], Any]
+    of: Callable[[dict[str, Any]], Sequence[np.ndarray]]
     vocabulary: int
     identity: str
+    every: bool = False
 
 
 class FirstRun(NamedTuple):
@@ -150,9 +152,11 @@ def code_source(first: FirstRun, config: ConfigDict, split: str, *, codes: int, 
     """
     pictures = open_split(config, split)
     nets, fingerprint = first.open()
-    content = f"{fingerprint} {pictures.name} {pictures.length} {pictures.version} {prefix and prefix.identity}"
+    content = f"{fingerprint} {pictures.name} {pictures.length} {pictures.version}"
+    if prefix is not None:
+        content += f" {prefix.identity} {prefix.every}"
     key = hashlib.sha256(content.encode()).hexdigest()[:16]
-    folder = _codes_folder(first, config) / f"{split}-{key}"
+    folder = codes_folder(first, config) / f"{split}-{key}"
     there = about_tokens(folder) is not None
     if not from_main(int(there)) and is_main():
         log.info("codes of %s, %d pictures, are extracted to %s", pictures.name, pictures.length, folder)
@@ -176,7 +180,8 @@ def with_pictures(codes: Source, pictures: Source, *, fields: Sequence[str] = ()
     return joined(tokens=codes, image=select(pictures, **kept))
 
 
-def _codes_folder(first: FirstRun, config: ConfigDict) -> Path:
+def codes_folder(first: FirstRun, config: ConfigDict) -> Path:
+    """Where what is extracted of a first run's networks lies."""
     if config.first.codes:
         return Path(config.first.codes).expanduser()
     if first.folder is not None:
@@ -198,6 +203,10 @@ def _encoded(
             batch = pictures.fetch(np.resize(index, size))
             tokens = encode(nets, jax.device_put(batch["image"], sharding))
             rows = {"tokens": np.asarray(tokens), "label": batch.get("label", np.zeros(size, np.int32))}
-            if prefix:
-                rows["prefix"] = np.asarray(prefix.of(batch))
-            yield {name: value[: len(index)] for name, value in rows.items()}
+            rows = {name: value[: len(index)] for name, value in rows.items()}
+            if prefix is not None:
+                found = prefix.of({name: value[: len(index)] for name, value in batch.items()})
+                kept = [each if prefix.every else each[:1] for each in found]
+                rows = {name: np.repeat(value, [len(each) for each in kept], axis=0) for name, value in rows.items()}
+                rows["prefix"] = np.concatenate(kept)
+            yield rows

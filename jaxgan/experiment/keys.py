@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.key import Key
 from jaxgan.experiment.keys_common import COMMON
 from jaxgan.experiment.keys_gan import ADVERSARIAL
-from jaxgan.experiment.keys_likelihood import AUTOENCODER, CODEBOOKS, PATCHES, PIXELS, PRIORS, RELAXED, TOKENS
+from jaxgan.experiment.keys_likelihood import AUTOENCODER, CODEBOOKS, PATCHES, PIXELS, PRIORS, RELAXED, TEXTS, TOKENS
 from jaxgan.experiment.keys_translation import TRANSLATION
 from jaxgan.training.errors import UserError
 
@@ -29,7 +29,7 @@ def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
     if "translation" in config or "domains" in config:
         return COMMON | TRANSLATION
     if "first" in config:
-        return COMMON | (TOKENS if "prefix" in config else PRIORS)
+        return COMMON | (TOKENS if "prefix" in config else TEXTS if "text" in config else PRIORS)
     if "network" in config:
         return COMMON | PIXELS
     if "relaxation" in config:

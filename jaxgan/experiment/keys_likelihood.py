@@ -156,3 +156,10 @@ RELAXED: dict[str, Key] = {
     for name, key in PATCHES.items()
     if name.startswith(("autoencoder.", "data.fields.")) and name not in ("autoencoder.first", "autoencoder.kernel")
 }
+
+# Sections of a transformer over captions and codes.
+TEXTS: dict[str, Key] = {
+    "text.vocabulary": whole("tokens of the captions' encoding, at most", 256, 2**20),
+    "text.length": whole("places of a caption", 1, 2**16),
+    "text.weight": share("of the text's nats in the loss", below=1, high=None),
+} | {name: key for name, key in TOKENS.items() if name.startswith(("first.", "network.", "data.fields."))}

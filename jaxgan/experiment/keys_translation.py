@@ -53,6 +53,10 @@ _TRANSLATOR = {
 _TRANSLATION = {
     "data.fields.*.kind": choice("of the field", *KINDS_OF_FIELDS),
     "data.fields.*.classes": whole("ids of a map; 0 for those that the set declares", 0, 2**24),
+    "data.fields.*.length": Key(
+        meaning="entries that its axes of variable length are padded to", kinds=("whole", "wholes"), low=1
+    ),
+    "data.fields.*.truncate": flag("cut what is longer"),
     "data.fields.*": text("key of the set, or side of the pairs, that the field is"),
     "translation.source": text("field that is translated"),
     "translation.target": text("field that it is translated to"),

@@ -119,7 +119,11 @@ def build(config: ConfigDict) -> Experiment:
         keep=config.keep,
         num_classes=config.prefix.classes if config.prefix.kind == "class" else 0,
     )
-    kept = Prefix(prefix, vocabulary, f"map {config.prefix.field} {grid}") if config.prefix.kind == "map" else None
+    kept = None
+    if config.prefix.kind == "map":
+        kept = Prefix(
+            lambda batch: list(np.asarray(prefix(batch))[:, None]), vocabulary, f"map {config.prefix.field} {grid}"
+        )
     opened = functools.cache(functools.partial(code_source, first, config, codes=codes, prefix=kept))
 
     def examples(split: str, data_dir: str | None = None) -> Source:

@@ -210,6 +210,7 @@ class Stage(NamedTuple):
         the others come out of every step as they went in, bit for bit. The method must not update the others either
         (a player that was updated would be seen by the next one within the step): a step that logs a loss of a player
         that is not named here is refused when it is traced.
+      texts: (texts) -> the conditions that are drawn for, of a method of captions; None for no such method.
       examples: (split, data_dir=None) -> the set that scores read; None for the one that the config names, as it is.
     """
 
@@ -224,6 +225,7 @@ class Stage(NamedTuple):
     players: tuple[str, ...] | None = None
     data_identity: Callable[[], dict[str, Any]] | None = None
     examples: Callable[..., Any] | None = None
+    texts: Callable[[Sequence[str]], dict[str, np.ndarray]] | None = None
 
 
 class Experiment(NamedTuple):

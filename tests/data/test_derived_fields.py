@@ -101,3 +101,22 @@ def test_weak_edges_stay_where_they_join_strong_ones():
     assert found[13:17, 2:].any(0).mean() > 0.9
     assert not found[:7, :14].any()
     assert canny(ramp, 1.0, 0.2, 0.2)[13:17, :20].sum() == 0
+
+
+def test_a_class_s_captions_are_bytes_and_where_they_are():
+    names = ("cat", "Käse")
+    operation = data.ClassCaptions(names=names, forms=("{}", "a {}!"), length=8)
+    fields = {"label": Field((), np.int32, "value", 2)}
+    after = operation.fields_after(fields)
+    example = operation(fields, {"label": np.int32(1)}, None)
+    assert {name: (field.shape, field.dtype) for name, field in after.items() if name != "label"} == {
+        name: (example[name].shape, example[name].dtype) for name in ("captions", "captions_mask")
+    }
+    texts = [bytes(row[there]).decode() for row, there in zip(example["captions"], example["captions_mask"])]
+    assert texts == ["Käse", "a Käse!"]
+    with pytest.raises(ValueError, match="2 names are up to 8 bytes, length=7"):
+        data.ClassCaptions(names=names, forms=("{}", "a {}!"), length=7)
+    with pytest.raises(ValueError, match="has 2 names, and 'label' has 3 classes"):
+        operation.fields_after({"label": Field((), np.int32, "value", 3)})
+    with pytest.raises(ValueError, match="would make a field 'captions', which there is already"):
+        operation.fields_after({**after})
