@@ -15,7 +15,17 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.key import Key
 from jaxgan.experiment.keys_common import COMMON
 from jaxgan.experiment.keys_gan import ADVERSARIAL
-from jaxgan.experiment.keys_likelihood import AUTOENCODER, CODEBOOKS, PATCHES, PIXELS, PRIORS, RELAXED, TEXTS, TOKENS
+from jaxgan.experiment.keys_likelihood import (
+    AUTOENCODER,
+    CODEBOOKS,
+    ENCODERS,
+    PATCHES,
+    PIXELS,
+    PRIORS,
+    RELAXED,
+    TEXTS,
+    TOKENS,
+)
 from jaxgan.experiment.keys_translation import TRANSLATION
 from jaxgan.training.errors import UserError
 
@@ -30,6 +40,8 @@ def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
         return COMMON | TRANSLATION
     if "first" in config:
         return COMMON | (TOKENS if "prefix" in config else TEXTS if "text" in config else PRIORS)
+    if "text_encoder" in config:
+        return COMMON | ENCODERS
     if "network" in config:
         return COMMON | PIXELS
     if "relaxation" in config:

@@ -161,5 +161,24 @@ RELAXED: dict[str, Key] = {
 TEXTS: dict[str, Key] = {
     "text.vocabulary": whole("tokens of the captions' encoding, at most", 256, 2**20),
     "text.length": whole("places of a caption", 1, 2**16),
-    "text.weight": share("of the text's nats in the loss", below=1, high=None),
+    "text_weight": share("of the text's nats in the loss", below=1, high=None),
 } | {name: key for name, key in TOKENS.items() if name.startswith(("first.", "network.", "data.fields."))}
+
+# Sections of encoders of pictures and captions.
+ENCODERS: dict[str, Key] = (
+    {name: key for name, key in TEXTS.items() if name.startswith(("text.", "data.fields."))}
+    | of(
+        "image_encoder",
+        {name: NETWORK[name] for name in ("ch", "dropout", "spectral_norm", "sn_eps", "weight_init", "dtype")}
+        | {
+            "halvings": whole("of the side", 1, 12),
+            "dim": whole("of the shared space", 1, MOST_UNITS),
+            "param_dtype": NETWORK["param_dtype"],
+        },
+    )
+    | of(
+        "text_encoder",
+        {name: TOKENS[f"network.{name}"] for name in ("layers", "heads", "dropout", "dtype", "param_dtype")}
+        | {"width": TOKENS["network.dim"], "dim": whole("of the shared space", 1, MOST_UNITS)},
+    )
+)

@@ -15,6 +15,12 @@ TOY_HIDDEN = (128, 128, 128)
 # Enlarge, crop at random: what pix2pix, CycleGAN and SPADE do to pictures of 256 pixels.
 JITTER = {"op": "jitter", "factor": 286 / 256}
 
+# Captions of scikit-learn's digits, which have none.
+DIGIT_CAPTIONS: dict[str, Any] = {
+    "op": "class_captions",
+    "names": ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+}
+
 # Steps and scores of a smoke run, whatever it draws.
 _SHORT: dict[str, Any] = {
     "ema": {"start_step": 1},

@@ -21,7 +21,6 @@ The checklist:
 """
 
 import functools
-import hashlib
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -31,13 +30,13 @@ from ml_collections import ConfigDict
 
 from jaxgan import recipes
 from jaxgan.data import Field, Source
-from jaxgan.data.captions import encode_texts, texts_of, train_tokenizer
+from jaxgan.experiment.captions import SECTION as TEXT
+from jaxgan.experiment.captions import open_captions
 from jaxgan.experiment.common import base_config, data_stage, is_averaged, partition_rules, player_optimizer
 from jaxgan.experiment.evaluators import image_evaluators
 from jaxgan.experiment.first_run import (
     SECTION,
     UNTRAINED,
-    FirstRun,
     Prefix,
     code_source,
     codes_folder,
@@ -45,19 +44,16 @@ from jaxgan.experiment.first_run import (
     with_pictures,
 )
 from jaxgan.experiment.open_split import open_split
-from jaxgan.experiment.presets import smoke_data
+from jaxgan.experiment.presets import DIGIT_CAPTIONS, smoke_data
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.experiment.translation import use_fields
 from jaxgan.methods.coder import Coder
 from jaxgan.methods.token_transformer import TokenTransformer
 from jaxgan.networks.transformer import Transformer, choose_token
-from jaxgan.parallel import from_main, is_main
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Evaluator, Experiment
-from jaxgan.training.storage import write_whole
 
-CAPTIONS, PREFIX = "captions", "prefix"
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+PREFIX = "prefix"
 
 
 def default_config() -> ConfigDict:
@@ -66,7 +62,8 @@ def default_config() -> ConfigDict:
         "dalle",
         ("p",),
         first=dict(SECTION),
-        text={"vocabulary": 16_384, "length": 256, "weight": 1 / 8},
+        text=dict(TEXT),
+        text_weight=1 / 8,
         network=defaults(Transformer, exclude=("masks",)),
     )
     use_fields(config, image="image", captions={"key": "captions", "length": (4, 192), "truncate": True})
@@ -87,7 +84,7 @@ def tiny(config: ConfigDict) -> ConfigDict:
     of 8 features.
     """
     config = use_fields(smoke_data(config, (16, 16)))
-    config.data.test_augment = ({"op": "class_captions", "names": DIGITS},)
+    config.data.test_augment = (DIGIT_CAPTIONS,)
     config.first.run = f"{UNTRAINED}dvae:smoke"
     config.text.update(dict(vocabulary=300, length=4))
     config.network.update(dict(layers=2, heads=2, dim=8, dropout=0.0))
@@ -117,9 +114,10 @@ def build(config: ConfigDict) -> Experiment:
             f"config.first.run={config.first.run!r} has {len(coder.reductions)} levels of codes, and DALL-E draws one"
         )
     grid = (height // coder.reductions[0], width // coder.reductions[0])
-    length, tokens = config.text.length, config.text.vocabulary
-    # Codes, the text's tokens, its paddings, and what a sequence begins with.
-    vocabulary = codes + tokens + length + 1
+    captions = open_captions(config, lambda: codes_folder(first, config))
+    length = captions.length
+    # Codes, the text's tokens, and what a sequence begins with.
+    vocabulary = codes + captions.tokens + 1
     network: Any = construct(
         Transformer,
         "network",
@@ -138,23 +136,21 @@ def build(config: ConfigDict) -> Experiment:
         prefix=lambda batch: batch[PREFIX],
         choose=choose_token,
         conditions=(PREFIX,),
-        prefix_weight=config.text.weight,
-        image_weight=1 - config.text.weight,
+        prefix_weight=config.text_weight,
+        image_weight=1 - config.text_weight,
     )
-    tokenizer = functools.cache(lambda: tokenizer_of(first, config))
 
-    def encoded(texts: Sequence[str]) -> np.ndarray:
-        found = codes + encode_texts(tokenizer(), texts, length=length, vocabulary=tokens)
-        begin = np.full((len(found), 1), vocabulary - 1, np.int32)
-        return np.concatenate([begin, found], axis=1)
-
-    def prefixes(batch: dict[str, Any]) -> list[np.ndarray]:
-        texts = texts_of(batch[CAPTIONS], batch[f"{CAPTIONS}_mask"])
-        return [encoded(each or [""]) for each in texts]
+    def begun(tokens: np.ndarray) -> np.ndarray:
+        return np.pad(codes + tokens, ((0, 0), (1, 0)), constant_values=vocabulary - 1)
 
     @functools.cache
     def opened(split: str, every: bool) -> Source:
-        kept = Prefix(prefixes, vocabulary, f"captions {tokens} {length}", every)
+        kept = Prefix(
+            lambda batch: [begun(each) for each in captions.of_batch(batch)],
+            vocabulary,
+            f"captions {captions.vocabulary} {length}",
+            every,
+        )
         return code_source(first, config, split, codes=codes, prefix=kept)
 
     def examples(split: str, data_dir: str | None = None) -> Source:
@@ -171,21 +167,7 @@ def build(config: ConfigDict) -> Experiment:
         config, method, fields=fields, open_source=lambda: opened(config.data.split, True), evaluators=evaluators
     )
     return Experiment(
-        stages=(stage._replace(examples=examples, texts=lambda texts: {PREFIX: encoded(texts)}),),
+        stages=(stage._replace(examples=examples, texts=lambda texts: {PREFIX: begun(captions.encode(texts))}),),
         rules=partition_rules(config),
         frozen=lambda: first.open().nets,
     )
-
-
-def tokenizer_of(first: FirstRun, config: ConfigDict) -> str:
-    """The encoding of captions: trained the first time, next to the codes of the first run, and read after that."""
-    content = f"{first.open().fingerprint} {config.data.name} {config.data.split} {config.text.vocabulary}"
-    path = codes_folder(first, config) / f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()[:16]}.json"
-    if not from_main(int(path.is_file())) and is_main():
-        pictures = open_split(config, config.data.split)
-        batch = pictures.fetch(np.arange(pictures.length))
-        texts = texts_of(batch[CAPTIONS], batch[f"{CAPTIONS}_mask"])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, train_tokenizer((text for each in texts for text in each), config.text.vocabulary))
-    from_main(0)
-    return path.read_text()

@@ -63,6 +63,7 @@ def default_config(networks: str = "infogan") -> ConfigDict:
 def tiny(config: ConfigDict) -> ConfigDict:
     """The smoke form: scikit-learn's digits of 8x8 pixels, as many samples as examples, dense layers of 16."""
     config = smoke_data(config, (8, 8))
+    config.data.batch_size = 32
     config.generator.update(dict(base=(2, 2), image_channels=1))
     config.generator.update(dict(hidden=16) if config.networks == "infogan" else dict(ch=4, widths=(2, 1)))
     if config.generator.num_classes:
