@@ -77,7 +77,12 @@ class FirstRun(NamedTuple):
 
 
 def open_first_run(
-    config: ConfigDict, *, build: Build, default_config: Callable[[ConfigDict], ConfigDict], recipes: Sequence[str]
+    config: ConfigDict,
+    *,
+    build: Build,
+    default_config: Callable[[ConfigDict], ConfigDict],
+    recipes: Sequence[str],
+    section: str = "first",
 ) -> FirstRun:
     """The run that ``config.first.run`` names.
 
@@ -89,15 +94,16 @@ def open_first_run(
       config: of the second run.
       build, default_config: as in :func:`jaxgan.experiment.open_run.open_run`.
       recipes: of which the first run must be of one.
+      section: of the config that names it.
 
     Raises:
       UserError: where there is no such run, it is of another recipe, or its data are not the second's.
     """
-    first, names = config.first, " or ".join(recipes)
+    first, names = config[section], " or ".join(recipes)
     if not first.run:
         raise UserError(
-            f"config.first.run is empty: give the folder of a run of {names}, such as --config.first.run=runs/codes, "
-            f"or {UNTRAINED}{recipes[0]} to plan before there is one"
+            f"config.{section}.run is empty: give the folder of a run of {names}, such as "
+            f"--config.{section}.run=runs/codes, or {UNTRAINED}{recipes[0]} to plan before there is one"
         )
     if first.run.startswith(UNTRAINED):
         made, folder = load(first.run.removeprefix(UNTRAINED)), None
@@ -105,7 +111,7 @@ def open_first_run(
         folder = absolute(first.run)
         made = saved_config(folder, default_config)
     if made.recipe not in recipes:
-        raise UserError(f"config.first.run={first.run!r} is of the recipe {made.recipe}; give one of {names}")
+        raise UserError(f"config.{section}.run={first.run!r} is of the recipe {made.recipe}; give one of {names}")
     for key in _SAME:
         ours, theirs = config.data[key], made.data[key]
         if (tuple(ours) if isinstance(ours, list | tuple) else ours) != (

@@ -162,6 +162,9 @@ TEXTS: dict[str, Key] = {
     "text.vocabulary": whole("tokens of the captions' encoding, at most", 256, 2**20),
     "text.length": whole("places of a caption", 1, 2**16),
     "text_weight": share("of the text's nats in the loss", below=1, high=None),
+    "rerank.run": text("folder of a run of clip, that candidates are ranked by; nothing for none"),
+    "rerank.step": _FIRST["first.step"],
+    "rerank.fingerprint": _FIRST["first.fingerprint"],
 } | {name: key for name, key in TOKENS.items() if name.startswith(("first.", "network.", "data.fields."))}
 
 # Sections of encoders of pictures and captions.

@@ -44,6 +44,8 @@ class TokenTransformer(Method):
       image_weight: of the image's; DALL-E's 7/8.
       keep: share of the tokens that are read as they are; the others are random ones.
       num_classes: of the condition 'label'.
+      ranker: (nets, images [B, H, W, C] in [-1, 1], prefix) -> [B], the larger the better: of so many as the option
+        'candidates' says, sampling gives the best; None for no such option.
     """
 
     network: Module
@@ -58,17 +60,24 @@ class TokenTransformer(Method):
     image_weight: float = 1.0
     keep: float = 1.0
     num_classes: int = 0
+    ranker: Callable[[dict[str, Variables], Array, Array], Array] | None = None
 
     players = {"p": ("p",)}  # noqa: RUF012 (a constant)
     averaged = ("p",)
     # A picture whose upper rows are kept.
     optional_conditions = ("image",)
-    options = {  # noqa: RUF012
-        "temperature": Option(1.0, low=1e-3),
-        "top_k": Option(0, low=0),
-        "top_p": Option(1.0, low=0.0, high=1.0),
-        "kept_rows": Option(0, low=0),
-    }
+
+    @property
+    def options(self) -> Mapping[str, Option]:  # type: ignore[override]
+        """Of drawing a token, rows of a picture that stay, and candidates where there is a ranker."""
+        ranked = {} if self.ranker is None else {"candidates": Option(1, choices=(1, 2, 4, 8, 16, 32, 64))}
+        return {
+            "temperature": Option(1.0, low=1e-3),
+            "top_k": Option(0, low=0),
+            "top_p": Option(1.0, low=0.0, high=1.0),
+            "kept_rows": Option(0, low=0),
+            **ranked,
+        }
 
     def init(self, rng: Array, batch: Batch) -> TrainState:
         """A fresh network and its optimizer; of ``batch`` only the shapes matter."""
@@ -116,12 +125,14 @@ class TokenTransformer(Method):
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
         """'image' [B, H, W, C] in [-1, 1] of codes that are drawn one by one, at the options 'temperature', 'top_k' and
-        'top_p'; where there is a ``batch['image']``, the codes of its upper 'kept_rows' stay, in whole rows.
+        'top_p'; where there is a ``batch['image']``, the codes of its upper 'kept_rows' stay, in whole rows. Of so many
+        as 'candidates' says, it is the one that the ranker likes best.
         """
         del rng
         options: dict[str, Any] = batch["options"]  # type: ignore[assignment]
         given = self._given(nets, batch, options["kept_rows"])
-        given = jnp.concatenate([self.prefix(batch), given.reshape(given.shape[0], -1)], axis=1)
+        prefix = self.prefix(batch)
+        given = jnp.concatenate([prefix, given.reshape(given.shape[0], -1)], axis=1)
         choose = functools.partial(
             self.choose,
             temperature=jnp.asarray(options["temperature"], jnp.float32),
@@ -135,9 +146,22 @@ class TokenTransformer(Method):
             del place
             return choose(keys, logits)
 
-        drawn, _ = apply(self.network, nets["p"], batch["key"], given, draw, train=False, method=_draw)
-        codes = drawn[:, -self.grid[0] * self.grid[1] :].reshape(-1, *self.grid)
-        return {"image": self.coder.decode(nets, (codes,))}
+        def codes_of(number: Array) -> Array:
+            own = (
+                batch["key"] if candidates == 1 else jax.vmap(lambda key: jax.random.fold_in(key, number))(batch["key"])
+            )
+            drawn, _ = apply(self.network, nets["p"], own, given, draw, train=False, method=_draw)
+            return drawn[:, -self.grid[0] * self.grid[1] :].reshape(-1, *self.grid)
+
+        candidates: int = options.get("candidates", 1)
+        codes = jax.lax.map(codes_of, jnp.arange(candidates))
+        images = self.coder.decode(nets, (codes.reshape(-1, *self.grid),))
+        if candidates == 1 or self.ranker is None:
+            return {"image": images}
+        scores = self.ranker(nets, images, jnp.tile(prefix, (candidates, 1))).reshape(candidates, -1)
+        each = images.reshape(candidates, -1, *images.shape[1:])
+        best = scores.argmax(0).reshape(1, -1, 1, 1, 1)
+        return {"image": jnp.take_along_axis(each, best, axis=0)[0]}
 
     def _given(self, nets: dict[str, Variables], batch: Batch, kept_rows: Any) -> Array:
         """Codes that stay, and -1 for the others: int32 [B, h, w]."""

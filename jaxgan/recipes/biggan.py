@@ -76,15 +76,15 @@ def on_imagenet(config: ConfigDict, resolution: int, *, z_dim: int, ch: int, bat
 
 
 def tiny(config: ConfigDict) -> ConfigDict:
-    """The smoke form: ch 8, on digits of 8x16 to 32x32 pixels.
+    """The smoke form: ch 8, on digits of 8x16 or 16x16 pixels.
 
-    Up to 64 pixels every block stays; 128, 256 and 512 pixels keep five blocks. G starts from a grid of 1 or 2 pixels.
+    Up to 64 pixels every block stays; 128, 256 and 512 pixels keep four blocks. G starts from a grid of 1 or 2 pixels.
     Updates of D are written out on CPU, so that the deeper networks, whose programs are long, make one a step.
     """
     config = shortened(config)
     # The table's resolution is 4 doubled by each block.
     blocks = config.generator.resolution.bit_length() - 3
-    kept = min(blocks, 5)
+    kept = min(blocks, 4)
     wide = kept <= 3
     side = 2**kept
     on_digits(config, (2 * side, side) if wide else (side, side))

@@ -16,7 +16,8 @@ The checklist:
  6. AdamW (0.9, 0.96), decay 4.5e-2 and clipping at 4 (appendix B.2), a rate of 4.5e-4 that warms up for 5,000 steps;
     the paper halves it where training stalls. Averages of decay 0.99975 are the paper's too.
  7. Samples are drawn code by code, then decoded. ``kept_rows`` keeps the codes of the upper rows of a picture that is
-    given. They are not ranked by another network here.
+    given. The paper ranks 512 candidates by CLIP; with ``rerank.run``, the folder of a run of ``clip`` on the same
+    captions, the option ``candidates`` gives the best of up to 64.
  8. 'perplexity' is of the image's codes given the caption, exact.
 """
 
@@ -25,6 +26,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+from jax import Array
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
@@ -48,10 +50,12 @@ from jaxgan.experiment.presets import DIGIT_CAPTIONS, smoke_data
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.experiment.translation import use_fields
 from jaxgan.methods.coder import Coder
+from jaxgan.methods.contrastive import Contrastive
 from jaxgan.methods.token_transformer import TokenTransformer
 from jaxgan.networks.transformer import Transformer, choose_token
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Evaluator, Experiment
+from jaxgan.training.state import Variables
 
 PREFIX = "prefix"
 
@@ -64,6 +68,7 @@ def default_config() -> ConfigDict:
         first=dict(SECTION),
         text=dict(TEXT),
         text_weight=1 / 8,
+        rerank={key: value for key, value in SECTION.items() if key != "codes"},
         network=defaults(Transformer, exclude=("masks",)),
     )
     use_fields(config, image="image", captions={"key": "captions", "length": (4, 192), "truncate": True})
@@ -113,6 +118,21 @@ def build(config: ConfigDict) -> Experiment:
         raise UserError(
             f"config.first.run={config.first.run!r} has {len(coder.reductions)} levels of codes, and DALL-E draws one"
         )
+    judge = None
+    if config.rerank.run:
+        judge = open_first_run(
+            config,
+            build=recipes.build,
+            default_config=recipes.default_config_of,
+            recipes=("clip",),
+            section="rerank",
+        )
+        ours, theirs = ({**dict(c.text), "split": c.data.split} for c in (config, judge.config))
+        if ours != theirs:
+            raise UserError(
+                f"config.rerank.run={config.rerank.run!r} was trained on captions of {theirs}, and this config has "
+                f"{ours}: they must be the same"
+            )
     grid = (height // coder.reductions[0], width // coder.reductions[0])
     captions = open_captions(config, lambda: codes_folder(first, config))
     length = captions.length
@@ -138,6 +158,7 @@ def build(config: ConfigDict) -> Experiment:
         conditions=(PREFIX,),
         prefix_weight=config.text_weight,
         image_weight=1 - config.text_weight,
+        ranker=None if judge is None else functools.partial(ranked, cast(Contrastive, judge.method), codes),
     )
 
     def begun(tokens: np.ndarray) -> np.ndarray:
@@ -169,5 +190,10 @@ def build(config: ConfigDict) -> Experiment:
     return Experiment(
         stages=(stage._replace(examples=examples, texts=lambda texts: {PREFIX: begun(captions.encode(texts))}),),
         rules=partition_rules(config),
-        frozen=lambda: first.open().nets,
+        frozen=lambda: first.open().nets | ({} if judge is None else judge.open().nets),
     )
+
+
+def ranked(method: Contrastive, codes: int, nets: dict[str, Variables], images: Array, prefix: Array) -> Array:
+    """How well images [B, H, W, C] fit the captions of their sequences' prefixes int [B, 1 + length]: [B]."""
+    return method.similarity(nets, images, prefix[:, 1:] - codes)
