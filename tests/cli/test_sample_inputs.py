@@ -44,14 +44,14 @@ def opened(method=None, field="input", like=None, **data):
         }
     )  # fmt: skip
     like = jax.ShapeDtypeStruct((2, 8, 8, 3), np.uint8) if like is None else like
-    stage = types.SimpleNamespace(batch={field: like})
+    stage = types.SimpleNamespace(batch={field: like}, examples=None, texts=None)
     return types.SimpleNamespace(
         method=method or Negative(), config=config, stage=stage, nets={"g": {"params": {}}}, step=3
     )
 
 
 def draw(run, out, **flags):
-    parsed = types.SimpleNamespace(num_images=None, data_dir=None, panels=None, columns=1, style=None)
+    parsed = types.SimpleNamespace(num_images=None, data_dir=None, panels=None, columns=1, style=None, caption=None)
     vars(parsed).update({name: str(value) if name == "inputs" else value for name, value in flags.items()})
     drawing = dict(rng=jax.random.key(0), mesh=make_mesh(), batch_size=2, options={}, step=3)
     return sample_inputs.draw(run, parsed, out, drawing, lambda inputs: run.nets)
