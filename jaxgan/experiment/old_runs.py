@@ -62,10 +62,20 @@ def converted(record: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def complete(config: ConfigDict, defaults: ConfigDict) -> None:
-    """Adds the keys that ``config`` lacks, which came into being since it was written."""
+# Sections whose keys are each config's own: one that is absent was left out.
+_OWN = ("data.fields",)
+
+
+def complete(config: ConfigDict, defaults: ConfigDict, *, within: str = "") -> None:
+    """Adds the keys that ``config`` lacks, which came into being since it was written.
+
+    Args:
+      config: of a run.
+      defaults: of its recipe.
+      within: the dotted name of the section that both are, with a dot.
+    """
     for name, value in defaults.items():
         if name not in config:
             config[name] = value
-        elif isinstance(value, ConfigDict):
-            complete(config[name], value)
+        elif isinstance(value, ConfigDict) and within + name not in _OWN:
+            complete(config[name], value, within=f"{within}{name}.")

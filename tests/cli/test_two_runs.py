@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.cli.main import main
+from jaxgan.data.token_records import about_tokens
 
 pytestmark = pytest.mark.slow
 
@@ -95,3 +96,32 @@ def test_either_run_is_killed_and_goes_on(tmp_path, phase, assert_same_end):
     codes = [train("killed", JAXGAN_FAULT="kill@1,kill@3,kill@5") for _ in range(4)]
     assert codes == [-signal.SIGKILL] * 3 + [0]
     assert_same_end(tmp_path / "whole", tmp_path / "killed", 6)
+
+
+def test_captions_are_drawn_and_ranked(tmp_path, scores, capsys):
+    pytest.importorskip("tokenizers", reason="pip install jaxgan[text]")
+    codes, judge, run = tmp_path / "codes", tmp_path / "judge", tmp_path / "run"
+    short = ["--config.training.steps=2", "--no_progress"]
+    assert main(["train", "--config=dvae:folder,smoke", f"--workdir={codes}", *short]) == 0
+    assert main(["train", "--config=clip:captions,smoke", f"--workdir={judge}", *short]) == 0
+    second = [f"--config.first.run={codes}", f"--config.rerank.run={judge}"]
+    assert main(["train", "--config=dalle:captions,smoke", f"--workdir={run}", *short, *second]) == 0
+    # A caption each for training, twice as many as pictures; of held-out pictures the first one alone.
+    made = {path.name.partition("-")[0]: about_tokens(path) for path in (codes / "codes").iterdir() if path.is_dir()}
+    assert made["train"]["length"] == 2 * 1438 and made["test"]["length"] == 359
+    assert scores(run, "--metrics=perplexity")["perplexity"]["value"] > 1
+    assert 0 <= scores(judge, "--metrics=retrieval")["retrieval"]["value"] <= 1
+    texts = ["--caption=a picture of three", "--caption=seven", "--num_images=4"]
+    drawn = {}
+    for name, more in {"one": [], "best": ["--set=candidates=4"], "again": ["--set=candidates=4"]}.items():
+        assert main(["sample", f"--workdir={run}", *texts, *more, f"--out={tmp_path / name}"]) == 0
+        drawn[name] = np.stack([np.asarray(Image.open(p)) for p in sorted((tmp_path / name).glob("*.png"))])
+    assert drawn["one"].shape == (4, 16, 16) and (drawn["one"] != drawn["best"]).any()
+    np.testing.assert_array_equal(drawn["best"], drawn["again"])
+    given = ["--inputs=digits:test", "--num_images=3", "--set=kept_rows=8", f"--out={tmp_path / 'split'}"]
+    assert main(["sample", f"--workdir={run}", *given]) == 0
+    capsys.readouterr()
+    assert main(["sample", f"--workdir={run}", f"--out={tmp_path / 'none'}"]) == 1
+    assert "this run draws for captions: give --caption=TEXT, or --inputs=SET:SPLIT" in capsys.readouterr().err
+    assert main(["sample", f"--workdir={codes}", "--caption=one", f"--out={tmp_path / 'none'}"]) == 1
+    assert "--caption: this run draws for no text" in capsys.readouterr().err

@@ -56,3 +56,11 @@ def test_a_run_of_an_earlier_version_goes_on_under_its_renamed_config(tmp_path, 
     place.write_text(json.dumps(earlier(record, "stabilisers")))
     with pytest.raises(UserError, match=r"holds a run under another config"):
         train_experiment(recipes.build(config), config, tmp_path)
+
+
+def test_fields_of_the_data_are_a_config_s_own(tmp_path):
+    """A run without them is not given its recipe's."""
+    config = load("spade:camvid,smoke")
+    assert config.data.fields.to_dict() == {} != recipes.default_config("spade").data.fields.to_dict()
+    (tmp_path / "config.json").write_text(config.to_json())
+    assert saved_config(epath.Path(tmp_path)).to_dict() == config.to_dict()

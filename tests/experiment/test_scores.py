@@ -81,7 +81,7 @@ def test_targets_are_those_of_the_inputs(config):
 
 
 def test_a_likelihood_is_of_held_out_examples(config):
-    with pytest.raises(UserError, match="a likelihood is of image, point, tokens; these examples have image_A"):
+    with pytest.raises(UserError, match="a likelihood is of tokens, image, point; these examples have image_A"):
         score(config, Darker(), ["bits_per_dim"])
     with pytest.raises(UserError, match="elbo needs a likelihood, and darker has none"):
         score(config, Method(), ["elbo"])
