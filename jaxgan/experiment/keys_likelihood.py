@@ -75,6 +75,8 @@ PATCHES: dict[str, Key] = (
         | {
             "attention": wholes("reductions of the side at whose maps there is attention", high=MOST_SIDE),
             "codebook": weight("of the codes' own loss"),
+            "gumbel": flag("codes are drawn of a distribution, relaxed by Gumbel-softmax"),
+            "kl": weight("of the nats of those codes from uniform ones"),
             "first_codes": choice("where codes start", *FIRST_CODES),
             "groups": whole("of group norms, at most", 1, MOST_UNITS),
         },
@@ -85,6 +87,9 @@ PATCHES: dict[str, Key] = (
         "method.adversarial_weight": weight("of the adversarial loss, next to the adaptive weight"),
         "method.adaptive": flag("the adversarial gradient is brought to the others' length, on the last layer"),
         "method.start_step": whole("step from which there is a discriminator"),
+        "gumbel.first": number("temperature of codes that are drawn, at step 0", above=0),
+        "gumbel.last": number("that it falls to", above=0),
+        "gumbel.steps": whole("in which it does"),
         "perceptual.weight": weight("of the perceptual distance"),
         "perceptual.network": choice("that it looks through", *DISTANCE_NETWORKS),
         "perceptual.weights": text("file of its weights; none to look for them", none=True),

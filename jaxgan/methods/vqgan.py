@@ -46,6 +46,7 @@ class VQGAN(Method):
       adaptive: False leaves lambda at 1.
       d_weight: of D's loss, which the code halves.
       start_step: of the adversarial parts.
+      temperature: (step) -> [], of codes that are drawn; None for an autoencoder whose codes are not.
     """
 
     autoencoder: Module
@@ -59,6 +60,7 @@ class VQGAN(Method):
     adaptive: bool = True
     d_weight: float = 0.5
     start_step: int = 0
+    temperature: Callable[[Array], Array] | None = None
 
     players = {"p": (AUTOENCODER,), "d": ("d",)}  # noqa: RUF012 (a constant)
     averaged = (AUTOENCODER,)
@@ -101,7 +103,8 @@ class VQGAN(Method):
         """The autoencoder's loss. Its gradient comes to the images once: lambda is a number, not differentiated."""
         variables = nets[AUTOENCODER]
         streams = forward.streams(rng)
-        made, mutated = apply(self.autoencoder, variables, images, train=True, rngs=streams, method="features")
+        more = self._temperature(state.step)
+        made, mutated = apply(self.autoencoder, variables, images, train=True, rngs=streams, method="features", **more)
         features, levels = made
 
         def last_layer(layer: Any, features: Array) -> Array:
@@ -125,10 +128,13 @@ class VQGAN(Method):
         value = error + share * fooling + quantised
         towards = (back * jax.lax.stop_gradient(of_error + share * of_fooling)).sum() + quantised
         loss = towards + jax.lax.stop_gradient(value - towards)
-        metrics |= {"adversarial": fooling, "adaptive_weight": adapted, "quantiser": quantised}
+        metrics |= more | {"adversarial": fooling, "adaptive_weight": adapted, "quantiser": quantised}
         for number, level in enumerate(levels):
             metrics |= {f"perplexity_{number}": level.perplexity, f"usage_{number}": level.usage}
         return loss, Aux({AUTOENCODER: mutated}, metrics)
+
+    def _temperature(self, step: Array) -> dict[str, Any]:
+        return {} if self.temperature is None else {"temperature": self.temperature(step)}
 
     def _error(self, back: Array, images: Array, frozen: dict[str, Variables]) -> tuple[Array, Metrics]:
         absolute = jnp.abs(back - images).mean()
@@ -145,7 +151,8 @@ class VQGAN(Method):
         self, nets: dict[str, Variables], state: TrainState, images: Array, on: Array, rng: Array
     ) -> tuple[Array, Aux]:
         one, other = jax.random.split(rng)
-        (back, _), _ = apply(self.autoencoder, nets[AUTOENCODER], images, train=True, rngs=forward.streams(one))
+        streams, more = forward.streams(one), self._temperature(state.step)
+        (back, _), _ = apply(self.autoencoder, nets[AUTOENCODER], images, train=True, rngs=streams, **more)
         back = jax.lax.stop_gradient(back)
         real, fake, mutated = forward.discriminate_both(
             self.discriminator, (), state, nets["d"], (images, None), (back, None), other, joint=False

@@ -14,6 +14,7 @@ from jax import Array
 from jaxgan import nn as layers
 from jaxgan.networks.common import weight_fields
 from jaxgan.nn.attention import attend
+from jaxgan.nn.gumbel_quantizer import GumbelQuantizer
 from jaxgan.nn.vector_quantizer import Quantized, VectorQuantizer
 from jaxgan.parallel import shard_batch
 
@@ -162,6 +163,9 @@ class Autoencoder(nn.Module):
       codes, dim: K and D of the codebook.
       update, commitment, codebook, first_codes, decay, epsilon, restart: see
         :class:`jaxgan.nn.vector_quantizer.VectorQuantizer`.
+      gumbel: codes are drawn of a distribution (:class:`jaxgan.nn.gumbel_quantizer.GumbelQuantizer`), with ``kl`` its
+        weight, instead of being the nearest ones.
+      kl: see there.
       groups: of the group norms, at most.
       dropout: share of hidden features that is dropped.
       The others: see :mod:`jaxgan.networks.common`.
@@ -182,6 +186,8 @@ class Autoencoder(nn.Module):
     decay: float = 0.99
     epsilon: float = 1e-5
     restart: float = 0.0
+    gumbel: bool = False
+    kl: float = 5e-4
     groups: int = 32
     dropout: float = 0.0
     spectral_norm: bool = False
@@ -213,13 +219,18 @@ class Autoencoder(nn.Module):
         self.encoder = Encoder(widths, self.blocks, attended, self.z_dim, **parts)
         self.decoder = Decoder(widths, self.blocks, attended, self.image_channels, **parts)
         self.to_code, self.from_code = conv(self.dim, (1, 1)), conv(self.z_dim, (1, 1))
-        self.quantizer = VectorQuantizer(
+        self.quantizer: Any = self._quantizer()
+
+    def _quantizer(self) -> GumbelQuantizer | VectorQuantizer:
+        if self.gumbel:
+            return GumbelQuantizer(self.codes, self.dim, self.kl)
+        return VectorQuantizer(
             self.codes, self.dim, self.update, self.commitment, self.decay, self.epsilon, self.restart,
             codebook=self.codebook, first_codes=self.first_codes,
         )  # fmt: skip
 
-    def encode(self, images: Array, *, train: bool) -> list[Quantized]:
-        """The codes of images [B, H, W, C] float in [-1, 1], one grid.
+    def encode(self, images: Array, *, train: bool, temperature: Array | float = 1.0) -> list[Quantized]:
+        """The codes of images [B, H, W, C] float in [-1, 1], one grid; ``temperature`` [] of codes that are drawn.
 
         Raises:
           ValueError: where a side is not a multiple of :attr:`multiple`.
@@ -230,11 +241,15 @@ class Autoencoder(nn.Module):
                 f"{images.shape[1]}x{images.shape[2]}"
             )
         h = self.encoder(shard_batch(images.astype(self.dtype)), train=train)
+        if self.gumbel:
+            return [self.quantizer(self.to_code(h), jnp.asarray(temperature, jnp.float32), train=train)]
         return [self.quantizer(self.to_code(h), train=train)]
 
-    def features(self, images: Array, *, train: bool) -> tuple[Array, list[Quantized]]:
+    def features(
+        self, images: Array, *, train: bool, temperature: Array | float = 1.0
+    ) -> tuple[Array, list[Quantized]]:
         """``(what the last layer reads of images as they come back, what the quantiser gave)``."""
-        found = self.encode(images, train=train)
+        found = self.encode(images, train=train, temperature=temperature)
         return self._before_last(found[0].vectors, train=train), found
 
     def images(self, features: Array, *, train: bool = False) -> Array:
@@ -252,9 +267,11 @@ class Autoencoder(nn.Module):
         (grid,) = codes
         return [self.quantizer.vectors(grid)]
 
-    def __call__(self, images: Array, *, train: bool) -> tuple[Array, list[Quantized]]:
+    def __call__(
+        self, images: Array, *, train: bool, temperature: Array | float = 1.0
+    ) -> tuple[Array, list[Quantized]]:
         """``(images as they come back, what the quantiser gave)``."""
-        features, found = self.features(images, train=train)
+        features, found = self.features(images, train=train, temperature=temperature)
         return self.images(features), found
 
     def _before_last(self, vectors: Array, *, train: bool) -> Array:

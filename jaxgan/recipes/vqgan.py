@@ -19,7 +19,9 @@ The checklist:
     gradient is 0, and its optimiser counts.
  7. Adam (0.5, 0.9) for both players, 4.5e-6 times the images of a step; no average of the weights.
  8. D is shown what the moved autoencoder gives back, as the code computes it again for D.
- 9. Samples are what comes back of held-out pictures, and scores compare the two. The transformer over its codes is a
+ 9. ``autoencoder.gumbel`` draws codes of a distribution, one-hot, whose temperature falls by a half cosine (section
+    ``gumbel``), as the code's f8 model; in evaluation the likeliest, where the code draws there too.
+10. Samples are what comes back of held-out pictures, and scores compare the two. The transformer over its codes is a
     second run.
 """
 
@@ -33,6 +35,7 @@ from jaxgan.experiment.presets import smoke_data
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.experiment.translation import use_fields
 from jaxgan.interop.perceptual import open_perceptual
+from jaxgan.methods.dvae import cosine_ramp
 from jaxgan.methods.vqgan import PERCEPTUAL, VQGAN
 from jaxgan.networks import patchgan
 from jaxgan.networks.vqgan import Autoencoder
@@ -51,6 +54,7 @@ def default_config() -> ConfigDict:
         autoencoder=defaults(Autoencoder, exclude=("image_channels",)),
         discriminator=defaults(patchgan.Discriminator, exclude=("conditional",)),
         method={"loss": "hinge", "adversarial_weight": 0.8, "adaptive": True, "start_step": 250_001},
+        gumbel={"first": 1.0, "last": 1 / 16, "steps": 150_000},
         perceptual={"weight": 1.0, "network": "lpips_vgg", "weights": None},
     )
     use_fields(config)
@@ -106,6 +110,7 @@ def build(config: ConfigDict) -> Experiment:
         weight=config.method.adversarial_weight,
         adaptive=config.method.adaptive,
         start_step=config.method.start_step,
+        temperature=cosine_ramp(**config.gumbel) if autoencoder.gumbel else None,
     )
     experiment = image_experiment(config, method)
     return experiment if seen is None else experiment._replace(frozen=lambda: {PERCEPTUAL: seen.variables})

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+from jaxgan.methods.dvae import cosine_ramp
 from jaxgan.methods.vqgan import VQGAN
 from jaxgan.networks import patchgan
 from jaxgan.networks.vqgan import Autoencoder
@@ -109,3 +110,20 @@ def test_codes_alone_give_what_comes_back(state):
     np.testing.assert_allclose(jax.jit(method.decode)(state.nets, codes), back, atol=1e-5)
     with pytest.raises(ValueError, match="3 levels take sides in multiples of 4, got 18x18"):
         jax.eval_shape(lambda images: method.codes(state.nets, images), jnp.zeros((1, 18, 18, 1), jnp.uint8))
+
+
+@pytest.mark.slow
+def test_codes_that_are_drawn_relax_and_the_likeliest_come_back():
+    """The Gumbel variant: one-hot draws with a gradient to the logits, at the step's temperature."""
+    drawing = make(autoencoder=SMALL.clone(gumbel=True, kl=0.1), weight=0.0, temperature=cosine_ramp(1.0, 0.5, 10))
+    fresh = jax.jit(drawing.init)(jax.random.key(0), {"image": IMAGES})
+    fresh = fresh.replace(frozen={"perceptual": {"scale": jnp.float32(2.0)}}, step=jnp.int32(5))
+    new, metrics = moved(drawing, fresh)
+    assert metrics["p/temperature"] == pytest.approx(0.75) and 0 < metrics["p/quantiser"] < 0.1 * np.log(8)
+    before, after = (state.nets["autoencoder"]["params"]["quantizer"] for state in (fresh, new))
+    assert np.abs(after["to_logits"]["kernel"] - before["to_logits"]["kernel"]).max() > 0
+    one, two = (moved(drawing, fresh, key)[1]["p/error"] for key in (1, 2))
+    assert one != two
+    codes = jax.jit(drawing.codes)(fresh.nets, IMAGES)
+    back = jax.jit(drawing.sample)(fresh.nets, {"image": IMAGES}, jax.random.key(0))["image"]
+    np.testing.assert_allclose(jax.jit(drawing.decode)(fresh.nets, codes), back, atol=1e-5)
