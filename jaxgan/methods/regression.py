@@ -25,11 +25,13 @@ class Regression(Method):
       game: whose generator, latents and target these are; its conditions must come from the data.
       optimizers: of 'g'.
       distance: 'squared' or 'absolute', a mean over all numbers.
+      weight: of it in the loss.
     """
 
     game: GAN
     optimizers: Mapping[str, optax.GradientTransformation]
     distance: str = "squared"
+    weight: float = 1.0
 
     players = {"g": ("g",)}  # noqa: RUF012 (a constant)
     averaged = ("g",)
@@ -60,7 +62,8 @@ class Regression(Method):
 
         def loss_fn(nets: dict[str, Variables]) -> tuple[Array, Aux]:
             drawn, mutated = forward.generate(game.generator, nets["g"], z, condition, rng)
-            return reconstruction(drawn, images, distance=self.distance), Aux({"g": mutated})
+            apart = reconstruction(drawn, images, distance=self.distance)
+            return self.weight * apart, Aux({"g": mutated}, {"reconstruction": apart})
 
         state, metrics, _ = player_update(self, state, "g", loss_fn)
         return state, metrics

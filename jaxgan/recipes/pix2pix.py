@@ -24,15 +24,19 @@ The checklist:
     paper's colouring is not jittered.
 11. Weights from N(0, 0.02); batch norms' gains begin at 1, in the codes at N(1, 0.02).
 12. No averages of weights: ``ema.decay=0``.
+13. With ``method.adversarial_weight=0`` no discriminator is trained: the papers' L1 alone.
 """
 
 from ml_collections import ConfigDict
 
+from jaxgan.experiment.common import player_optimizer
 from jaxgan.experiment.presets import JITTER, translated_digits
 from jaxgan.experiment.translation import build_experiment, build_game, network_of, translation_stage
 from jaxgan.experiment.translation import default_config as translation_config
+from jaxgan.methods.gan import GAN
+from jaxgan.methods.regression import Regression
 from jaxgan.networks import patchgan, unet
-from jaxgan.training.method import Experiment
+from jaxgan.training.method import Experiment, Method
 
 
 def default_config() -> ConfigDict:
@@ -58,4 +62,16 @@ def build(config: ConfigDict) -> Experiment:
     generator = network_of(unet.Generator, "generator", config, image_channels=config.data.channels)
     discriminator = network_of(patchgan.Discriminator, "discriminator", config)
     game = build_game(config, generator, discriminator, draws_in_sample=True)
-    return build_experiment(config, [translation_stage(config, game)])
+    return build_experiment(config, [translation_stage(config, without_adversary(config, game))])
+
+
+def without_adversary(config: ConfigDict, game: GAN) -> Method:
+    """The game; or, where reconstruction is all that the generator's loss holds, a regression, without training a
+    discriminator.
+    """
+    terms = config.regularizers
+    if config.method.adversarial_weight or config.perceptual.weight or terms.layer_matching.weight:
+        return game
+    given = terms.reconstruction
+    optimizers = {"g": player_optimizer(config, "g")}
+    return Regression(game=game, optimizers=optimizers, distance=given.distance, weight=given.weight)

@@ -101,3 +101,11 @@ def test_rows_of_table_1_have_the_published_parameters(row, total):
     shared = 1000 * config.generator.shared_dim if config.generator.shared_dim else 0
     assert shared == (128_000 if row >= 6 else 0)
     assert sizes["g"] + sizes["d"] - shared == total
+
+
+def test_pix2pix_without_an_adversary_trains_no_discriminator():
+    config = load("pix2pix:camvid,loss=l1,smoke")
+    assert recipes.build(config).stages[0].method.players == {"g": ("g",)}
+    for change in ({"method.adversarial_weight": 1.0}, {"regularizers.layer_matching.weight": 1.0}):
+        changed = load("pix2pix:camvid,loss=l1,smoke", [(key, str(value)) for key, value in change.items()])
+        assert set(recipes.build(changed).stages[0].method.players) == {"g", "d"}
