@@ -72,7 +72,7 @@ def main(*arguments: str) -> None:
         kept[name] = (found[0] if isinstance(found, tuple) else found).numpy()
         if name == "rosinality":
             _, _, _, top, bottom = network.encode(given)
-            kept |= {f"{name}/codes_t": top.numpy(), f"{name}/codes_b": bottom.numpy()}
+            kept.update({f"{name}/codes_t": top.numpy(), f"{name}/codes_b": bottom.numpy()})
     small = {key: value.astype(np.float32) for key, value in kept.items() if value.size <= 2**14 or "/" not in key}
     np.savez_compressed(out, **small)
     print(f"{out}: {len(small)} of {len(kept)} layers, {Path(out).stat().st_size:,} bytes; torch {torch.__version__}")
