@@ -8,6 +8,7 @@ from jaxgan.methods.token_transformer import PREFIXES
 from jaxgan.methods.vae import LIKELIHOODS
 from jaxgan.methods.vae_latents import PRIORS as LATENT_PRIORS
 from jaxgan.networks.mlp import ACTIVATIONS
+from jaxgan.networks.pixelrnn import KINDS as LSTM_KINDS
 from jaxgan.nn.vector_quantizer import FIRST_CODES, UPDATES
 from jaxgan.objectives.adversarial import ADVERSARIAL_LOSSES
 
@@ -41,6 +42,7 @@ PIXELS: dict[str, Key] = of(
         "levels": whole("of a channel of a pixel: 2 for black and white, 256 for bytes", 2, 256),
         "layers": whole("gated layers after the first", 0, 1024),
         "first_kernel": whole("side of the first layer's window, odd", 1, 1024),
+        "kind": choice("of LSTMs", *LSTM_KINDS),
     },
 )
 
@@ -97,7 +99,9 @@ PATCHES: dict[str, Key] = (
 )
 
 _PRIOR = {
-    name.partition(".")[2]: key for name, key in PIXELS.items() if name not in ("network.levels", "network.num_classes")
+    name.partition(".")[2]: key
+    for name, key in PIXELS.items()
+    if name not in ("network.levels", "network.num_classes", "network.kind")
 }
 # Of a second run, that stands on a first.
 _FIRST: dict[str, Key] = of(

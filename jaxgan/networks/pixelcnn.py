@@ -19,6 +19,7 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan.networks.conditioning import class_weights
+from jaxgan.networks.pixel_head import ChannelHead, draw_pixel
 from jaxgan.parallel import shard_batch
 
 
@@ -126,16 +127,7 @@ class PixelCNN(nn.Module):
                 stack[-1]["key_value"] = weight(f"key_value_{index}", self.ch + 2 + self.channels * width, two)
                 stack[-1]["attended"] = weight(f"attended_{index}", self.ch, two)
         self.stack = stack
-        head: dict[str, Any] = {
-            "first": weight("head_first", self.ch, self.hidden),
-            "first_bias": bias("head_first_bias", self.hidden),
-            "second": weight("head_second", self.hidden, self.hidden),
-            "second_bias": bias("head_second_bias", self.hidden),
-            "told": [weight(f"head_told_{c}", c * width, self.hidden) for c in range(1, self.channels)],
-            "logits": [weight(f"head_logits_{c}", self.hidden, self.levels) for c in range(self.channels)],
-            "logits_bias": [bias(f"head_logits_bias_{c}", self.levels) for c in range(self.channels)],
-        }
-        self.head = head
+        self.head = ChannelHead(self.levels, self.channels, self.hidden, width, self.param_dtype)
         self.drop = nn.Dropout(self.dropout)
 
     def _attends(self, index: int) -> bool:
@@ -216,15 +208,8 @@ class PixelCNN(nn.Module):
         """[..., channels, levels] of features [..., ch] and the true or drawn levels [..., channels], of which a
         channel sees those before it.
         """
-        head, told = self.head, self._input(values)
-        h = jax.nn.relu(features) @ head["first"] + _wide(head["first_bias"], features.ndim)
-        found = []
-        for channel in range(self.channels):
-            g = h if channel == 0 else h + told[..., : channel * (self.embed or 1)] @ head["told"][channel - 1]
-            g = jax.nn.relu(g) @ head["second"] + _wide(head["second_bias"], g.ndim)
-            out = jax.nn.relu(g) @ head["logits"][channel]
-            found.append(out + _wide(head["logits_bias"][channel], out.ndim))
-        return jnp.stack(found, axis=-2).astype(jnp.float32)
+        found: Array = self.head(features, self._input(values))
+        return found
 
     def draw(
         self,
@@ -279,7 +264,7 @@ class PixelCNN(nn.Module):
                     place = column + shifts[index + 1]
                     moved = jax.lax.dynamic_update_slice_in_dim(left[index + 1], h[:, None], place, axis=1)
                     left = [*left[: index + 1], moved, *left[index + 2 :]]
-            drawn = self._draw_pixel(keys, h, row * width + column, temperature, line[:, column])
+            drawn = draw_pixel(self.logits, keys, h, row * width + column, temperature, line[:, column])
             line = jax.lax.dynamic_update_slice_in_dim(line, drawn[:, None], column, axis=1)
             value = self._input(drawn)
             first = jax.lax.dynamic_update_slice_in_dim(left[0], value[:, None], column + shifts[0], axis=1)
@@ -326,17 +311,6 @@ class PixelCNN(nn.Module):
         mask = (jnp.arange(memory.shape[1]) <= place).reshape(1, 1, 1, -1)
         found = jax.nn.dot_product_attention(query, key, value, mask=mask)
         return gated(found.reshape(h.shape[0], -1) @ layer["attended"]), memory
-
-    def _draw_pixel(self, keys: Array, features: Array, place: Array, temperature: Array, given: Array) -> Array:
-        """The channels of one pixel, one after another: int32 [B, channels]."""
-        drawn = jnp.zeros((features.shape[0], self.channels), jnp.int32)
-        for channel in range(self.channels):
-            logits = self.logits(features, drawn)[:, channel] / temperature
-            number = place * self.channels + channel
-            own = jax.vmap(lambda key, n=number: jax.random.fold_in(key, n))(keys)
-            level = jax.vmap(jax.random.categorical)(own, logits).astype(jnp.int32)
-            drawn = drawn.at[:, channel].set(jnp.where(given[:, channel] < 0, level, given[:, channel]))
-        return drawn
 
 
 def _row_above(seen: Array, kernel: Array) -> Array:
