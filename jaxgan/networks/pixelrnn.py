@@ -244,8 +244,8 @@ class PixelRNN(nn.Module):
         return _of_row_above(kept["h"], way["state"]) + _wide(way["bias"], 3), jnp.zeros_like(kept["right"])
 
     def _begin_diagonal_row(self, layer: dict[str, Any], kept: dict[str, Array], row: Array) -> tuple[Array, Array]:
-        """A row's gates, of the row above, and the states from the right of that row, which is whole now: ``([B, W, 4 h],
-        [B, W, h])``.
+        """A row's gates, of the row above, and the states from the right of that row, which is whole now:
+        ``([B, W, 4 h], [B, W, h])``.
         """
         one, other = layer["ways"]
         gates = kept["h"] @ one["state"][1] + _wide(one["bias"], 3)

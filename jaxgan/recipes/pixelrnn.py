@@ -46,9 +46,9 @@ def default_config() -> ConfigDict:
 
 
 def tiny(config: ConfigDict) -> ConfigDict:
-    """The smoke form: digits of 8x8 pixels, one layer of 8 units."""
+    """The smoke form: digits of 8x8 pixels, one layer of 16 units."""
     config = smoke_data(config, (8, 8))
-    config.network.update(dict(ch=8, layers=1, hidden=16, first_kernel=3))
+    config.network.update(dict(ch=16, layers=1, hidden=16, first_kernel=3))
     if config.network.num_classes:
         config.network.num_classes = 10
     config.evaluation.metrics = "elbo"

@@ -241,6 +241,8 @@ def test_eight_devices_equal_one_and_share_the_work(name):
 
     weights = {tuple(x.shape) for x in jax.tree.leaves(run.initial.nets)}
     for kind, shapes in collectives(compiled):
+        if may_cross(run, shapes, 1):
+            continue
         assert kind == "all-gather", f"{kind} of {shapes}"
         assert shapes <= weights, f"an all-gather of {shapes - weights}, no weight's shape"
 

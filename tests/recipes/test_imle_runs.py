@@ -55,7 +55,7 @@ def test_samples_are_assigned_between_steps_and_a_killed_run_ends_as_another(tmp
             "imle.examples=1,000, and digits/train has 1,438: set --config.imle.examples=",
         ),
         (
-            ["--config.imle.every_steps=3", "--config.training.steps_per_dispatch=2", "--config.training.steps=4"],
+            ["--config.imle.every_steps=3", "--config.training.steps_per_dispatch=2", "--config.training.save_every=2"],
             "training.steps_per_dispatch=2: the method prepares its state before every 3 steps",
         ),
     ],
