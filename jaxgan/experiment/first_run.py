@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
@@ -18,7 +18,7 @@ from jaxgan.data.token_records import about_tokens, token_source, write_tokens
 from jaxgan.experiment.config_file import load
 from jaxgan.experiment.open_run import Build, absolute, open_run, saved_config
 from jaxgan.experiment.open_split import open_split
-from jaxgan.methods.coder import to_tokens
+from jaxgan.methods.coder import Coder, to_tokens
 from jaxgan.parallel import BATCH, from_main, is_main, make_mesh, to_host
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment, Method
@@ -178,6 +178,24 @@ def code_source(first: FirstRun, config: ConfigDict, split: str, *, codes: int, 
             raise UserError(f"cannot write codes to {folder}: {error}; set --config.first.codes=DIR") from error
     from_main(0)
     return token_source(folder, name=f"codes of {pictures.name}", version=f"{fingerprint}:{key}")
+
+
+def one_grid(first: FirstRun, config: ConfigDict, *, hint: str) -> tuple[int, int]:
+    """Rows and columns of the codes of one of the config's pictures.
+
+    Args:
+      first: its method codes pictures.
+      config: of the second run.
+      hint: the end of the error's sentence: what the second run draws, and what to give.
+
+    Raises:
+      UserError: where the first run's codes have several levels.
+    """
+    reductions = cast(Coder, first.method).reductions
+    if len(reductions) > 1:
+        raise UserError(f"config.first.run={config.first.run!r} has {len(reductions)} levels of codes, and {hint}")
+    height, width = config.data.image_size
+    return height // reductions[0], width // reductions[0]
 
 
 def with_pictures(codes: Source, pictures: Source, *, fields: Sequence[str] = ()) -> Source:

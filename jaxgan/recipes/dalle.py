@@ -42,6 +42,7 @@ from jaxgan.experiment.first_run import (
     Prefix,
     code_source,
     codes_folder,
+    one_grid,
     open_first_run,
     with_pictures,
 )
@@ -113,11 +114,8 @@ def build(config: ConfigDict) -> Experiment:
     first = open_first_run(
         config, build=recipes.build, default_config=recipes.default_config_of, recipes=("dvae", "vqgan", "vqvae")
     )
-    coder, codes, (height, width) = cast(Coder, first.method), first.config.autoencoder.codes, config.data.image_size
-    if len(coder.reductions) > 1:
-        raise UserError(
-            f"config.first.run={config.first.run!r} has {len(coder.reductions)} levels of codes, and DALL-E draws one"
-        )
+    coder, codes = cast(Coder, first.method), first.config.autoencoder.codes
+    grid = one_grid(first, config, hint="DALL-E draws one")
     judge = None
     if config.rerank.run:
         judge = open_first_run(
@@ -133,7 +131,6 @@ def build(config: ConfigDict) -> Experiment:
                 f"config.rerank.run={config.rerank.run!r} was trained on captions of {theirs}, and this config has "
                 f"{ours}: they must be the same"
             )
-    grid = (height // coder.reductions[0], width // coder.reductions[0])
     captions = open_captions(config, lambda: codes_folder(first, config))
     length = captions.length
     # Codes, the text's tokens, and what a sequence begins with.

@@ -31,7 +31,7 @@ from jaxgan import recipes
 from jaxgan.data import Field, Source
 from jaxgan.experiment.common import base_config, data_stage, is_averaged, partition_rules, player_optimizer
 from jaxgan.experiment.evaluators import image_evaluators
-from jaxgan.experiment.first_run import SECTION, UNTRAINED, Prefix, code_source, open_first_run, with_pictures
+from jaxgan.experiment.first_run import SECTION, UNTRAINED, Prefix, code_source, one_grid, open_first_run, with_pictures
 from jaxgan.experiment.open_split import open_split
 from jaxgan.experiment.presets import smoke_data
 from jaxgan.experiment.sections import construct, defaults
@@ -97,13 +97,11 @@ def build(config: ConfigDict) -> Experiment:
     first = open_first_run(
         config, build=recipes.build, default_config=recipes.default_config_of, recipes=("vqgan", "vqvae", "dvae")
     )
-    coder, codes, (height, width) = cast(Coder, first.method), first.config.autoencoder.codes, config.data.image_size
-    if len(coder.reductions) > 1:
-        raise UserError(
-            f"config.first.run={config.first.run!r} has {len(coder.reductions)} levels of codes, and a transformer "
-            "draws one: give a run of vqgan, or of vqvae with autoencoder.levels=1; vqvae_prior draws several"
-        )
-    grid = (height // coder.reductions[0], width // coder.reductions[0])
+    coder, codes = cast(Coder, first.method), first.config.autoencoder.codes
+    hint = (
+        "a transformer draws one: give a run of vqgan, or of vqvae with autoencoder.levels=1; vqvae_prior draws several"
+    )
+    grid = one_grid(first, config, hint=hint)
     prefix, places, conditions = prefix_of(config, grid, codes)
     vocabulary = codes + max(config.prefix.classes, 1)
     made: Any = construct(Transformer, "network", config.network, vocabulary=vocabulary, prefix=places, grid=grid)

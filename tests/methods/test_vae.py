@@ -197,7 +197,7 @@ class Guess(nn.Module):
 
 
 def test_the_bounds_of_categories_lie_below_the_likelihood():
-    """Which is a sum over three categories."""
+    """With three categories the likelihood is a sum of three terms, so it can be computed exactly."""
     batch = {"image": images(32)}
     latents = CategoricalLatents(groups=1, categories=3)
     method = make(encoder=Guess(), decoder=Coin(), latents=latents, likelihood="bernoulli")

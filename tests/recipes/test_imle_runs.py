@@ -17,7 +17,7 @@ FLAGS = ["--config=imle:small,smoke", "--config.training.save_every=1", "--no_pr
 
 
 def kept(workdir, step):
-    """What is assigned in a checkpoint."""
+    """The latents that the checkpoint of a step assigns to the 1,438 examples."""
     checkpoints = Checkpoints(workdir, read_only=True)
     experiment = open_run(str(workdir)).experiment
     zeros = jax.tree.map(lambda x: jax.device_put(np.zeros(x.shape, x.dtype)), experiment.shapes())
