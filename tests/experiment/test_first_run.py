@@ -11,5 +11,5 @@ from jaxgan.training.errors import UserError
 def test_codes_of_several_levels_are_refused_by_what_draws_one(recipe):
     config = load(f"{recipe}:smoke")
     config.first.run = "untrained:vqvae:smoke"
-    with pytest.raises(UserError, match="vqvae:smoke.* has 2 levels of codes, and .* draws one"):
+    with pytest.raises(UserError, match=r"vqvae:smoke.* has 2 levels of codes, and .* draws one"):
         recipes.build(config)
