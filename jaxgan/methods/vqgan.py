@@ -13,6 +13,7 @@ from jax import Array
 
 from jaxgan.methods import forward
 from jaxgan.methods.coder import AUTOENCODER, codes_of, decoded
+from jaxgan.methods.terms.perceptual import PERCEPTUAL
 from jaxgan.nn import from_uint8
 from jaxgan.objectives import AdversarialLoss
 from jaxgan.parallel import gather
@@ -20,8 +21,6 @@ from jaxgan.training.method import Batch, Method
 from jaxgan.training.state import Metrics, TrainState, Variables, create_state
 from jaxgan.training.update import Aux, Module, apply, override, player_update
 
-# The perceptual network's name among the frozen ones.
-PERCEPTUAL = "perceptual"
 MOST_WEIGHT = 1e4
 
 

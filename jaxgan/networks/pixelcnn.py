@@ -131,7 +131,7 @@ class PixelCNN(nn.Module):
         self.drop = nn.Dropout(self.dropout)
 
     def _attends(self, index: int) -> bool:
-        """Whether attention follows layer ``index``; the one after the last layer sees nothing more to be told."""
+        """Whether attention follows layer ``index``, of which the first, 0, only begins the stacks."""
         return bool(self.attention_every) and index > 0 and index % self.attention_every == 0
 
     def _input(self, values: Array) -> Array:

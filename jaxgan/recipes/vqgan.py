@@ -36,7 +36,8 @@ from jaxgan.experiment.sections import construct, defaults
 from jaxgan.experiment.translation import use_fields
 from jaxgan.interop.perceptual import open_perceptual
 from jaxgan.methods.dvae import cosine_ramp
-from jaxgan.methods.vqgan import PERCEPTUAL, VQGAN
+from jaxgan.methods.terms.perceptual import PERCEPTUAL
+from jaxgan.methods.vqgan import VQGAN
 from jaxgan.networks import patchgan
 from jaxgan.networks.vqgan import Autoencoder
 from jaxgan.objectives import adversarial_loss
