@@ -16,6 +16,7 @@ from jaxgan.data.source import MAX_CLASSES
 from jaxgan.evaluation.collect import Collected, FeatureRequest
 from jaxgan.metrics.feature_moments import mean_covariance
 from jaxgan.metrics.inception_score import ScoreSums
+from jaxgan.training.cache_folder import cache_folder
 from jaxgan.training.errors import UserError
 
 log = logging.getLogger("jaxgan")
@@ -195,7 +196,7 @@ def content_key(statistics: Statistics) -> str:
 
 def statistics_dir() -> Path:
     """The cache: $XDG_CACHE_HOME/jaxgan/statistics, or ~/.cache/jaxgan/statistics."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxgan" / "statistics"
+    return cache_folder("statistics")
 
 
 def _over_processes(flags: np.ndarray) -> np.ndarray:

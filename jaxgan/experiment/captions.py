@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from jaxgan.data import Field, Source, array_source, joined, select, subset
 from jaxgan.data.captions import encode_texts, texts_of, train_tokenizer
 from jaxgan.experiment.open_split import open_split
 from jaxgan.parallel import from_main, is_main
+from jaxgan.training.cache_folder import cache_folder
 from jaxgan.training.errors import UserError
 from jaxgan.training.storage import write_whole
 
@@ -60,8 +60,7 @@ def open_captions(config: ConfigDict, folder: Callable[[], Path] | None = None) 
     @functools.cache
     def tokenizer() -> str:
         content = f"{config.data.name} {config.data.split} {given.vocabulary} {config.data.test_augment}"
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxgan" / "tokenizers"
-        place = cache if folder is None else folder()
+        place = cache_folder("tokenizers") if folder is None else folder()
         path = place / f"tokenizer-{hashlib.sha256(content.encode()).hexdigest()[:16]}.json"
         if not from_main(int(path.is_file())) and is_main():
             texts = [text for each in caption_texts(config, config.data.split) for text in each]

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -18,8 +17,9 @@ from jaxgan.data.token_records import about_tokens, token_source, write_tokens
 from jaxgan.experiment.config_file import load
 from jaxgan.experiment.open_run import Build, absolute, open_run, saved_config
 from jaxgan.experiment.open_split import open_split
-from jaxgan.methods.coder import Coder, to_tokens
+from jaxgan.methods.coder import AUTOENCODER, Coder, to_tokens
 from jaxgan.parallel import BATCH, from_main, is_main, make_mesh, to_host
+from jaxgan.training.cache_folder import cache_folder
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment, Method
 from jaxgan.training.state import Variables
@@ -82,6 +82,7 @@ def open_first_run(
     build: Build,
     default_config: Callable[[ConfigDict], ConfigDict],
     recipes: Sequence[str],
+    nets: Sequence[str] = (AUTOENCODER,),
     section: str = "first",
 ) -> FirstRun:
     """The run that ``config.first.run`` names.
@@ -94,6 +95,7 @@ def open_first_run(
       config: of the second run.
       build, default_config: as in :func:`jaxgan.experiment.open_run.open_run`.
       recipes: of which the first run must be of one.
+      nets: those that the second run needs; the others are not kept.
       section: of the config that names it.
 
     Raises:
@@ -124,16 +126,19 @@ def open_first_run(
             )
     experiment = build(made)
 
+    def needed(found: dict[str, Variables]) -> dict[str, Variables]:
+        return to_host({name: found[name] for name in nets})
+
     @functools.cache
     def opened() -> Nets:
         if folder is None:
             state = jax.jit(experiment.fresh_state)(jax.random.key(made.seed))
-            nets = experiment.nets_to_score(state, experiment.stages[-1])
-            return Nets(to_host(nets), hashlib.sha256(f"{first.run} {made.to_json()}".encode()).hexdigest())
+            found = needed(experiment.nets_to_score(state, experiment.stages[-1]))
+            return Nets(found, hashlib.sha256(f"{first.run} {made.to_json()}".encode()).hexdigest())
         run = open_run(
             first.run, build=build, default_config=default_config, step=first.step, expected=first.fingerprint
         )
-        return Nets(to_host(run.nets), run.fingerprint)
+        return Nets(needed(run.nets), run.fingerprint)
 
     return FirstRun(made, experiment, None if folder is None else Path(str(folder)), opened)
 
@@ -210,7 +215,7 @@ def codes_folder(first: FirstRun, config: ConfigDict) -> Path:
         return Path(config.first.codes).expanduser()
     if first.folder is not None:
         return first.folder / "codes"
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxgan" / "codes"
+    return cache_folder("codes")
 
 
 def _encoded(

@@ -36,6 +36,9 @@ PIXELS: dict[str, Key] = of(
     "network",
     {name: NETWORK[name] for name in ("ch", "hidden", "num_classes", "kernel", "dropout", "dtype", "param_dtype")}
     | {
+        "blocks": whole("residual blocks at each side", 1, 1024),
+        "sides": whole("each half of the one before", 1, 16),
+        "components": whole("logistics of the mixture of a pixel", 1, 2**16),
         "embed": whole("numbers of a level's vector; 0 takes levels as numbers", 0, MOST_UNITS),
         "attention_every": whole("after so many layers attention over all earlier pixels; 0 for never", 0, 1024),
         "heads": whole("of attention", 1, MOST_UNITS),

@@ -18,6 +18,7 @@ import numpy as np
 from jaxgan.data.reading import not_regular
 from jaxgan.interop.safetensors import read_safetensors
 from jaxgan.interop.torch_checkpoint import read_checkpoint
+from jaxgan.training.cache_folder import cache_folder
 from jaxgan.training.errors import UserError
 
 VARIABLE = "JAXGAN_WEIGHTS"
@@ -79,7 +80,7 @@ def sha256_of(path: str | PathLike[str]) -> str:
 
 def cache_dir() -> Path:
     """Where downloads are kept: ``jaxgan/weights`` within $XDG_CACHE_HOME, or within ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxgan" / "weights"
+    return cache_folder("weights")
 
 
 def torch_hub_dir() -> Path:

@@ -16,7 +16,7 @@ from jaxgan.training.method import Batch, Method
 from jaxgan.training.state import Metrics, TrainState, Variables, create_state
 from jaxgan.training.update import Aux, Module, apply, player_update
 
-NET = "dual"
+DUAL = "dual"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,21 +35,21 @@ class Contrastive(Method):
     optimizers: Mapping[str, optax.GradientTransformation]
     tokens: str = "prefix"
 
-    players = {"p": (NET,)}  # noqa: RUF012 (a constant)
-    averaged = (NET,)
+    players = {"p": (DUAL,)}  # noqa: RUF012 (a constant)
+    averaged = (DUAL,)
 
     def init(self, rng: Array, batch: Batch) -> TrainState:
         """A fresh network and its optimizer; of ``batch`` only the shapes matter."""
         images, tokens = from_uint8(batch["image"][:2]), batch[self.tokens][:2]
         found = self.network.init(forward.initial_keys(rng), images, tokens, train=True)
-        return create_state({NET: {**found}}, self.players, self.optimizers)
+        return create_state({DUAL: {**found}}, self.players, self.optimizers)
 
     def step(self, state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
         """One update on the whole batch."""
         images, tokens = from_uint8(batch["image"]), batch[self.tokens]
 
         def loss_fn(nets: dict[str, Variables]) -> tuple[Array, Aux]:
-            found, _ = apply(self.network, nets[NET], images, tokens, train=True, rngs=forward.streams(rng))
+            found, _ = apply(self.network, nets[DUAL], images, tokens, train=True, rngs=forward.streams(rng))
             one, other, scale = found
             logits, own = scale * one @ other.T, jnp.arange(images.shape[0])
             losses = [optax.softmax_cross_entropy_with_integer_labels(x, own).mean() for x in (logits, logits.T)]
@@ -61,6 +61,6 @@ class Contrastive(Method):
 
     def similarity(self, nets: dict[str, Variables], images: Array, tokens: Array) -> Array:
         """The cosine of each image [B, H, W, C] float in [-1, 1] and its caption's tokens int [B, L]: [B]."""
-        (one, other, _), _ = apply(self.network, nets[NET], images, tokens, train=False)
+        (one, other, _), _ = apply(self.network, nets[DUAL], images, tokens, train=False)
         found: Any = (one * other).sum(-1)
         return jnp.asarray(found)

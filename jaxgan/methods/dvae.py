@@ -122,16 +122,6 @@ def from_open_range(values: Array) -> Array:
     return jnp.clip((values - EDGE) / (1 - 2 * EDGE), 0, 1) * 2 - 1
 
 
-def cosine_ramp(first: float, last: float, steps: int) -> Callable[[Array], Array]:
-    """(step) -> ``first`` at step 0, ``last`` from ``steps`` on, half a cosine between."""
-
-    def value(step: Array) -> Array:
-        share = jnp.clip(step.astype(jnp.float32) / max(steps, 1), 0, 1)
-        return last + (first - last) * (1 + jnp.cos(jnp.pi * share)) / 2
-
-    return value
-
-
 def _logits(network: Module, images: Array, *, train: bool) -> Array:
     del train
     found: Array = network.logits(images)  # type: ignore[attr-defined]

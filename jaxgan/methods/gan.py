@@ -385,6 +385,11 @@ class GAN(Method):
         )  # fmt: skip
         return {"g": found["batch_moments"]} if "batch_moments" in found else {}
 
+    @property
+    def prepares_stage(self) -> bool:
+        """Where there is a ``prepare``."""
+        return self.prepare is not None
+
     def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
         """The state as ``prepare`` makes it."""
         return state if self.prepare is None else self.prepare(state, batch, rng)

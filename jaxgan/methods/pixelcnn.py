@@ -3,9 +3,10 @@ al. 2016, arXiv:1601.06759).
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
@@ -17,16 +18,25 @@ from jaxgan.training.state import Metrics, TrainState, Variables, create_state
 from jaxgan.training.update import Aux, Module, apply, player_update
 
 
+def categorical_nats(logits: Array, levels: Array) -> Array:
+    """-log p [B] of levels int [B, ...] whose logits [B, ..., levels] are given."""
+    each = optax.softmax_cross_entropy_with_integer_labels(logits, levels)
+    return each.reshape(each.shape[0], -1).sum(1)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Autoregressive(Method):
     """Moves 'p' by the negative log-likelihood of pixels.
 
     Attributes:
-      network: (levels int [B, H, W, C], labels, train=) -> logits [B, H, W, C, levels]; ``draw`` draws.
+      network: (levels int [B, H, W, C], labels, train=) -> what ``nats_of`` reads, logits [B, H, W, C, levels] unless
+        that is given; ``draw`` draws.
       optimizers: of 'p'.
       levels: of a channel: 2 reads bytes above 127 as 1, 256 takes bytes as they are, others in equal ranges.
       image_shape: (H, W, C).
       num_classes: of the condition; 0 for none.
+      nats_of: (what the network gives, levels) -> -log p [B] of images.
+      data_dependent: whether the network is initialised on data; it is, on the first batch.
     """
 
     network: Module
@@ -34,6 +44,8 @@ class Autoregressive(Method):
     levels: int
     image_shape: tuple[int, int, int]
     num_classes: int = 0
+    nats_of: Callable[[Array, Array], Array] = categorical_nats
+    data_dependent: bool = False
 
     players = {"p": ("p",)}  # noqa: RUF012 (a constant)
     averaged = ("p",)
@@ -52,12 +64,23 @@ class Autoregressive(Method):
 
     def init(self, rng: Array, batch: Batch) -> TrainState:
         """A fresh network and its optimizer; of ``batch`` only the shapes matter."""
-        values, labels = self.values_of(batch["image"][:2]), label_of(batch)[:2]
-        return create_state(
-            {"p": {**self.network.init(forward.initial_keys(rng), values, labels, train=True)}},
-            self.players,
-            self.optimizers,
-        )
+        few = {name: value[:2] for name, value in batch.items()}
+        return create_state({"p": self._fresh(rng, few)}, self.players, self.optimizers)
+
+    def _fresh(self, rng: Array, batch: Batch) -> Variables:
+        values, labels = self.values_of(batch["image"]), label_of(batch)
+        return {**self.network.init(forward.initial_keys(rng), values, labels, train=True)}
+
+    @property
+    def prepares_stage(self) -> bool:
+        """Where the network is initialised on data."""
+        return self.data_dependent
+
+    def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
+        """The state with the network initialised on ``batch``, and its average, where there is one."""
+        p = self._fresh(rng, batch)
+        ema = {name: jax.tree.map(jnp.copy, p) for name in state.ema}
+        return state.replace(nets=state.nets | {"p": p}, ema=ema)
 
     def step(self, state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
         """One update by the mean nats of the batch."""
@@ -76,9 +99,8 @@ class Autoregressive(Method):
     def _nats(self, nets: dict[str, Variables], batch: Batch, *, train: bool, rng: Array) -> Array:
         values = self.values_of(batch["image"])
         rngs = forward.streams(rng) if train else None
-        logits, _ = apply(self.network, nets["p"], values, label_of(batch), train=train, rngs=rngs)
-        each = optax.softmax_cross_entropy_with_integer_labels(logits, values)
-        return each.reshape(each.shape[0], -1).sum(1)
+        found, _ = apply(self.network, nets["p"], values, label_of(batch), train=train, rngs=rngs)
+        return self.nats_of(found, values)
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
         """'image' [B, H, W, C] in [-1, 1], drawn pixel by pixel at the option 'temperature'; where there is a

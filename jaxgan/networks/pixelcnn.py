@@ -20,6 +20,7 @@ from jax import Array
 
 from jaxgan.networks.conditioning import class_weights
 from jaxgan.networks.pixel_head import ChannelHead, draw_pixel
+from jaxgan.nn.fused_attention import dot_product_attention
 from jaxgan.parallel import shard_batch
 
 
@@ -198,7 +199,7 @@ class PixelCNN(nn.Module):
         query = self._in_heads(flat @ layer["query"])
         pairs = jnp.concatenate([flat, before], axis=-1) @ layer["key_value"]
         key, value = (self._in_heads(part) for part in jnp.split(pairs, 2, axis=-1))
-        found = jax.nn.dot_product_attention(query, key, value, is_causal=True)
+        found = dot_product_attention(query, key, value, causal=True)
         return gated(found.reshape(batch, height, width, -1) @ layer["attended"])
 
     def _in_heads(self, x: Array) -> Array:
@@ -309,7 +310,7 @@ class PixelCNN(nn.Module):
         query = self._in_heads((placed @ layer["query"])[:, None])
         key, value = (self._in_heads(x) for x in jnp.split(memory, 2, axis=-1))
         mask = (jnp.arange(memory.shape[1]) <= place).reshape(1, 1, 1, -1)
-        found = jax.nn.dot_product_attention(query, key, value, mask=mask)
+        found = dot_product_attention(query, key, value, mask)
         return gated(found.reshape(h.shape[0], -1) @ layer["attended"]), memory
 
 

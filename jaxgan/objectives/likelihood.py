@@ -53,34 +53,43 @@ def gaussian_nats(mean: Array, log_scale: Array, values: Array) -> Array:
     return _sum(0.5 * jnp.square((values - mean) * jnp.exp(-log_scale)) + log_scale + 0.5 * np.log(2 * np.pi))
 
 
-def discretised_logistic_nats(mean: Array, log_scale: Array, levels: Array) -> Array:
-    """-log of the probability that a logistic variable lies in a pixel's level, the outer levels open to infinity
+def discretised_logistic_log_p(mean: Array, log_scale: Array, levels: Array, *, count: int = LEVELS) -> Array:
+    """log of the probability that a logistic variable lies in a pixel's level, the outer levels open to infinity
     (Kingma et al. 2016, arXiv:1606.04934, section 5.2; PixelCNN++, arXiv:1701.05517, section 2.1).
 
     The difference of two sigmoids is written as sigmoid(a) sigmoid(-b) (1 - exp(b - a)), which is exact and loses no
-    digits, so that nothing is clipped; the probabilities of all 256 levels sum to 1.
+    digits, so that nothing is clipped; the probabilities of all levels sum to 1.
 
     Args:
-      mean: [B, ...] float, in the scale of images in [-1, 1].
+      mean: [...] float, in the scale of images in [-1, 1].
       log_scale: of the same shape, of the logistic distribution.
-      levels: of the same shape, int in [0, 256).
+      levels: of the same shape, int in [0, count).
+      count: levels, at least 2; the first is -1 and the last 1.
 
     Returns:
-      [B] float32.
+      [...] float32.
 
     Raises:
       ValueError: where shapes differ.
     """
-    _same_shape("discretised_logistic_nats", mean, log_scale, levels)
+    _same_shape("discretised_logistic_log_p", mean, log_scale, levels)
     mean, log_scale = mean.astype(jnp.float32), log_scale.astype(jnp.float32)
-    inverse = jnp.exp(-log_scale)
-    values = levels.astype(jnp.float32) / 127.5 - 1.0
-    upper = (values - mean + 1 / 255) * inverse
-    lower = (values - mean - 1 / 255) * inverse
+    inverse, half = jnp.exp(-log_scale), 1 / (count - 1)
+    values = levels.astype(jnp.float32) * (2 * half) - 1.0
+    upper = (values - mean + half) * inverse
+    lower = (values - mean - half) * inverse
     log_upper, log_lower = jax.nn.log_sigmoid(upper), jax.nn.log_sigmoid(-lower)
-    inside = log_upper + log_lower + jnp.log(-jnp.expm1(-(2 / 255) * inverse))
-    log_p = jnp.where(levels == 0, log_upper, jnp.where(levels == LEVELS - 1, log_lower, inside))
-    return _sum(-log_p)
+    inside = log_upper + log_lower + jnp.log(-jnp.expm1(-2 * half * inverse))
+    return jnp.where(levels == 0, log_upper, jnp.where(levels == count - 1, log_lower, inside))
+
+
+def discretised_logistic_nats(mean: Array, log_scale: Array, levels: Array) -> Array:
+    """Minus :func:`discretised_logistic_log_p` of bytes, summed over an example: [B] of [B, ...].
+
+    Raises:
+      ValueError: where shapes differ.
+    """
+    return _sum(-discretised_logistic_log_p(mean, log_scale, levels))
 
 
 def logit_laplace_nats(mean: Array, log_scale: Array, values: Array) -> Array:

@@ -30,7 +30,7 @@ from jaxgan.experiment.common import base_config, data_stage, partition_rules, p
 from jaxgan.experiment.presets import DIGIT_CAPTIONS, smoke_data
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.experiment.translation import use_fields
-from jaxgan.methods.contrastive import NET, Contrastive
+from jaxgan.methods.contrastive import DUAL, Contrastive
 from jaxgan.networks.dual_encoder import DualEncoder, ImageEncoder, TextEncoder
 from jaxgan.nn import from_uint8
 from jaxgan.training.method import Evaluator, Experiment, Result
@@ -112,7 +112,7 @@ def retrieval(method: Contrastive, nets: dict[str, Any], source: Source, num_ima
 
     @jax.jit
     def right(nets: dict[str, Any], images: jax.Array, tokens: jax.Array) -> jax.Array:
-        found, _ = apply(method.network, nets[NET], from_uint8(images), tokens, train=False)
+        found, _ = apply(method.network, nets[DUAL], from_uint8(images), tokens, train=False)
         return ((found[0] @ found[1].T).argmax(1) == jnp.arange(images.shape[0])).mean()
 
     among = min(AMONG, source.length)

@@ -51,7 +51,7 @@ from jaxgan.experiment.presets import DIGIT_CAPTIONS, smoke_data
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.experiment.translation import use_fields
 from jaxgan.methods.coder import Coder
-from jaxgan.methods.contrastive import Contrastive
+from jaxgan.methods.contrastive import DUAL, Contrastive
 from jaxgan.methods.token_transformer import TokenTransformer
 from jaxgan.networks.transformer import Transformer, choose_token
 from jaxgan.training.errors import UserError
@@ -123,6 +123,7 @@ def build(config: ConfigDict) -> Experiment:
             build=recipes.build,
             default_config=recipes.default_config_of,
             recipes=("clip",),
+            nets=(DUAL,),
             section="rerank",
         )
         ours, theirs = ({**dict(c.text), "split": c.data.split} for c in (config, judge.config))

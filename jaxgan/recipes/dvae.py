@@ -25,7 +25,8 @@ from jaxgan.experiment.image_experiment import image_experiment
 from jaxgan.experiment.presets import smoke_data
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.experiment.translation import use_fields
-from jaxgan.methods.dvae import DVAE, cosine_ramp
+from jaxgan.methods.cosine_ramp import cosine_ramp
+from jaxgan.methods.dvae import DVAE
 from jaxgan.networks.dvae import Autoencoder
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment

@@ -19,42 +19,22 @@ The checklist:
 
 from ml_collections import ConfigDict
 
-from jaxgan.experiment.common import base_config, player_optimizer
-from jaxgan.experiment.image_experiment import image_experiment
-from jaxgan.experiment.presets import smoke_data
-from jaxgan.experiment.sections import construct, defaults
-from jaxgan.methods.pixelcnn import Autoregressive
+from jaxgan.experiment.pixels import pixel_config, pixel_experiment, tiny_pixels
 from jaxgan.networks.pixelcnn import PixelCNN
-from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment
 
 
 def default_config() -> ConfigDict:
     """Every key, with a small gated network: what a config file starts from."""
-    config = base_config("pixelcnn", ("p",), network=defaults(PixelCNN, exclude=("channels", "context")))
+    config = pixel_config("pixelcnn", PixelCNN, exclude=("channels", "context"))
     config.optimizer.p.update(learning_rate=1e-3, b1=0.9)
-    config.data.update(name="tfds:mnist", test_split="test", image_size=(28, 28), channels=1, batch_size=100)
-    config.data.test_augment = ({"op": "binarise"},)
     config.ema.update(decay=0.999, start_step=200)
-    config.evaluation.update(
-        every_steps=0,
-        batch_norm="running",
-        metrics="elbo,bits_per_dim",
-        num_images=10_000,
-        reference_split="test",
-        batch_size=100,
-    )
     return config
 
 
 def tiny(config: ConfigDict) -> ConfigDict:
     """The smoke form: digits of 8x8 pixels, two layers of 16 channels."""
-    config = smoke_data(config, (8, 8))
-    config.network.update(dict(ch=16, layers=1, hidden=16, first_kernel=3))
-    if config.network.num_classes:
-        config.network.num_classes = 10
-    config.evaluation.metrics = "elbo"
-    return config
+    return tiny_pixels(config, ch=16, layers=1, hidden=16, first_kernel=3)
 
 
 def build(config: ConfigDict) -> Experiment:
@@ -63,14 +43,4 @@ def build(config: ConfigDict) -> Experiment:
     Raises:
       UserError: on keys or values that do not fit, or fewer than two levels.
     """
-    if not 2 <= config.network.levels <= 256:
-        raise UserError(f"config.network.levels={config.network.levels}: give a whole number from 2 to 256")
-    shape, classes = (*config.data.image_size, config.data.channels), config.network.num_classes
-    method = Autoregressive(
-        network=construct(PixelCNN, "network", config.network, channels=config.data.channels),
-        optimizers={"p": player_optimizer(config, "p")},
-        levels=config.network.levels,
-        image_shape=shape,
-        num_classes=classes,
-    )
-    return image_experiment(config, method, labels=bool(classes), as_tested=True)
+    return pixel_experiment(config, PixelCNN)

@@ -35,7 +35,7 @@ from jaxgan.experiment.presets import smoke_data
 from jaxgan.experiment.sections import construct, defaults
 from jaxgan.experiment.translation import use_fields
 from jaxgan.interop.perceptual import open_perceptual
-from jaxgan.methods.dvae import cosine_ramp
+from jaxgan.methods.cosine_ramp import cosine_ramp
 from jaxgan.methods.terms.perceptual import PERCEPTUAL
 from jaxgan.methods.vqgan import VQGAN
 from jaxgan.networks import patchgan

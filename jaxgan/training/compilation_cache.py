@@ -11,6 +11,7 @@ import platform
 import time
 from pathlib import Path
 
+from jaxgan.training.cache_folder import cache_folder
 from jaxgan.training.errors import UserError
 
 log = logging.getLogger("jaxgan")
@@ -27,8 +28,7 @@ def default_folder() -> Path:
     """``$XDG_CACHE_HOME/jaxgan/compilation/<CPU>``: of one kind of CPU, since homes are shared by hosts that differ in
     instruction sets, and a program for one of them may end another's process.
     """
-    root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return root / "jaxgan" / "compilation" / _cpu()
+    return cache_folder("compilation", _cpu())
 
 
 def _cpu() -> str:

@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -32,15 +32,14 @@ from jaxgan.training.meter import Meter
 from jaxgan.training.method import Evaluator, Experiment, FailedScore, Stage
 from jaxgan.training.pending import Pending
 from jaxgan.training.preemption import EXIT_RESTART, StopRequest
+from jaxgan.training.refresh import make_refresher
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import (
     compile_step,
     init_state,
     make_begin_stage,
-    make_refresh,
     make_stage_step,
     needs_begin_stage,
-    refresh_key,
 )
 from jaxgan.training.storage import writing
 from jaxgan.training.watchdog import Watchdog
@@ -173,25 +172,6 @@ def checked_evaluators(experiment: Experiment, mesh: Mesh, options: LoopOptions)
     made = [list(stage.evaluators(mesh)) for stage in experiment.stages]
     options.check(experiment, itertools.chain(*made))
     return list(made)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Refresher:
-    """Calls of a method's ``refresh``; each is a step to the watchdog."""
-
-    call: Callable[..., Any]
-    every: int
-    blocks: int
-    watchdog: Watchdog
-
-    def __call__(self, state: TrainState, rng: jax.Array, step: int) -> TrainState:
-        """The state after all blocks before ``step``."""
-        key = refresh_key(rng, step)
-        for _ in range(self.blocks):
-            state, _ = self.call(state, {}, key)
-            jax.block_until_ready(state.step)
-            self.watchdog.beat("step")
-        return state
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -419,7 +399,8 @@ class _Run:
         skip = options.on_nonfinite == "continue"
         pure = make_stage_step(stage, steps_per_dispatch=k, skip_nonfinite=skip, health=self.health)
         run = compile_step(pure, self.mesh, self.shardings, steps_per_dispatch=k)
-        refresh = self.refresher(stage)
+        beat = functools.partial(self.watchdog.beat, "step")
+        refresh = make_refresher(stage.method, self.mesh, self.shardings, steps_per_dispatch=k, after_block=beat)
         # After a rollback neither the randomness nor the data is what led to it.
         rng = jax.random.fold_in(self.rng, self.rollbacks) if self.rollbacks else self.rng
         source = _dispatches(stage.data(step - first + self.rollbacks * self.experiment.total_steps), k)
@@ -477,23 +458,6 @@ class _Run:
                         self.score(number, state, step, pending)
                 progress.advance(k, self.writer.latest)
         return state
-
-    def refresher(self, stage: Stage) -> "_Refresher | None":
-        """The calls of the method's ``refresh``; None where it has none.
-
-        Raises:
-          UserError: where a dispatch would step over one.
-        """
-        due, k = stage.method.refresh_due, self.options.steps_per_dispatch
-        if due is None:
-            return None
-        if due.every % k:
-            raise UserError(
-                f"training.steps_per_dispatch={k}: the method prepares its state before every {due.every} steps, which "
-                f"{k} does not divide; choose a divisor of {due.every}"
-            )
-        made = compile_step(make_refresh(stage.method), self.mesh, self.shardings)
-        return _Refresher(made, due.every, due.blocks, self.watchdog)
 
     def check_finite(self, *dispatches: dict[int, dict[str, Any]]) -> None:
         """Raises DivergedError for the first logged step whose metrics are not finite, the same on every process."""

@@ -109,6 +109,13 @@ class Method:
         return state
 
     @property
+    def prepares_stage(self) -> bool:
+        """Whether :meth:`begin_stage` does anything, and is compiled: where the class has one of its own, unless the
+        class knows better.
+        """
+        return type(self).begin_stage is not Method.begin_stage
+
+    @property
     def refresh_due(self) -> "Refresh | None":
         """How often :meth:`refresh` is called; None for never."""
         return None

@@ -213,10 +213,10 @@ def _newly_averaged(experiment: Experiment, number: int) -> tuple[str, ...]:
 
 
 def needs_begin_stage(experiment: Experiment, number: int) -> bool:
-    """Whether :func:`make_begin_stage` does anything: the method has a ``begin_stage`` of its own, or, after the first
-    stage, an average starts.
+    """Whether :func:`make_begin_stage` does anything: the method prepares stages, or, after the first, an average
+    starts.
     """
-    own = type(experiment.stages[number].method).begin_stage is not Method.begin_stage
+    own = experiment.stages[number].method.prepares_stage
     return own or bool(number and _newly_averaged(experiment, number))
 
 

@@ -228,6 +228,7 @@ def test_numbers_have_their_spread(many):
     np.testing.assert_allclose(noise.std(), 0.1, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_second_derivatives_are_those_of_an_affine_map():
     x, v = images_of(1, 6, 6, 3), images_of(1, 6, 6, 3)
     drawn = jax.jit(lambda: draw(jax.random.key(0), x.shape, 1.0, pipeline="bgcfnc"))()
@@ -254,6 +255,7 @@ def test_over_a_mesh_images_stay_where_they_are():
     assert not [word for word in ("all-gather", "all-to-all", "all-reduce", "collective-permute") if word in text]
 
 
+@pytest.mark.slow
 def test_dtype_vmap_and_errors():
     x, keys = jnp.asarray(images_of(2, 3, 8, 8, 3), jnp.bfloat16), jax.random.split(jax.random.key(0), 2)
     p = jnp.array([0.3, 0.9])

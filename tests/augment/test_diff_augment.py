@@ -75,6 +75,7 @@ def test_images_of_a_batch_differ_and_grey_keeps_its_saturation():
     np.testing.assert_allclose(apply(same, drawn, policy="color"), apply(same, neutral, policy="color"), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_second_derivatives_are_those_of_a_linear_map():
     # All operations are affine in the image: of sum(A(x)^3), the Hessian along v is 6 A'^T (A(x) * A' v).
     x, v = images_of(2, 8, 8, 3), images_of(2, 8, 8, 3)
@@ -88,6 +89,7 @@ def test_second_derivatives_are_those_of_a_linear_map():
     np.testing.assert_allclose(hessian, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_dtype_vmap_and_empty_policy():
     x = jnp.asarray(images_of(2, 3, 8, 8, 3), jnp.bfloat16)
     keys = jax.random.split(jax.random.key(0), 2)

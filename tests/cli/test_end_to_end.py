@@ -127,6 +127,7 @@ def test_samples_of_a_split_s_labels_and_options_by_name(workdir, tmp_path, caps
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_scores_of_the_run_s_own_evaluators_by_name(workdir, capsys):
     command = ["evaluate", f"--workdir={workdir}", "--json", "--no_progress"]
     assert main([*command, "--metrics=modes,trts"]) == 0

@@ -19,6 +19,7 @@ LIBTPU = importlib.util.find_spec("libtpu") is not None
 pytestmark = pytest.mark.usefixtures("unchanged")
 
 
+@pytest.mark.slow
 def test_gpus_are_planned_from_the_trace_and_say_so(capsys, tmp_path):
     path = tmp_path / "plan.html"
     assert main(["plan", CONFIG, "--topology", "h100:4", "b200:8", "--batch", "64", "--json", f"--html={path}"]) == 0

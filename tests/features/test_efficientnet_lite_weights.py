@@ -107,6 +107,7 @@ def test_folding_drops_one_scale_per_channel_of_the_published_parameters(trained
     assert sum(x.size for x in jax.tree.leaves(trained)) + scales == 4_652_008
 
 
+@pytest.mark.slow
 def test_daisies_are_seen_as_daisies_and_tulips_are_not(trained, tfds_dir):
     tfds = pytest.importorskip("tensorflow_datasets")
     image = pytest.importorskip("PIL.Image")

@@ -47,6 +47,7 @@ def test_distance_at_the_smallest_size_is_symmetric_and_zero_for_equals(trunk, r
         network.apply(variables, a[:, 1:], b[:, 1:])
 
 
+@pytest.mark.slow
 def test_perceptual_distance_without_weights_sums_five_cosine_distances(random_variables):
     a, b = pair(32, 40)
     network = EfficientNetLite0()

@@ -69,6 +69,7 @@ def test_the_probabilities_of_all_codes_sum_to_1(classes):
     assert np.exp(-nats).sum() == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_bottom_is_told_of_the_top_and_not_the_other_way_round():
     method = make()
     nets = random_nets(method)

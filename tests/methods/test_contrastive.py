@@ -37,6 +37,7 @@ def trained():
     return method, state, found
 
 
+@pytest.mark.slow
 def test_pairs_are_found(trained):
     method, state, found = trained
     # Of six pairs by chance.

@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan.methods.dvae import DVAE, cosine_ramp, from_open_range, to_open_range
+from jaxgan.methods.cosine_ramp import cosine_ramp
+from jaxgan.methods.dvae import DVAE, from_open_range, to_open_range
 from jaxgan.networks.dvae import Autoencoder
 from jaxgan.nn.gumbel_softmax import gumbel_softmax, uniform_kl
 from jaxgan.objectives.likelihood import logit_laplace_nats

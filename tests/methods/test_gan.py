@@ -142,6 +142,7 @@ def test_power_iteration_moves_once_per_update_of_its_net(state, steps, name, ne
         assert u.size == 1 or np.abs(np.asarray(u) - vectors(state.nets[net])[layer]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_running_d_apart_or_together_is_the_same_step(steps):
     (joint, metrics), (split, others) = steps["joint"][1], steps["split"][1]
     assert_close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)  # noqa: E731

@@ -36,7 +36,13 @@ CODES = dict(embed=3, attention_every=1, heads=2)
 
 
 @pytest.mark.parametrize("options", [{}, CODES], ids=["pixels", "codes"])
-@pytest.mark.parametrize(("shape", "levels"), [((2, 2, 1), 2), ((3, 3, 1), 2), ((1, 2, 2), 3), ((2, 1, 3), 2)])
+@pytest.mark.parametrize(
+    ("shape", "levels"),
+    [
+        ((1, 2, 2), 3),
+        *(pytest.param(*row, marks=pytest.mark.slow) for row in [((2, 2, 1), 2), ((3, 3, 1), 2), ((2, 1, 3), 2)]),
+    ],
+)
 def test_the_probabilities_of_all_images_sum_to_1(shape, levels, options):
     net = network(levels=levels, channels=shape[-1], **options)
     variables, size = random_variables(net, shape), int(np.prod(shape))
@@ -72,7 +78,11 @@ def test_every_pixel_and_channel_sees_all_before_it_and_nothing_else(options):
 
 @pytest.mark.parametrize(
     ("channels", "classes", "options"),
-    [(1, 0, {}), (3, 0, {}), (1, 3, {}), (1, 3, CODES | {"context": 2}), (2, 0, CODES)],
+    [
+        (3, 0, {}),
+        (1, 3, CODES | {"context": 2}),
+        *(pytest.param(*row, marks=pytest.mark.slow) for row in [(1, 0, {}), (1, 3, {}), (2, 0, CODES)]),
+    ],
 )
 def test_drawing_pixel_by_pixel_is_the_parallel_pass(channels, classes, options):
     """At a low temperature, the likeliest level each time: each drawn pixel is the parallel pass's choice."""
@@ -109,6 +119,7 @@ def test_draws_have_the_model_s_frequencies():
     np.testing.assert_allclose(counts, probabilities, atol=4 * np.sqrt(0.25 / len(bits)))
 
 
+@pytest.mark.slow
 def test_a_row_is_drawn_of_its_own_key():
     net = network(levels=4)
     method, variables = method_of(net, (3, 3, 1)), random_variables(net, (3, 3, 1))

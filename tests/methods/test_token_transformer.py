@@ -104,6 +104,7 @@ def test_the_upper_rows_of_a_picture_are_kept():
     np.testing.assert_array_equal(drawn(2)["image"], true)
 
 
+@pytest.mark.slow
 def test_the_best_of_several_is_drawn():
     def bright(nets, images, prefix):
         return images.mean((1, 2, 3))
@@ -121,6 +122,7 @@ def test_the_best_of_several_is_drawn():
     assert "candidates" not in make().options
 
 
+@pytest.mark.slow
 def test_random_tokens_in_place_of_some_change_the_step_and_the_prefix_has_its_weight():
     batch = {"tokens": EVERY, "prefix": np.pad(EVERY[:, :2], ((0, 0), (1, 0)), constant_values=4)}
     network = Transformer(vocabulary=5, prefix=3, grid=(2, 2), layers=1, heads=2, dim=8)

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan.methods.dvae import cosine_ramp
+from jaxgan.methods.cosine_ramp import cosine_ramp
 from jaxgan.methods.vqgan import VQGAN
 from jaxgan.networks import patchgan
 from jaxgan.networks.vqgan import Autoencoder
@@ -64,6 +64,7 @@ def test_parameters_are_as_published():
     )
 
 
+@pytest.mark.slow
 def test_the_adaptive_weight_is_the_ratio_of_two_gradients_and_the_step_follows_it(state):
     """By the whole gradient of each part, as the equation is written; plain SGD of rate 1 shows the step's."""
     images = jnp.asarray(IMAGES, jnp.float32) / 127.5 - 1

@@ -101,6 +101,7 @@ def test_no_factor_is_rounded_by_an_accelerators_matrix_unit():
     assert "conv" not in program.replace("convert", "") and "dot_general" not in program and "mul" in program
 
 
+@pytest.mark.slow
 def test_pairs_are_of_different_images_and_of_one_class():
     u = photographs(4, 16, 5).astype(np.uint8)
     weights = (0.5, 0.5)

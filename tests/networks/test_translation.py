@@ -262,6 +262,7 @@ def stripes(seed, classes=2, count=4):
     return {"map": maps, "instances": 100 * ids + 5, "style": images}, labels, colours.astype(np.float32)
 
 
+@pytest.mark.slow
 def test_features_of_instances_are_clustered_by_class_and_drawn():
     network = pix2pixhd.InstanceGenerator(Shown(), Colours(), classes=3, clusters=2)
     none = jnp.zeros((8, 0))

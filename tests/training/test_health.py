@@ -148,6 +148,7 @@ def collectives(text):
             yield kind, tuple(map(int, filter(None, shape.split(","))))
 
 
+@pytest.mark.slow
 def test_off_the_program_is_the_same_and_on_the_state_is(toy):
     experiment = toy.experiment()
     stage, shapes = experiment.stages[0], experiment.shapes()

@@ -158,6 +158,7 @@ def test_a_restart_inside_a_stage_does_not_enter_it_again(toy, methods, staged, 
     assert_same(again.state, staged[0].state)
 
 
+@pytest.mark.slow
 def test_several_steps_a_dispatch_log_and_save_the_same_steps(toy, methods, whole, tmp_path):
     options = LoopOptions(save_every=3, log_every=2, steps_per_dispatch=3, progress=False)
     outcome = go(toy.experiment((methods[0], 6)), tmp_path, options)

@@ -187,6 +187,11 @@ class EnsembleMethod(Method):
         sound = jnp.stack([jnp.isfinite(x).reshape(x.shape[0], -1).all(axis=1) for x in leaves]).all(axis=0)
         return [] if bool(sound.any()) else non_finite(state)
 
+    @property
+    def prepares_stage(self) -> bool:
+        """Where the members' method does."""
+        return self.method.prepares_stage
+
     def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
         """All members' own preparations."""
         del rng
