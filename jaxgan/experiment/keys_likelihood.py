@@ -27,6 +27,13 @@ AUTOENCODER: dict[str, Key] = {
     "latents.temperature": number("of relaxed categories", above=0),
     "likelihood": choice("of pixels", *LIKELIHOODS),
     "beta": weight("of the KL; 1 for the bound"),
+    "inverse_graphics.group": whole("rows of a batch that share all factors but one; 0 for none", 0, 2**20),
+    "inverse_graphics.rotation": number("degrees, at most, either way", low=0, high=180),
+    "inverse_graphics.octaves": number("of scale, at most, either way", low=0, high=4),
+    "inverse_graphics.shares": Key(
+        meaning="how often rotation, scale and image vary", kinds=("numbers",), above=0, counts=(3,)
+    ),
+    "inverse_graphics.invariance": weight("of what does not vary, from its group's mean"),
     **of("encoder", _CODER),
     **of("decoder", _CODER | {"resample": NETWORK["resample"]}),
 }

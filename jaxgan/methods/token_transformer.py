@@ -14,6 +14,8 @@ from jax import Array
 
 from jaxgan.methods import forward
 from jaxgan.methods.coder import Coder
+from jaxgan.methods.sliding_window import draw_by_windows
+from jaxgan.training.errors import UserError
 from jaxgan.training.method import Batch, Method, Option
 from jaxgan.training.state import Metrics, TrainState, Variables, create_state
 from jaxgan.training.update import Aux, Module, apply, player_update
@@ -21,6 +23,7 @@ from jaxgan.training.update import Aux, Module, apply, player_update
 PREFIXES = ("begin", "class", "map")
 # (keys [B], logits [B, V], temperature=, top_k=, top_p=, first=, end=) -> tokens [B]
 Choose = Callable[..., Array]
+_TIMES = (1, 2, 3, 4)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,6 +71,11 @@ class TokenTransformer(Method):
     optional_conditions = ("image",)
 
     @property
+    def input_multiple(self) -> int:
+        """The number that sides must be multiples of; others are padded and cropped back."""
+        return self.coder.reductions[0]
+
+    @property
     def options(self) -> Mapping[str, Option]:  # type: ignore[override]
         """Of drawing a token, rows of a picture that stay, and candidates where there is a ranker."""
         ranked = {} if self.ranker is None else {"candidates": Option(1, choices=(1, 2, 4, 8, 16, 32, 64))}
@@ -76,6 +84,9 @@ class TokenTransformer(Method):
             "top_k": Option(0, low=0),
             "top_p": Option(1.0, low=0.0, high=1.0),
             "kept_rows": Option(0, low=0),
+            # Of the training grid, where no condition says how large the image is.
+            "tall": Option(1, choices=_TIMES),
+            "wide": Option(1, choices=_TIMES),
             **ranked,
         }
 
@@ -127,12 +138,18 @@ class TokenTransformer(Method):
         """'image' [B, H, W, C] in [-1, 1] of codes that are drawn one by one, at the options 'temperature', 'top_k' and
         'top_p'; where there is a ``batch['image']``, the codes of its upper 'kept_rows' stay, in whole rows. Of so many
         as 'candidates' says, it is the one that the ranker likes best.
+
+        A map, or else a picture, that is larger than those of training gives a larger image, and so do the options
+        'tall' and 'wide': each code is drawn in a window of the training grid's size, which moves over the image.
+
+        Raises:
+          UserError: on a map or a picture that is smaller.
         """
         del rng
         options: dict[str, Any] = batch["options"]  # type: ignore[assignment]
-        given = self._given(nets, batch, options["kept_rows"])
+        grid = self._grid(batch, options)
+        given = self._given(nets, batch, grid, options["kept_rows"])
         prefix = self.prefix(batch)
-        given = jnp.concatenate([prefix, given.reshape(given.shape[0], -1)], axis=1)
         choose = functools.partial(
             self.choose,
             temperature=jnp.asarray(options["temperature"], jnp.float32),
@@ -142,20 +159,17 @@ class TokenTransformer(Method):
             end=self.codes,
         )
 
-        def draw(keys: Array, logits: Array, place: Array) -> Array:
-            del place
-            return choose(keys, logits)
-
         def codes_of(number: Array) -> Array:
-            own = (
-                batch["key"] if candidates == 1 else jax.vmap(lambda key: jax.random.fold_in(key, number))(batch["key"])
-            )
-            drawn, _ = apply(self.network, nets["p"], own, given, draw, train=False, method=_draw)
-            return drawn[:, -self.grid[0] * self.grid[1] :].reshape(-1, *self.grid)
+            own = batch["key"]
+            if candidates > 1:
+                own = jax.vmap(lambda key: jax.random.fold_in(key, number))(own)
+            if grid != self.grid:
+                return self._drawn_by_windows(nets, batch, own, given, choose)
+            return self._drawn(nets, own, prefix, given, choose)
 
         candidates: int = options.get("candidates", 1)
         codes = jax.lax.map(codes_of, jnp.arange(candidates))
-        images = self.coder.decode(nets, (codes.reshape(-1, *self.grid),))
+        images = self.coder.decode(nets, (codes.reshape(-1, *grid),))
         if candidates == 1 or self.ranker is None:
             return {"image": images}
         scores = self.ranker(nets, images, jnp.tile(prefix, (candidates, 1))).reshape(candidates, -1)
@@ -163,12 +177,68 @@ class TokenTransformer(Method):
         best = scores.argmax(0).reshape(1, -1, 1, 1, 1)
         return {"image": jnp.take_along_axis(each, best, axis=0)[0]}
 
-    def _given(self, nets: dict[str, Variables], batch: Batch, kept_rows: Any) -> Array:
+    def _drawn(self, nets: dict[str, Variables], keys: Array, prefix: Array, given: Array, choose: Choose) -> Array:
+        """Codes of the training grid, with keys and values in memory."""
+
+        def draw(keys: Array, logits: Array, place: Array) -> Array:
+            del place
+            return choose(keys, logits)
+
+        tokens = jnp.concatenate([prefix, given.reshape(given.shape[0], -1)], axis=1)
+        drawn, _ = apply(self.network, nets["p"], keys, tokens, draw, train=False, method=_draw)
+        found: Array = drawn[:, prefix.shape[1] :].reshape(given.shape)
+        return found
+
+    def _drawn_by_windows(
+        self, nets: dict[str, Variables], batch: Batch, keys: Array, given: Array, choose: Choose
+    ) -> Array:
+        """Codes of a larger grid; the prefix of a window is that of its part of the map."""
+        reduction = self.coder.reductions[0]
+        height, width = (side * reduction for side in self.grid)
+        places = self.prefix(self._window(batch, 0, 0, height, width)).shape[1]
+
+        def logits_at(codes: Array, top: Array, left: Array, number: Array) -> Array:
+            prefix = self.prefix(self._window(batch, top * reduction, left * reduction, height, width))
+            tokens = jnp.concatenate([prefix, codes.reshape(codes.shape[0], -1)], axis=1)
+            found, _ = apply(self.network, nets["p"], tokens, places + number, train=False, method="logits_at")
+            logits: Array = found
+            return logits
+
+        return draw_by_windows(logits_at, choose, keys, given, self.grid, first=places - 1)
+
+    def _window(self, batch: Batch, top: Any, left: Any, height: int, width: int) -> Batch:
+        """The batch with the parts of its maps."""
+
+        def part(name: str) -> Array:
+            start = (0, top, left, *(0,) * (batch[name].ndim - 3))
+            return jax.lax.dynamic_slice(
+                batch[name], start, (batch[name].shape[0], height, width, *batch[name].shape[3:])
+            )
+
+        return batch | {name: part(name) for name in self._maps(batch)}
+
+    def _maps(self, batch: Batch) -> list[str]:
+        """Conditions that have rows and columns."""
+        return [name for name in self.conditions if batch[name].ndim > 2]
+
+    def _grid(self, batch: Batch, options: dict[str, Any]) -> tuple[int, int]:
+        """(h, w) of the codes that are drawn."""
+        reduction = self.coder.reductions[0]
+        for name in (*self._maps(batch), *(("image",) if "image" in batch else ())):
+            height, width = (side // reduction for side in batch[name].shape[1:3])
+            if height < self.grid[0] or width < self.grid[1]:
+                least = " x ".join(str(side * reduction) for side in self.grid)
+                shown = " x ".join(str(side) for side in batch[name].shape[1:3])
+                raise UserError(f"an input of {shown} pixels ({name}): the transformer draws {least} or more")
+            return height, width
+        return self.grid[0] * options["tall"], self.grid[1] * options["wide"]
+
+    def _given(self, nets: dict[str, Variables], batch: Batch, grid: tuple[int, int], kept_rows: Any) -> Array:
         """Codes that stay, and -1 for the others: int32 [B, h, w]."""
         if "image" not in batch:
-            return jnp.full((batch["key"].shape[0], *self.grid), -1, jnp.int32)
+            return jnp.full((batch["key"].shape[0], *grid), -1, jnp.int32)
         (codes,) = self.coder.codes(nets, batch["image"])
-        kept = jnp.arange(self.grid[0]) < kept_rows * self.grid[0] // batch["image"].shape[1]
+        kept = jnp.arange(grid[0]) < kept_rows * grid[0] // batch["image"].shape[1]
         return jnp.where(kept[None, :, None], codes, -1)
 
 

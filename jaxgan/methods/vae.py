@@ -13,6 +13,7 @@ import optax
 from jax import Array
 
 from jaxgan.methods import forward
+from jaxgan.methods.inverse_graphics import InverseGraphics
 from jaxgan.methods.vae_latents import VaeLatents
 from jaxgan.nn import from_uint8
 from jaxgan.objectives.likelihood import bernoulli_nats, discretised_logistic_nats, gaussian_nats
@@ -23,6 +24,8 @@ from jaxgan.training.update import Aux, Module, apply, player_update
 LIKELIHOODS = ("bernoulli", "gaussian", "discretised_logistic")
 # The decoder's numbers for each channel of a pixel.
 PARAMETERS = {"bernoulli": 1, "gaussian": 2, "discretised_logistic": 2}
+# Panels of the option 'traverse', by what the dimension is set to.
+TRAVERSED = {f"at_{value:+d}" if value else "at_0": float(value) for value in range(-3, 4)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,6 +40,7 @@ class VAE(Method):
       likelihood: of pixels: 'bernoulli' (bytes are 0 or 255), 'gaussian' (a density of values in [-1, 1]) or
         'discretised_logistic' (of the 256 levels).
       beta: weight of the KL (beta-VAE: Higgins et al. 2017); 1 for the bound.
+      inverse_graphics: batches in which one factor varies; None for batches as they are.
     """
 
     encoder: Module
@@ -45,6 +49,7 @@ class VAE(Method):
     latents: VaeLatents
     likelihood: str = "bernoulli"
     beta: float = 1.0
+    inverse_graphics: InverseGraphics | None = None
 
     # A picture that is encoded, in place of a latent that is drawn.
     optional_conditions = ("image",)
@@ -55,6 +60,8 @@ class VAE(Method):
         # One dimension of the latent, and what it is set to; -1 for none.
         "dim": Option(-1, low=-1),
         "value": Option(0.0),
+        # Further pictures, with the dimension at each of these.
+        "traverse": Option(0, choices=(0, 1)),
     }
 
     def __post_init__(self) -> None:
@@ -90,14 +97,22 @@ class VAE(Method):
     def step(self, state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
         """One update by the bound of the whole batch, one latent an image."""
 
+        image, factors = batch["image"], self.inverse_graphics
+        if factors is not None:
+            rng, drawn = jax.random.split(rng)
+            image, varied, *_ = factors.rendered(image, drawn)
+
         def loss_fn(nets: dict[str, Variables]) -> tuple[Array, Aux]:
-            found, _ = apply(self.encoder, nets["encoder"], from_uint8(batch["image"]), train=True)
+            found, _ = apply(self.encoder, nets["encoder"], from_uint8(image), train=True)
             noise = jax.random.normal(rng, found[0].shape)
-            z = self.latents.posterior(found, noise, relaxed=True)
-            reconstruction = self._pixel_nats(nets, z, batch["image"], train=True).mean()
+            z, more, metrics = self.latents.posterior(found, noise, relaxed=True), jnp.zeros(()), {}
+            if factors is not None:
+                z, apart = factors.clamped(z, varied)
+                more = metrics["invariance"] = apart.mean()
+            reconstruction = self._pixel_nats(nets, z, image, train=True).mean()
             divergence = self.latents.divergence(nets.get("prior"), found, noise).mean()
-            metrics = {"reconstruction": reconstruction, "kl": divergence, "elbo": -reconstruction - divergence}
-            return reconstruction + self.beta * divergence, Aux(metrics=metrics)
+            metrics |= {"reconstruction": reconstruction, "kl": divergence, "elbo": -reconstruction - divergence}
+            return reconstruction + self.beta * divergence + more, Aux(metrics=metrics)
 
         state, metrics, _ = player_update(self, state, "p", loss_fn)
         return state, metrics
@@ -130,7 +145,7 @@ class VAE(Method):
 
         Of the prior, drawn by ``batch['z']``, or where there is a ``batch['image']`` of its code: the encoder's mean,
         or its likeliest categories. The option 'dim' names the number, or the group of categories, that becomes
-        'value'.
+        'value'; with 'traverse' there are further panels with it at -3 to 3, ``TRAVERSED``.
         """
         del rng
         options: dict[str, Any] = batch["options"]  # type: ignore[assignment]
@@ -139,8 +154,13 @@ class VAE(Method):
             z = self.latents.posterior(found, jnp.zeros_like(found[0]), relaxed=False)
         else:
             z = self.latents.of_prior(nets.get("prior"), batch["z"])
-        z = self.latents.edited(z, options["dim"], options["value"])
-        return {"image": self.decode(nets, z, batch["key"], pixels=options["draw"] == "pixels")}
+
+        def shown(value: Any) -> Array:
+            edited = self.latents.edited(z, options["dim"], value)
+            return self.decode(nets, edited, batch["key"], pixels=options["draw"] == "pixels")
+
+        further = {name: shown(value) for name, value in TRAVERSED.items()} if options["traverse"] else {}
+        return {"image": shown(options["value"])} | further
 
     def decode(self, nets: dict[str, Variables], z: Array, keys: Array, *, pixels: bool = False) -> Array:
         """Images [B, H, W, C] float in [-1, 1] of latents [B, size]: means, or draws under a key a row."""

@@ -172,6 +172,15 @@ class Transformer(nn.Module):
         Raises:
           ValueError: where there are more or fewer than ``length``.
         """
+        return self.to_logits(self._features(tokens, train=train)).astype(jnp.float32)
+
+    def logits_at(self, tokens: Array, place: Array, *, train: bool) -> Array:
+        """The logits [B, vocabulary] of the token number ``place`` [] > 0 alone, given those before it."""
+        features = self._features(tokens, train=train)
+        own = jax.lax.dynamic_index_in_dim(features, place - 1, 1, keepdims=False)
+        return self.to_logits(own).astype(jnp.float32)
+
+    def _features(self, tokens: Array, *, train: bool) -> Array:
         if tokens.shape[1] != self.length:
             raise ValueError(
                 f"a sequence of prefix={self.prefix} and grid={self.grid} has {self.length} tokens, got "
@@ -181,7 +190,8 @@ class Transformer(nn.Module):
         x = self.drop(shard_batch(x), deterministic=not train)
         for layer, block in enumerate(self.blocks):
             x = block(x, jnp.asarray(self._mask(layer)), train=train)
-        return self.to_logits(self.norm(x)).astype(jnp.float32)
+        found: Array = self.norm(x)
+        return found
 
     def draw(self, keys: Array, given: Array, choose: Any) -> Array:
         """Draws token by token, with the keys and values of all before in memory: as the parallel pass would give, one

@@ -16,7 +16,11 @@ The checklist:
  6. ``beta`` weighs the KL (beta-VAE); 1 is the bound.
  7. Scores: 'elbo' and 'bits_per_dim' of held-out images, with one latent each; with ``--set samples=500`` the
     importance-weighted bound of Burda et al. (arXiv:1509.00519).
- 8. Samples are decoder means; ``--set draw=pixels`` draws the pixels.
+ 8. ``inverse_graphics.group`` (arXiv:1503.03167): minibatches in which one factor varies, here the rotation or the
+    scale at which pictures are rendered, or the picture. Number 0 of the latent learns the rotation, number 1 the
+    scale. The paper has faces and chairs under light and angles, and one factor a minibatch; here each group of a
+    minibatch has one.
+ 9. Samples are decoder means; ``--set draw=pixels`` draws the pixels.
 """
 
 from ml_collections import ConfigDict
@@ -25,6 +29,7 @@ from jaxgan.experiment.common import base_config, player_optimizer
 from jaxgan.experiment.image_experiment import image_experiment
 from jaxgan.experiment.presets import smoke_data
 from jaxgan.experiment.sections import construct, defaults
+from jaxgan.methods.inverse_graphics import FACTORS, InverseGraphics
 from jaxgan.methods.vae import PARAMETERS, VAE
 from jaxgan.methods.vae_latents import PRIORS, CategoricalLatents, MixtureLatents, NormalLatents, VaeLatents
 from jaxgan.networks import vae as networks
@@ -41,6 +46,7 @@ def default_config() -> ConfigDict:
         latents={"z_dim": 20, "prior": "normal", "components": 10, "categories": 10, "temperature": 0.67},
         likelihood="bernoulli",
         beta=1.0,
+        inverse_graphics={"group": 0, "rotation": 45.0, "octaves": 0.3, "shares": (1.0, 1.0, 10.0), "invariance": 0.01},
         encoder=encoder,
         decoder=defaults(networks.Decoder, exclude=("z_dim", "parameters")),
     )
@@ -63,6 +69,7 @@ def tiny(config: ConfigDict) -> ConfigDict:
     """The smoke form: digits of 8x8 pixels, layers of 16 units or channels, 4 latents."""
     config = smoke_data(config, (8, 8))
     config.latents.z_dim = 4
+    config.inverse_graphics.group = 4 if config.inverse_graphics.group else 0
     for section in (config.encoder, config.decoder):
         section.hidden = (16,) * len(section.hidden)
         section.channels = (16,) * len(section.channels)
@@ -89,8 +96,30 @@ def build(config: ConfigDict) -> Experiment:
         latents=latents,
         likelihood=config.likelihood,
         beta=config.beta,
+        inverse_graphics=factors_of(config),
     )
     return image_experiment(config, method, as_tested=True)
+
+
+def factors_of(config: ConfigDict) -> InverseGraphics | None:
+    """Batches in which one factor varies; None where ``config.inverse_graphics.group`` is 0.
+
+    Raises:
+      UserError: where there are no numbers for the factors, or groups do not divide the batch.
+    """
+    given = config.inverse_graphics
+    if not given.group:
+        return None
+    if config.latents.prior == "categorical" or config.latents.z_dim < len(FACTORS):
+        raise UserError(
+            f"config.inverse_graphics.group={given.group} gives numbers of the latent to {', '.join(FACTORS)}, but "
+            f"config.latents is {config.latents.prior!r} of {config.latents.z_dim}: give 'normal' of 3 or more"
+        )
+    if config.data.batch_size % given.group:
+        raise UserError(
+            f"config.inverse_graphics.group={given.group} must divide config.data.batch_size={config.data.batch_size}"
+        )
+    return InverseGraphics(**given.to_dict() | {"shares": tuple(given.shares)})
 
 
 def latents_of(config: ConfigDict) -> VaeLatents:

@@ -14,8 +14,10 @@ The checklist:
  5. AdamW (0.9, 0.95), 0.01 on the kernels of dense layers; 4.5e-6 times the images of a step.
  6. ``keep``: the share of tokens that are read as they are; 1, as the code's published configs.
  7. Sampling: temperature 1, all tokens; the published samples have top-k of 100 to 600 and top-p of 0.8 to 1 (options
-    ``top_k``, ``top_p``). Keys and values of earlier tokens are kept; larger grids than that of training are not drawn.
- 8. 'perplexity' is of the image's codes given what comes before them, exact.
+    ``top_k``, ``top_p``). Keys and values of earlier tokens are kept.
+ 8. A larger map, a larger picture whose rows are kept, or the options ``tall`` and ``wide`` give a larger image: each
+    code is drawn in a window of the training grid's size (the code's ``sample_conditional.py``), by a whole pass.
+ 9. 'perplexity' is of the image's codes given what comes before them, exact.
 """
 
 import functools

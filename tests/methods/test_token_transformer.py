@@ -11,9 +11,10 @@ import pytest
 
 from jaxgan.methods.token_transformer import TokenTransformer, begin_prefix, class_prefix, map_prefix
 from jaxgan.networks.transformer import Transformer, choose_token
+from jaxgan.training.errors import UserError
 
 RNG = np.random.default_rng(0)
-DEFAULTS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "kept_rows": 0}
+DEFAULTS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "kept_rows": 0, "tall": 1, "wide": 1}
 
 
 class Pixels:
@@ -102,6 +103,46 @@ def test_the_upper_rows_of_a_picture_are_kept():
     np.testing.assert_array_equal(half[:, 0], true[:, 0])
     assert (half != true).any()
     np.testing.assert_array_equal(drawn(2)["image"], true)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 4)])
+def test_a_larger_map_is_drawn_code_by_code_in_windows_of_the_training_grid_s_size(size):
+    """At a low temperature, the likeliest code each time; by windows that are cut by hand."""
+    network = Transformer(vocabulary=5, prefix=4, grid=(2, 2), layers=2, heads=2, dim=8)
+    prefix = functools.partial(map_prefix, field="map", grid=(2, 2), codes=2)
+    method = make(prefix=prefix, conditions=("map",), network=network)
+    maps = RNG.integers(0, 3, (8, *size, 1)).astype(np.int32)
+    nets = random_nets(method, {"tokens": EVERY[:8], "map": maps[:, :2, :2]})
+    batch = {
+        "map": jnp.asarray(maps),
+        "key": jax.random.split(jax.random.key(2), 8),
+        "options": {**DEFAULTS, "temperature": 1e-6},
+    }
+    drawn = (np.asarray(jax.jit(lambda: method.sample(nets, batch, None))()["image"])[..., 0] > 0).astype(int)
+    assert drawn.shape == (8, *size) and 0 < drawn.mean() < 1
+    run = jax.jit(lambda tokens: network.apply(nets["p"], tokens, train=False))
+    for row, column in np.ndindex(*size):
+        top, left = min(max(row - 1, 0), size[0] - 2), min(max(column - 1, 0), size[1] - 2)
+        part = np.s_[:, top : top + 2, left : left + 2]
+        tokens = np.concatenate([2 + maps[part].reshape(8, 4), drawn[part].reshape(8, 4)], axis=1)
+        number = (row - top) * 2 + column - left
+        np.testing.assert_array_equal(drawn[:, row, column], run(tokens)[:, 4 + number - 1, :2].argmax(-1))
+
+
+def test_images_without_a_map_are_as_tall_and_wide_as_is_said_and_smaller_inputs_are_refused():
+    method = make()
+    nets = random_nets(method, {"tokens": EVERY})
+    keys = jax.random.split(jax.random.key(2), 5)
+
+    def drawn(keys, **options):
+        return method.sample(nets, {"key": keys, "options": {**DEFAULTS, **options}}, None)["image"]
+
+    wide = jax.jit(lambda keys: drawn(keys, wide=3))(keys)
+    assert wide.shape == (5, 2, 6, 1) and jax.eval_shape(lambda: drawn(keys, tall=2)).shape == (5, 4, 2, 1)
+    # A row is drawn of its own key.
+    np.testing.assert_array_equal(wide[3:4], jax.jit(lambda keys: drawn(keys, wide=3))(keys[3:4]))
+    with pytest.raises(UserError, match=r"an input of 2 x 1 pixels \(image\): the transformer draws 2 x 2 or more"):
+        method.sample(nets, {"key": keys, "options": DEFAULTS, "image": np.zeros((5, 2, 1, 1), np.uint8)}, None)
 
 
 @pytest.mark.slow
