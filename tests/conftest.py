@@ -23,6 +23,10 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxgan-programs-")
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+# Statistics, codes and encodings of texts that a test makes are no other test's, nor of an earlier day; only
+# matplotlib's list of fonts is.
+os.environ.setdefault("MPLCONFIGDIR", os.path.expanduser("~/.cache/matplotlib"))
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="jaxgan-cache-")
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +36,8 @@ import jax
 import numpy as np
 import pytest
 
-atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+for folder in ("JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME"):
+    atexit.register(shutil.rmtree, os.environ[folder], ignore_errors=True)
 ROOT = Path(__file__).resolve().parent.parent
 jax.config.update("jax_enable_compilation_cache", True)
 # A row is added to a matrix where it says so, by its shape.

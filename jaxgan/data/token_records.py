@@ -16,13 +16,15 @@ from jaxgan.data.source import Batch, Source
 
 _RECORDS, _ABOUT = "tokens.array_record", "about.json"
 LABEL = "label"
+# Of the files; a set of another format is not read.
+FORMAT = 2
 
 
 def write_tokens(folder: Path, batches: Iterable[Mapping[str, np.ndarray]], about: Mapping[str, Any]) -> None:
     """Writes a set, whole or not at all: a folder that is there is a whole set.
 
     Args:
-      folder: that comes into being; what lies there is replaced.
+      folder: that comes into being; what lies there is replaced, unless it is a whole set.
       batches: 'label' int [N], and int [N, L] by name, N examples at a time.
       about: what is kept next to them: 'vocabulary', name -> the tokens that there are, 'class_names', and what else
         tells this set from others.
@@ -56,9 +58,14 @@ def write_tokens(folder: Path, batches: Iterable[Mapping[str, np.ndarray]], abou
         if not count:
             raise ValueError(f"{folder}: no examples to write")
         (made / _ABOUT).write_text(json.dumps({**about, "length": count, "tokens": lengths}))
-        if folder.exists():
+        if folder.exists() and about_tokens(folder) is None:
             shutil.rmtree(folder)
-        os.replace(made, folder)
+        try:
+            os.replace(made, folder)
+        except OSError:
+            # Another process was first.
+            if about_tokens(folder) is None:
+                raise
     finally:
         shutil.rmtree(made, ignore_errors=True)
 

@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from ml_collections import ConfigDict
 
-from jaxgan.data import Source, joined, select
+from jaxgan.data import Source, joined, select, token_records
 from jaxgan.data.token_records import about_tokens, token_source, write_tokens
 from jaxgan.experiment.config_file import load
 from jaxgan.experiment.open_run import Build, absolute, open_run, saved_config
@@ -163,7 +163,7 @@ def code_source(first: FirstRun, config: ConfigDict, split: str, *, codes: int, 
     """
     pictures = open_split(config, split)
     nets, fingerprint = first.open()
-    content = f"{fingerprint} {pictures.name} {pictures.length} {pictures.version}"
+    content = f"{token_records.FORMAT} {fingerprint} {pictures.name} {pictures.length} {pictures.version}"
     if prefix is not None:
         content += f" {prefix.identity} {prefix.every}"
     key = hashlib.sha256(content.encode()).hexdigest()[:16]

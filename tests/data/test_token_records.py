@@ -48,3 +48,18 @@ def test_tokens_outside_the_vocabulary_and_empty_sets_are_refused(tmp_path):
         write_tokens(tmp_path / "set", [rows(0, 7)], ABOUT | {"vocabulary": {"tokens": 8}})
     with pytest.raises(ValueError, match="no examples to write"):
         write_tokens(tmp_path / "set", [], ABOUT)
+
+
+def test_of_two_writers_at_once_the_first_one_s_set_stays_and_a_folder_that_is_no_set_is_replaced(tmp_path):
+    def rows_while_another_writes():
+        yield rows(0, 4)
+        write_tokens(tmp_path / "set", [rows(0, 7)], {**ABOUT, "first_run": "first"})
+        yield rows(4, 7)
+
+    write_tokens(tmp_path / "set", rows_while_another_writes(), {**ABOUT, "first_run": "second"})
+    assert about_tokens(tmp_path / "set")["first_run"] == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+    (tmp_path / "left").mkdir()
+    (tmp_path / "left" / "cut").write_bytes(b"short")
+    write_tokens(tmp_path / "left", [rows(0, 7)], ABOUT)
+    assert about_tokens(tmp_path / "left")["length"] == 7

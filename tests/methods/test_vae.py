@@ -12,6 +12,7 @@ from jaxgan.methods.vae import VAE
 from jaxgan.methods.vae_latents import CategoricalLatents, MixtureLatents, NormalLatents
 
 Z_DIM, SIDE, NOISE = 2, 2, 0.5
+DEFAULTS = {"samples": 1, "draw": "mean", "dim": -1, "value": 0.0, "traverse": 0}
 RNG = np.random.default_rng(0)
 WEIGHTS = RNG.normal(size=(Z_DIM, SIDE * SIDE)).astype(np.float32)
 
@@ -56,7 +57,7 @@ def images(count=64):
 def bound(method, batch, samples, seed):
     nets = method.init(jax.random.key(0), batch).nets
     keys = jax.random.split(jax.random.key(seed), len(batch["image"]))
-    given = {**batch, "key": keys, "options": {"samples": samples, "draw": "mean", "dim": -1, "value": 0.0, "traverse": 0}}
+    given = {**batch, "key": keys, "options": DEFAULTS | {"samples": samples}}
     return -np.asarray(method.nats(nets, given, keys[0]), np.float64)
 
 
@@ -88,7 +89,7 @@ def test_a_step_logs_the_bound_that_nats_gives():
 def test_a_row_s_bound_is_of_its_own_key():
     batch, method = {"image": images(8)}, make()
     nets = method.init(jax.random.key(0), batch).nets
-    keys, options = jax.random.split(jax.random.key(3), 8), {"samples": 5, "draw": "mean", "dim": -1, "value": 0.0, "traverse": 0}
+    keys, options = jax.random.split(jax.random.key(3), 8), DEFAULTS | {"samples": 5}
     whole = method.nats(nets, {"image": batch["image"], "key": keys, "options": options}, keys[0])
     half = method.nats(nets, {"image": batch["image"][4:], "key": keys[4:], "options": options}, keys[0])
     np.testing.assert_allclose(whole[4:], half, rtol=1e-5)
@@ -99,12 +100,8 @@ def test_samples_are_means_or_draws_of_pixels():
     nets = method.init(jax.random.key(0), {"image": images(2)}).nets
     z, keys = np.zeros((512, Z_DIM), np.float32), jax.random.split(jax.random.key(0), 512)
     given = {"z": z, "key": keys}
-    mean = method.sample(nets, {**given, "options": {"samples": 1, "draw": "mean", "dim": -1, "value": 0.0, "traverse": 0}}, keys[0])[
-        "image"
-    ]
-    drawn = method.sample(
-        nets, {**given, "options": {"samples": 1, "draw": "pixels", "dim": -1, "value": 0.0, "traverse": 0}}, keys[0]
-    )["image"]
+    mean = method.sample(nets, {**given, "options": DEFAULTS}, keys[0])["image"]
+    drawn = method.sample(nets, {**given, "options": DEFAULTS | {"draw": "pixels"}}, keys[0])["image"]
     np.testing.assert_array_equal(mean, 0)
     # Clipped to [-1, 1], which is two deviations.
     assert np.std(drawn) == pytest.approx(NOISE * 0.96, rel=0.05)
@@ -116,7 +113,7 @@ def test_an_encoded_picture_is_changed_along_one_dimension():
     given["z"] = np.zeros((4, Z_DIM), np.float32)
 
     def drawn(**options):
-        whole = {"samples": 1, "draw": "mean", "dim": -1, "value": 0.0, "traverse": 0} | options
+        whole = DEFAULTS | options
         return np.asarray(method.sample(nets, {**given, "options": whole}, given["key"][0])["image"])
 
     (mean, _) = method.encoder.apply(nets["encoder"], given["image"] / 127.5 - 1, train=False)
