@@ -1,0 +1,344 @@
+"""StyleGAN2's networks: a mapping from latents to styles, a generator whose convolutions the styles modulate, with
+skips of colours, and a residual discriminator (Karras et al. 2020, arXiv:1912.04958; with the details of
+StyleGAN2-ADA, arXiv:2006.06676).
+"""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from jaxgan import nn as layers
+from jaxgan.networks.common import check_choice, check_latents
+from jaxgan.networks.conditioning import class_weights
+from jaxgan.nn.equalized import EqualizedConv, EqualizedDense, scale_of
+from jaxgan.nn.modulated_conv import modulated_conv
+from jaxgan.nn.upfirdn import upsample
+from jaxgan.parallel import shard_batch
+
+ARCHITECTURES = ("resnet", "orig")
+NOISES = ("random", "const", "none")
+SLOPE = 0.2
+
+
+def activate(x: Array, *, gain: float = 1.0, clamp: float | None = None) -> Array:
+    """Leaky ReLU of slope 0.2 times sqrt(2) and ``gain``, within ``clamp`` times ``gain`` where that is given."""
+    y = jax.nn.leaky_relu(x, SLOPE) * jnp.asarray(math.sqrt(2) * gain, x.dtype)
+    return y if clamp is None else jnp.clip(y, -clamp * gain, clamp * gain)
+
+
+def to_unit_square(x: Array, *, eps: float = 1e-8) -> Array:
+    """Rows of which the mean square is 1 (ProGAN's pixel norm): [B, F]."""
+    return x * jax.lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + eps)
+
+
+def widths_of(count: int, *, channel_base: int, channel_max: int) -> list[int]:
+    """Channels at each of ``count`` sides from 4 pixels on."""
+    return [min(channel_base // (4 * 2**number), channel_max) for number in range(count)]
+
+
+class Mapping(nn.Module):
+    """Latents, classes, or both, to w, whose moving average is kept in the collection 'w_avg'.
+
+    Attributes:
+      w_dim: numbers of w.
+      num_classes: of the condition; 0 for none.
+      layers: dense layers.
+      lr_multiplier: of their rate.
+      decay: of the average; None for no average.
+      param_dtype: of the parameters.
+    """
+
+    w_dim: int = 512
+    num_classes: int = 0
+    layers: int = 8
+    lr_multiplier: float = 0.01
+    decay: float | None = 0.995
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, z: Array | None, labels: Array, *, train: bool, move: bool = True) -> Array:
+        """z [B, Z], or None for classes alone, and labels -> w [B, w_dim] float32.
+
+        In train mode the average moves, unless ``move`` is False.
+        """
+        parts = [] if z is None else [to_unit_square(z.astype(jnp.float32))]
+        if self.num_classes:
+            embed = EqualizedDense(self.w_dim, name="embed", param_dtype=self.param_dtype)
+            parts.append(to_unit_square(embed(class_weights(labels, self.num_classes))))
+        x = jnp.concatenate(parts, axis=-1)
+        for number in range(self.layers):
+            fields: dict[str, Any] = dict(lr_multiplier=self.lr_multiplier, param_dtype=self.param_dtype)
+            x = activate(EqualizedDense(self.w_dim, name=f"fc{number}", **fields)(x))
+        if self.decay is not None:
+            average = self.variable("w_avg", "w_avg", lambda: jnp.zeros(self.w_dim, jnp.float32))
+            if train and move and not self.is_initializing():
+                mean = jax.lax.stop_gradient(x).mean(0)
+                average.value = mean + self.decay * (average.value - mean)
+        return x
+
+    def average(self) -> Array:
+        """w_avg, [w_dim]."""
+        found: Array = self.get_variable("w_avg", "w_avg")
+        return found
+
+
+class StyleLayer(nn.Module):
+    """A modulated convolution, noise, bias and leaky ReLU.
+
+    Attributes:
+      features: channels that come out.
+      up: whether it doubles the resolution.
+      clamp: bound of what comes out; None for none.
+      dtype, param_dtype: of the computation and of the parameters.
+    """
+
+    features: int
+    up: bool = False
+    clamp: float | None = None
+    dtype: Any = jnp.float32
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, w: Array, *, noise: str) -> Array:
+        """Features [B, H, W, C] and w [B, w_dim] -> [B, H, W, features].
+
+        Of ``NOISES`` 'random' draws from the stream 'noise', and 'const' is the same in every image, kept in the
+        collection 'noise'.
+        """
+        styles = EqualizedDense(x.shape[-1], bias_start=1.0, name="affine", param_dtype=self.param_dtype)(w)
+        shape = (3, 3, x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.normal(1.0), shape, self.param_dtype)
+        y = modulated_conv(x.astype(self.dtype), kernel, styles, up=self.up)
+        size = y.shape[1:3]
+        strength = self.param("noise_strength", nn.initializers.zeros, (), self.param_dtype)
+        fixed = self.variable("noise", "const", lambda: jax.random.normal(self.make_rng("params"), size))
+        if noise == "random":
+            drawn = shard_batch(jax.random.normal(self.make_rng("noise"), (y.shape[0], *size, 1)))
+            y = y + (drawn * strength).astype(self.dtype)
+        elif noise == "const":
+            y = y + (fixed.value * strength).astype(self.dtype)[None, :, :, None]
+        bias = self.param("bias", nn.initializers.zeros, (self.features,), self.param_dtype)
+        return activate(shard_batch(y + bias.astype(self.dtype)[None, None, None]), clamp=self.clamp)
+
+
+class ToRgb(nn.Module):
+    """Features to colours: a modulated 1x1 convolution without demodulation.
+
+    Attributes:
+      channels: of the image.
+      clamp, dtype, param_dtype: as of :class:`StyleLayer`.
+    """
+
+    channels: int
+    clamp: float | None = None
+    dtype: Any = jnp.float32
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array, w: Array) -> Array:
+        """[B, H, W, C] -> [B, H, W, channels] float32."""
+        shape = (1, 1, x.shape[-1], self.channels)
+        kernel = self.param("kernel", nn.initializers.normal(1.0), shape, self.param_dtype)
+        styles = EqualizedDense(x.shape[-1], bias_start=1.0, name="affine", param_dtype=self.param_dtype)(w)
+        y = modulated_conv(x.astype(self.dtype), kernel, styles * scale_of(shape), demodulate=False)
+        bias = self.param("bias", nn.initializers.zeros, (self.channels,), self.param_dtype)
+        y = y + bias.astype(self.dtype)[None, None, None]
+        return (y if self.clamp is None else jnp.clip(y, -self.clamp, self.clamp)).astype(jnp.float32)
+
+
+class Generator(nn.Module):
+    """Latents and classes to images.
+
+    Attributes:
+      num_classes: of the condition; 0 for none.
+      z_dim, w_dim: numbers of a latent and of a style.
+      resolution: of the image's longer side, base times a power of two.
+      base: height and width of the constant that it starts from; (4, 3) for images such as 512x384.
+      image_channels: of the image.
+      channel_base, channel_max: channels at a side are ``channel_base`` / side, at most ``channel_max``; 32,768 is
+        config F, 16,384 config E.
+      mapping_layers: of the mapping network.
+      mixing: share of the batches in train mode whose styles are of two latents, from a layer on that is drawn.
+      low_sides: how many of the upper sides are computed in ``low_dtype``.
+      low_dtype: of 16 bits.
+      clamp: bound of what convolutions give; None for none.
+      param_dtype: of the parameters.
+    """
+
+    num_classes: int = 0
+    z_dim: int = 512
+    w_dim: int = 512
+    resolution: int = 256
+    base: tuple[int, int] = (4, 4)
+    image_channels: int = 3
+    channel_base: int = 32_768
+    channel_max: int = 512
+    mapping_layers: int = 8
+    mixing: float = 0.9
+    low_sides: int = 0
+    low_dtype: Any = jnp.bfloat16
+    clamp: float | None = None
+    param_dtype: Any = jnp.float32
+
+    @property
+    def sides(self) -> int:
+        """How many resolutions there are."""
+        found = round(math.log2(self.resolution / max(self.base))) + 1
+        if found < 1 or max(self.base) * 2 ** (found - 1) != self.resolution:
+            raise ValueError(f"resolution={self.resolution} is not base={self.base} times a power of two")
+        return found
+
+    @property
+    def num_ws(self) -> int:
+        """Styles of an image: two at each side."""
+        return 2 * self.sides
+
+    def setup(self) -> None:
+        """The layers of every side."""
+        widths = widths_of(self.sides, channel_base=self.channel_base, channel_max=self.channel_max)
+        self.map = Mapping(
+            self.w_dim, self.num_classes, self.mapping_layers, param_dtype=self.param_dtype, name="mapping"
+        )
+        normal = nn.initializers.normal(1.0)
+        self.const = self.param("const", normal, (*self.base, widths[0]), self.param_dtype)
+        conv0, conv1, to_rgb = [], [], []
+        for number, width in enumerate(widths):
+            low = number >= self.sides - self.low_sides
+            fields: dict[str, Any] = dict(
+                clamp=self.clamp, dtype=self.low_dtype if low else jnp.float32, param_dtype=self.param_dtype
+            )
+            name = f"b{4 * 2**number}"
+            if number:
+                conv0.append(StyleLayer(width, up=True, name=f"{name}_conv0", **fields))
+            conv1.append(StyleLayer(width, name=f"{name}_conv1", **fields))
+            to_rgb.append(ToRgb(self.image_channels, name=f"{name}_torgb", **fields))
+        self.conv0, self.conv1, self.to_rgb = conv0, conv1, to_rgb
+
+    def __call__(
+        self,
+        z: Array,
+        labels: Array,
+        *,
+        train: bool,
+        psi: Array | float = 1.0,
+        cutoff: Array | int | None = None,
+        noise: str = "random",
+    ) -> Array:
+        """Images [B, H, W, C] float32, about in [-1, 1]: there is no tanh.
+
+        Args:
+          z: [B, z_dim].
+          labels: int [B], or float class weights [B, num_classes]; not used without classes.
+          train: mixes styles, under the stream 'mix', and moves the average of w.
+          psi, cutoff: of truncation; see :meth:`styles`.
+          noise: one of ``NOISES``.
+        """
+        w = self.styles(z, labels, train=train, psi=psi, cutoff=cutoff)
+        if train and self.mixing and not self.is_initializing():
+            w = self._mixed(w, z, labels)
+        return self.synthesize(w, noise=noise)
+
+    def styles(
+        self, z: Array, labels: Array, *, train: bool, psi: Array | float = 1.0, cutoff: Array | int | None = None
+    ) -> Array:
+        """ws [B, num_ws, w_dim] of latents: brought towards the average w by ``psi`` (StyleGAN, arXiv:1812.04948,
+        appendix B), in the first ``cutoff`` layers where that is given.
+        """
+        check_latents(self, z)
+        w = jnp.repeat(self.map(z, labels, train=train)[:, None], self.num_ws, axis=1)
+        if isinstance(psi, int | float) and psi == 1:
+            return w
+        average = self.map.average()[None, None]
+        near = average + psi * (w - average)
+        if cutoff is None:
+            return near
+        return jnp.where(jnp.arange(self.num_ws)[None, :, None] < cutoff, near, w)
+
+    def _mixed(self, w: Array, z: Array, labels: Array) -> Array:
+        """Styles of another latent from a layer on: one layer for the whole batch."""
+        whether, where, drawn = jax.random.split(self.make_rng("mix"), 3)
+        layer = jax.random.randint(where, (), 1, self.num_ws)
+        layer = jnp.where(jax.random.uniform(whether, ()) < self.mixing, layer, self.num_ws)
+        other = self.map(shard_batch(jax.random.normal(drawn, z.shape)), labels, train=True, move=False)
+        return jnp.where(jnp.arange(self.num_ws)[None, :, None] < layer, w, other[:, None])
+
+    def synthesize(self, ws: Array, *, noise: str = "random") -> Array:
+        """Images of styles [B, num_ws, w_dim]."""
+        check_choice("noise", noise, NOISES)
+        x = jnp.broadcast_to(self.const[None], (ws.shape[0], *self.const.shape))
+        image = None
+        for number in range(self.sides):
+            if number:
+                x = self.conv0[number - 1](x, ws[:, 2 * number - 1], noise=noise)
+            x = self.conv1[number](x, ws[:, 2 * number], noise=noise)
+            # Its style is that of the next side's first convolution.
+            colours = self.to_rgb[number](x, ws[:, 2 * number + 1])
+            image = colours if image is None else upsample(image) + colours
+        assert image is not None
+        return shard_batch(image)
+
+
+class Discriminator(nn.Module):
+    """Images to logits.
+
+    Attributes:
+      num_classes: of the condition, which is projected (Miyato & Koyama 2018) by a mapping network; 0 for none.
+      resolution, base, channel_base, channel_max, low_sides, low_dtype, clamp, param_dtype: as of :class:`Generator`.
+      architecture: 'resnet', or 'orig' for no skips (CIFAR-10).
+      group_size: rows over which the standard deviation is taken; None for the batch.
+    """
+
+    num_classes: int = 0
+    resolution: int = 256
+    base: tuple[int, int] = (4, 4)
+    channel_base: int = 32_768
+    channel_max: int = 512
+    architecture: str = "resnet"
+    group_size: int | None = 4
+    low_sides: int = 0
+    low_dtype: Any = jnp.bfloat16
+    clamp: float | None = None
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Array, labels: Array, *, train: bool) -> Array:
+        """Logits [B] float32 of images [B, H, W, C]."""
+        del train
+        check_choice("architecture", self.architecture, ARCHITECTURES)
+        sides = round(math.log2(self.resolution / max(self.base))) + 1
+        size = tuple(side * 2 ** (sides - 1) for side in self.base)
+        if images.shape[1:3] != size:
+            raise ValueError(f"images of {images.shape[1:3]}: the discriminator takes {size}")
+        widths = widths_of(sides, channel_base=self.channel_base, channel_max=self.channel_max)
+        residual = self.architecture == "resnet"
+        gain = math.sqrt(0.5) if residual else 1.0
+        x = images
+        for number in reversed(range(1, sides)):
+            low = number >= sides - self.low_sides
+            fields: dict[str, Any] = dict(dtype=self.low_dtype if low else jnp.float32, param_dtype=self.param_dtype)
+            name = f"b{4 * 2**number}"
+            if number == sides - 1:
+                x = activate(EqualizedConv(widths[number], 1, name=f"{name}_fromrgb", **fields)(x), clamp=self.clamp)
+            h = activate(EqualizedConv(widths[number], name=f"{name}_conv0", **fields)(x), clamp=self.clamp)
+            h = EqualizedConv(widths[number - 1], down=True, name=f"{name}_conv1", **fields)(h)
+            h = activate(h, gain=gain, clamp=self.clamp)
+            if residual:
+                skip = EqualizedConv(widths[number - 1], 1, down=True, use_bias=False, name=f"{name}_skip", **fields)(x)
+                h = h + skip * jnp.asarray(gain, skip.dtype)
+            x = shard_batch(h)
+        x = layers.minibatch_stddev(x.astype(jnp.float32), group_size=self.group_size)
+        x = activate(EqualizedConv(widths[0], name="b4_conv", param_dtype=self.param_dtype)(x), clamp=self.clamp)
+        # As the reference's units are ordered, channels first.
+        x = jnp.moveaxis(x, 3, 1).reshape(x.shape[0], -1)
+        x = activate(EqualizedDense(widths[0], name="b4_fc", param_dtype=self.param_dtype)(x))
+        layers.sow_features(self, x)
+        if not self.num_classes:
+            return EqualizedDense(1, name="b4_out", param_dtype=self.param_dtype)(x)[:, 0]
+        x = EqualizedDense(widths[0], name="b4_out", param_dtype=self.param_dtype)(x)
+        mapping = Mapping(widths[0], self.num_classes, decay=None, param_dtype=self.param_dtype, name="mapping")
+        direction = mapping(None, labels, train=False)
+        return (x * direction).sum(1) / math.sqrt(widths[0])
