@@ -8,9 +8,14 @@ from flax import traverse_util
 
 from jaxgan.features.efficientnet_lite_weights import require_tensors
 
-Kind = Literal["conv", "transposed", "dense", "vector"]
+Kind = Literal["conv", "transposed", "dense", "image", "vector"]
 # Torch's axes of a weight, in the order that ours are.
-_AXES: dict[str, tuple[int, ...]] = {"conv": (2, 3, 1, 0), "transposed": (2, 3, 0, 1), "dense": (1, 0)}
+_AXES: dict[str, tuple[int, ...]] = {
+    "conv": (2, 3, 1, 0),
+    "transposed": (2, 3, 0, 1),
+    "dense": (1, 0),
+    "image": (1, 2, 0),
+}
 
 
 class Place(NamedTuple):
@@ -18,8 +23,8 @@ class Place(NamedTuple):
 
     Attributes:
       path: collection and names: ('params', 'down_0', 'kernel').
-      kind: 'conv' and 'dense' weights are transposed; those of transposed convolutions also turned by half, for ours
-        are convolutions of the widened input; a 'vector' stays.
+      kind: 'conv' and 'dense' weights and an 'image' [C, H, W] are transposed; those of transposed convolutions also
+        turned by half, for ours are convolutions of the widened input; a 'vector' stays.
     """
 
     path: tuple[str, ...]
