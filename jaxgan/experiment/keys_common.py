@@ -25,6 +25,7 @@ from jaxgan.features.resizers import RESIZERS
 from jaxgan.interop.open_features import NETWORKS as FEATURE_NETWORKS
 from jaxgan.networks.heads import MINIBATCH
 from jaxgan.networks.mlp import ACTIVATIONS, OUTPUTS
+from jaxgan.networks.stylegan2 import ARCHITECTURES
 from jaxgan.nn import initializer
 from jaxgan.nn.fractional_conv import FORMS as FRACTIONAL_FORMS
 from jaxgan.nn.pooling import POOLINGS
@@ -91,7 +92,17 @@ _DATA = {
 NETWORK = {
     "num_classes": whole("classes; 0 for none", 0, 2**24),
     "z_dim": whole("numbers of a latent", 1, MOST_UNITS),
-    "resolution": whole("row of the paper's table of widths", 1, MOST_SIDE),
+    "resolution": whole("row of the paper's table of widths; of StyleGAN2 the longer side", 1, MOST_SIDE),
+    "w_dim": whole("numbers of a style", 1, MOST_UNITS),
+    "channel_base": whole("channels at a side are this over the side", 1, 2**24),
+    "channel_max": whole("and at most this", 1, MOST_UNITS),
+    "mapping_layers": whole("of the mapping network", 1, 1024),
+    "mixing": share("of the batches whose styles are of two latents"),
+    "architecture": choice("of StyleGAN2's discriminator", *ARCHITECTURES),
+    "stddev_rows": whole("rows that D's standard deviation is over; none for the batch", 1, 2**20, none=True),
+    "low_sides": whole("upper sides that are computed in low_dtype", 0, 16),
+    "low_dtype": choice("of 16 bits", *DTYPES[1:]),
+    "clamp": number("bound of what convolutions give; none for none", above=0, none=True),
     "ch": whole("channel multiplier; none for the code's own", 1, MOST_UNITS, none=True),
     "widths": wholes("multiples of ch, a stage each; none for the table's row", high=MOST_UNITS, none=True),
     "depth": whole("blocks of a stage", 1, 1024),

@@ -54,6 +54,8 @@ class GAN(Method):
       prepare: (state, batch, rng) -> state before a stage's first step, such as with fresh optimisers
         (:func:`jaxgan.training.state.fresh_optimizers`); None to leave it.
       optional_conditions: images that sampling takes where it is given them.
+      options: of sampling.
+      inputs_of_options: (option -> its value) -> keywords of G in sampling, such as a truncation; None for none.
       draws_in_sample: whether G draws random numbers in evaluation too; each row is then run by itself, under its key.
       microbatches: how gradients are taken.
     """
@@ -79,6 +81,7 @@ class GAN(Method):
     optional_conditions: tuple[str, ...] = ()
     draws_in_sample: bool = False
     options: Mapping[str, Option] = dataclasses.field(default_factory=dict)
+    inputs_of_options: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     microbatches: Microbatches = Microbatches()  # noqa: RUF009 (immutable)
 
     averaged = ("g",)
@@ -351,6 +354,7 @@ class GAN(Method):
             generate=lambda z, c: forward.generate(self.generator, nets["g"], z, c, g_rng, inputs=inputs)[0],
             real=real,
             fake=fake,
+            generator=self.generator,
             **{k: rows[k] for k in ("batch", "images", "real_condition", "z", "fakes", "fake_condition")},
         )
 
@@ -395,11 +399,13 @@ class GAN(Method):
         return state if self.prepare is None else self.prepare(state, batch, rng)
 
     def _inputs_of_sampling(self, batch: Batch) -> dict[str, Any]:
+        options: dict[str, Any] = batch.get("options", {})  # type: ignore[assignment]
+        chosen = {} if self.inputs_of_options is None else self.inputs_of_options(options)
         if self.network_inputs is None:
-            return {}
+            return chosen
         if "step" not in batch:
             raise ValueError("these networks take keywords that depend on the step: give batch['step'], [] int32")
-        return self.network_inputs(batch["step"], {})
+        return self.network_inputs(batch["step"], {}) | chosen
 
 
 def with_fresh_optimizers(game: GAN) -> GAN:

@@ -79,6 +79,7 @@ class Context(NamedTuple):
       fakes: generated images.
       fake_condition: what goes with them.
       fake: D on them; None in a lazy term's update, and for a term of G's weights.
+      generator: G's module, for terms that read more of it than its images; its variables are ``nets['g']``.
     """
 
     nets: dict[str, Variables]
@@ -96,6 +97,7 @@ class Context(NamedTuple):
     fakes: Array
     fake_condition: Any
     fake: DiscriminatorOutput | None
+    generator: Module | None = None
 
 
 class TermOutput(NamedTuple):

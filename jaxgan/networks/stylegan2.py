@@ -237,10 +237,10 @@ class Generator(nn.Module):
           psi, cutoff: of truncation; see :meth:`styles`.
           noise: one of ``NOISES``.
         """
-        w = self.styles(z, labels, train=train, psi=psi, cutoff=cutoff)
-        if train and self.mixing and not self.is_initializing():
-            w = self._mixed(w, z, labels)
-        return self.synthesize(w, noise=noise)
+        ws = self.styles(z, labels, train=train, psi=psi, cutoff=cutoff)
+        if train:
+            ws = self.mixed(ws, z, labels)
+        return self.synthesize(ws, train=train, noise=noise)
 
     def styles(
         self, z: Array, labels: Array, *, train: bool, psi: Array | float = 1.0, cutoff: Array | int | None = None
@@ -258,16 +258,26 @@ class Generator(nn.Module):
             return near
         return jnp.where(jnp.arange(self.num_ws)[None, :, None] < cutoff, near, w)
 
-    def _mixed(self, w: Array, z: Array, labels: Array) -> Array:
-        """Styles of another latent from a layer on: one layer for the whole batch."""
+    def mixed(self, ws: Array, z: Array, labels: Array) -> Array:
+        """``ws`` [B, num_ws, w_dim] of ``z``, with the styles of latents that are drawn from a layer on, one layer for
+        the whole batch, in a share ``mixing`` of the calls (StyleGAN, arXiv:1812.04948, section 3.1).
+        """
+        if not self.mixing or self.is_initializing():
+            return ws
         whether, where, drawn = jax.random.split(self.make_rng("mix"), 3)
         layer = jax.random.randint(where, (), 1, self.num_ws)
         layer = jnp.where(jax.random.uniform(whether, ()) < self.mixing, layer, self.num_ws)
         other = self.map(shard_batch(jax.random.normal(drawn, z.shape)), labels, train=True, move=False)
-        return jnp.where(jnp.arange(self.num_ws)[None, :, None] < layer, w, other[:, None])
+        return jnp.where(jnp.arange(self.num_ws)[None, :, None] < layer, ws, other[:, None])
 
-    def synthesize(self, ws: Array, *, noise: str = "random") -> Array:
-        """Images of styles [B, num_ws, w_dim]."""
+    def training_styles(self, z: Array, labels: Array, *, train: bool = True) -> Array:
+        """Mixed styles, as training's images have them, while the average stays where it is."""
+        ws = jnp.repeat(self.map(z, labels, train=train, move=False)[:, None], self.num_ws, axis=1)
+        return self.mixed(ws, z, labels)
+
+    def synthesize(self, ws: Array, *, train: bool = False, noise: str = "random") -> Array:
+        """Images of styles [B, num_ws, w_dim]; the same in both modes."""
+        del train
         check_choice("noise", noise, NOISES)
         x = jnp.broadcast_to(self.const[None], (ws.shape[0], *self.const.shape))
         image = None
@@ -289,7 +299,7 @@ class Discriminator(nn.Module):
       num_classes: of the condition, which is projected (Miyato & Koyama 2018) by a mapping network; 0 for none.
       resolution, base, channel_base, channel_max, low_sides, low_dtype, clamp, param_dtype: as of :class:`Generator`.
       architecture: 'resnet', or 'orig' for no skips (CIFAR-10).
-      group_size: rows over which the standard deviation is taken; None for the batch.
+      stddev_rows: rows over which the standard deviation is taken; None for the batch.
     """
 
     num_classes: int = 0
@@ -298,7 +308,7 @@ class Discriminator(nn.Module):
     channel_base: int = 32_768
     channel_max: int = 512
     architecture: str = "resnet"
-    group_size: int | None = 4
+    stddev_rows: int | None = 4
     low_sides: int = 0
     low_dtype: Any = jnp.bfloat16
     clamp: float | None = None
@@ -330,7 +340,7 @@ class Discriminator(nn.Module):
                 skip = EqualizedConv(widths[number - 1], 1, down=True, use_bias=False, name=f"{name}_skip", **fields)(x)
                 h = h + skip * jnp.asarray(gain, skip.dtype)
             x = shard_batch(h)
-        x = layers.minibatch_stddev(x.astype(jnp.float32), group_size=self.group_size)
+        x = layers.minibatch_stddev(x.astype(jnp.float32), group_size=self.stddev_rows)
         x = activate(EqualizedConv(widths[0], name="b4_conv", param_dtype=self.param_dtype)(x), clamp=self.clamp)
         # As the reference's units are ordered, channels first.
         x = jnp.moveaxis(x, 3, 1).reshape(x.shape[0], -1)

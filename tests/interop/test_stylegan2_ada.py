@@ -90,7 +90,7 @@ def test_the_generator(reference, classes):
 @pytest.mark.parametrize("classes", [0, 3])
 def test_the_discriminator(reference, classes):
     name = "d_classes" if classes else "d"
-    network = Discriminator(classes, architecture="orig" if classes else "resnet", group_size=2, **WIDTHS)
+    network = Discriminator(classes, architecture="orig" if classes else "resnet", stddev_rows=2, **WIDTHS)
     table = discriminator_names(4, residual=not classes, classes=bool(classes))
     images = jnp.asarray(inputs((4, 3, 32, 32)).transpose(0, 2, 3, 1))
     out, found = run(network, table, name, images)
