@@ -71,13 +71,15 @@ def lazy(config: ConfigDict, *, learning_rate: float, betas: tuple[float, float]
 
 
 def tiny(config: ConfigDict) -> ConfigDict:
-    """The smoke form: digits of 8x8 pixels, 8 channels."""
+    """The smoke form: digits of 8x8 pixels, 8 channels, float32; weights, rates and averages are those of config F."""
     config = on_digits(shortened(config), (8, 8))
-    sizes = dict(resolution=8, base=(4, 4), channel_max=8)
-    config.generator.update(
-        dict(sizes, z_dim=8, w_dim=8, mapping_layers=2, low_sides=min(1, config.generator.low_sides))
-    )
-    config.discriminator.update(dict(sizes, low_sides=min(1, config.discriminator.low_sides)))
+    sizes = dict(resolution=8, base=(4, 4), channel_base=64, channel_max=8)
+    config.data.flip = False
+    config.regularizers.penalties.r1, config.discriminator.stddev_rows = 10.0, 4
+    config.ema.update(half_life_images=10_000.0, ramp_up=None)
+    lazy(config, learning_rate=2e-3)
+    config.generator.update(dict(sizes, z_dim=8, w_dim=8, mapping_layers=2, low_sides=0))
+    config.discriminator.update(dict(sizes, low_sides=0))
     return config
 
 

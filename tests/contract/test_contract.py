@@ -63,9 +63,9 @@ def host(tree):
     return jax.tree.map(np.array, tree)
 
 
-def filled(shapes):
+def filled(shapes, *, equalized=False):
     """A state as a method makes it, by numpy: compiling sixty orthogonal decompositions takes longer than all the
-    rest.
+    rest. Kernels of an equalised rate are N(0, 1), others are divided by the root of their inputs.
     """
     rng = np.random.default_rng(0)
 
@@ -74,7 +74,7 @@ def filled(shapes):
         root = path[0].name
         if root in ("nets", "frozen") and (name in ("kernel", "embedding", "u") or leaf.ndim > 1):
             rows = leaf.shape[-1] if leaf.ndim > 1 else 1
-            values = rng.standard_normal(leaf.shape) / np.sqrt(leaf.size / rows)
+            values = rng.standard_normal(leaf.shape) / (1 if equalized else np.sqrt(leaf.size / rows))
         else:
             values = np.full(leaf.shape, root in ("nets", "frozen") and name in ("scale", "var"))
         return values.astype(leaf.dtype)
@@ -100,7 +100,7 @@ def small(name: str) -> Small:
     mesh = make_mesh(devices=jax.devices()[:1])
     shapes = experiment.shapes()
     where = shardings(shapes, experiment.rules, mesh)
-    initial = filled(shapes)
+    initial = filled(shapes, equalized=config.get("networks") == "stylegan2")
     state = place(initial, where)
     step = compile_step(make_stage_step(stage), mesh, where)
     if stage.method.refresh_due is not None:
