@@ -25,7 +25,6 @@ from jaxgan.parallel import shard_batch
 # Rows and columns of the kernels of either stream, and the columns of padding before and after.
 ABOVE, ABOVE_SIDES = (2, 3), (1, 1)
 LEFT, LEFT_SIDES = (2, 2), (1, 0)
-HALF = (2, 2)
 # What a convolution sees of its input: the input with a row above, and columns of padding.
 See = Callable[[Array], Array]
 
@@ -120,8 +119,8 @@ class PixelCNNPlusPlus(nn.Module):
             return {
                 "down": [stack(f"{name}_down_{n}", kernel, self.blocks) for n in range(self.sides)],
                 "up": [stack(f"{name}_up_{n}", kernel, count) for n, count in enumerate(ups)],
-                "shrink": [conv(f"{name}_shrink_{n}", kernel, strides=HALF) for n in between],
-                "grow": [conv(f"{name}_grow_{n}", kernel, strides=HALF, transposed=True) for n in between],
+                "shrink": [conv(f"{name}_shrink_{n}", kernel, down=True) for n in between],
+                "grow": [conv(f"{name}_grow_{n}", kernel, up=True) for n in between],
             }
 
         self.first_above = conv("first_above", ABOVE)

@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
+
+from jaxgan.nn.filtered_conv import convolve
+from jaxgan.nn.stride_two import conv_spread_two, conv_stride_two
 
 # Added to the variance, as openai/pixel-cnn does.
 EPSILON = 1e-10
@@ -23,17 +25,16 @@ class WeightNormConv(nn.Module):
     Attributes:
       features: channels that come out.
       kernel_size: (rows, columns).
-      strides: of the window, or of what comes out where it is ``transposed``.
-      transposed: each input place adds its kernel to what comes out, and the places lie ``strides`` from each other (a
-        fractionally strided convolution).
+      down: a stride of two; see :func:`jaxgan.nn.stride_two.conv_stride_two`.
+      up: a fractional stride of two; see :func:`jaxgan.nn.stride_two.conv_spread_two`.
       init_scale: standard deviation of what comes out of the first batch.
       dtype, param_dtype: of the computation and of the parameters.
     """
 
     features: int
     kernel_size: Sequence[int] = (1, 1)
-    strides: Sequence[int] = (1, 1)
-    transposed: bool = False
+    down: bool = False
+    up: bool = False
     init_scale: float = 1.0
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
@@ -55,16 +56,11 @@ class WeightNormConv(nn.Module):
         return self._convolve(x, direction * scale.reshape(1, 1, 1, -1)) + bias.astype(self.dtype).reshape(1, 1, 1, -1)
 
     def _convolve(self, x: Array, kernel: Array) -> Array:
-        x, kernel, numbers = x.astype(self.dtype), kernel.astype(self.dtype), ("NHWC", "HWIO", "NHWC")
-        if math.prod(self.kernel_size) == 1 and math.prod(self.strides) == 1:
+        x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
+        if math.prod(self.kernel_size) == 1:
             return x @ kernel[0, 0]
-        if self.transposed:
-            return jax.lax.conv_transpose(
-                x,
-                kernel.swapaxes(2, 3),
-                tuple(self.strides),
-                "VALID",
-                dimension_numbers=numbers,
-                transpose_kernel=True,
-            )
-        return jax.lax.conv_general_dilated(x, kernel, tuple(self.strides), "VALID", dimension_numbers=numbers)
+        if self.up:
+            return conv_spread_two(x, kernel)
+        if self.down:
+            return conv_stride_two(x, kernel)
+        return convolve(x, kernel)

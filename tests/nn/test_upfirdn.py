@@ -7,6 +7,8 @@ import pytest
 
 from jaxgan.nn import filtered_conv
 from jaxgan.nn.modulated_conv import FORMS, modulated_conv
+from jaxgan.nn.stride_two import FORMS as STRIDES
+from jaxgan.nn.stride_two import conv_spread_two, conv_stride_two
 from jaxgan.nn.upfirdn import BINOMIAL, downsample, upfirdn, upsample
 
 RNG = np.random.default_rng(0)
@@ -71,17 +73,32 @@ def test_the_mean_stays():
         upfirdn(x[:, :2])
 
 
+@pytest.mark.parametrize("form", STRIDES)
+@pytest.mark.parametrize("sides", [(3, 3), (2, 3), (2, 2), (4, 5)])
+def test_strides_of_two_and_their_transposes(sides, form):
+    x, kernel = RNG.normal(size=(2, 7, 8, 3)).astype(np.float32), RNG.normal(size=(*sides, 3, 2)).astype(np.float32)
+    spread = conv_spread_two(x, kernel, form=form)
+    np.testing.assert_allclose(spread, spread_by_hand(x, kernel), rtol=1e-4, atol=1e-4)
+    found = conv_stride_two(x, kernel, form=form)
+    # One is the transpose of the other, with inputs and outputs exchanged.
+    u = RNG.normal(size=found.shape).astype(np.float32)
+    back = spread_by_hand(u, kernel.swapaxes(2, 3))
+    wide = np.zeros(x.shape)
+    wide[:, : back.shape[1], : back.shape[2]] = back[:, :7, :8]
+    assert np.vdot(found, u) == pytest.approx(np.vdot(x, wide), rel=1e-4)
+
+
 def spread_by_hand(x, kernel):
     """Each pixel adds its kernel, two places from the next one's."""
     b, h, w, _ = x.shape
-    k, _, _, d = kernel.shape
-    out = np.zeros((b, 2 * (h - 1) + k, 2 * (w - 1) + k, d))
+    k, m, _, d = kernel.shape
+    out = np.zeros((b, 2 * (h - 1) + k, 2 * (w - 1) + m, d))
     for i, j in np.ndindex(h, w):
-        out[:, 2 * i : 2 * i + k, 2 * j : 2 * j + k] += np.einsum("bc,klcd->bkld", x[:, i, j], kernel)
+        out[:, 2 * i : 2 * i + k, 2 * j : 2 * j + m] += np.einsum("bc,klcd->bkld", x[:, i, j], kernel)
     return out
 
 
-@pytest.mark.parametrize("form", filtered_conv.FORMS)
+@pytest.mark.parametrize("form", STRIDES)
 def test_convolutions_that_filter(form):
     x, kernel = RNG.normal(size=(2, 4, 6, 3)), RNG.normal(size=(3, 3, 3, 5))
     up = filtered_conv.up_conv(x.astype(np.float32), kernel.astype(np.float32), form=form)
