@@ -148,3 +148,28 @@ def test_unknown_forms_are_refused():
         modulated_conv(np.zeros((1, 4, 4, 1)), np.zeros((3, 3, 1, 1)), np.zeros((1, 1)), form="wide")
     with pytest.raises(ValueError, match="form='wide'; choose from auto, strided, phases"):
         filtered_conv.up_conv(np.zeros((1, 4, 4, 1)), np.zeros((3, 3, 1, 1)), form="wide")
+
+
+def convolutions_in(jaxpr):
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            yield equation.params
+        for value in equation.params.values():
+            if hasattr(value, "jaxpr"):
+                yield from convolutions_in(value.jaxpr)
+
+
+@pytest.mark.parametrize("conv", [conv_spread_two, conv_stride_two])
+def test_derivatives_of_both_orders_neither_stride_nor_dilate_nor_pad_on_both_sides(conv):
+    """What leaves XLA:CPU's fast path."""
+    x, kernel = np.zeros((2, 9, 9, 3), np.float32), np.zeros((3, 3, 3, 5), np.float32)
+
+    def slope(x, kernel):
+        return jax.grad(lambda x: (conv(x, kernel, form="phases") ** 2).sum())(x)
+
+    jaxpr = jax.make_jaxpr(jax.grad(lambda x, kernel: (slope(x, kernel) ** 2).sum(), (0, 1)))(x, kernel)
+    found = list(convolutions_in(jaxpr.jaxpr))
+    assert len(found) > 12
+    for params in found:
+        assert set(params["window_strides"] + params["lhs_dilation"] + params["rhs_dilation"]) == {1}
+        assert not any(low > 0 and high > 0 for low, high in params["padding"]), params["padding"]
