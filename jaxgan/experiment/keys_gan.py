@@ -2,7 +2,7 @@
 
 from jaxgan.augment.ada import PIPELINES
 from jaxgan.augment.diff_augment import parse_policy
-from jaxgan.experiment.key import MOST_UNITS, Key, choice, flag, number, share, text, weight, whole, wholes
+from jaxgan.experiment.key import MOST_SIDE, MOST_UNITS, Key, choice, flag, number, share, text, weight, whole, wholes
 from jaxgan.experiment.keys_common import NETWORK, REGEX, of, regex
 from jaxgan.latent.prior import PRIOR_KINDS
 from jaxgan.objectives.adversarial import ADVERSARIAL_LOSSES
@@ -44,6 +44,13 @@ GAME = {
     "imle.block": whole("samples that are compared at once", 1, 2**20),
     "imle.every_steps": whole("steps between two assignments", 1),
     "imle.noise": number("deviation of what is added to an assigned latent", low=0),
+    "growing.first_side": whole("pixels that growth begins at, a power of two", 4, MOST_SIDE),
+    "growing.hold_images": whole("images at each side but the last", 1),
+    "growing.fade_images": whole("images in which a side fades in", 1),
+    "growing.batch_sizes": wholes("images of a step at 4 pixels, 8, ...; the last holds for larger ones"),
+    "growing.learning_rates": Key(
+        meaning="of both players at 4 pixels, 8, ...; the last holds for larger ones", kinds=("numbers",), above=0
+    ),
     "pyramid.levels": whole("levels of the pyramid", 2, 16),
     "pyramid.coarse_z_dim": whole("numbers of the smallest level's latent", 1, MOST_UNITS),
     "pyramid.coarse_hidden_g": wholes("units of the smallest level's G", high=MOST_UNITS),
@@ -59,6 +66,7 @@ TERMS = {
     "regularizers.penalties.r2": weight("of R2, on fakes"),
     "regularizers.penalties.zero_centred": weight("of the zero-centred penalty"),
     "regularizers.penalties.every": whole("on every n-th step only, n times as strong", 1),
+    "regularizers.drift.weight": weight("of D's squared outputs on real images"),
     "regularizers.path_length.weight": weight("of path length regularisation"),
     "regularizers.path_length.decay": share("of new lengths in the running mean", above=0),
     "regularizers.path_length.every": whole("on every n-th step only, n times as strong", 1),

@@ -45,7 +45,7 @@ class GAN(Method):
       joint: D sees real and fake in one batch; else one after the other (where D has batch norm).
       g_stats_in_d: G's running statistics move in D's updates too (BigGAN-PyTorch; not StudioGAN).
       target: the batch's field that D sees as real; None for 'image' or 'point'.
-      preprocess: (real images, rng) -> images, such as dequantization.
+      preprocess: (real images, rng, what ``network_inputs`` gives) -> images, such as dequantization, or a fade.
       project_d: D's parameters after each update -> parameters, such as WGAN's clipping.
       fake_weights: (mean logit of each fake [B], step) -> weights [B] of G's loss, such as top-k; None for the mean.
       adversarial_weight: of the loss in G's update; 0 trains G by the regularizers' terms only.
@@ -71,7 +71,7 @@ class GAN(Method):
     joint: bool = True
     g_stats_in_d: bool = True
     target: str | None = None
-    preprocess: Callable[[Array, Array], Array] = unchanged
+    preprocess: Callable[[Array, Array, Mapping[str, Any]], Array] = unchanged
     project_d: Callable[[Any], Any] | None = None
     fake_weights: Callable[[Array, Array], Array] | None = None
     adversarial_weight: float = 1.0
@@ -211,7 +211,7 @@ class GAN(Method):
     def g_step(self, state: TrainState, batch: Batch, rng: Array) -> tuple[TrainState, Metrics]:
         """One update of G on fresh fakes."""
         z, condition = self.latents.draw(rng, batch)
-        rest = self._real_rows(batch, rng) | {"z": z, "fake_condition": condition}
+        rest = self._real_rows(state, batch, rng) | {"z": z, "fake_condition": condition}
         terms = [(r.name, r.g_term if r.every == 1 else None) for r in self.regularizers]
         sees_real = self.loss.paired or any(r.needs_real for r in self.regularizers)
         inputs = self._inputs(state.step, state.extra)
@@ -302,14 +302,14 @@ class GAN(Method):
 
         return mean_over_scales(weighted, fake.logits)
 
-    def _real_rows(self, batch: Batch, rng: Array) -> dict[str, Any]:
-        images = self.preprocess(input_of(batch, self.target), rng)
+    def _real_rows(self, state: TrainState, batch: Batch, rng: Array) -> dict[str, Any]:
+        images = self.preprocess(input_of(batch, self.target), rng, self._inputs(state.step, state.extra))
         index = jnp.arange(images.shape[0])
         return {"images": images, "real_condition": self.latents.condition(batch), "batch": batch, "index": index}
 
     def _real_and_fake(self, state: TrainState, batch: Batch, rng: Array) -> tuple[dict[str, Any], Variables, Any]:
         """Rows of real examples with as many fakes, without gradient; what moved in G; and what moved in ``extra``."""
-        rows, extra = self._real_rows(batch, rng), {}
+        rows, extra = self._real_rows(state, batch, rng), {}
         z, condition = self.latents.draw(rng, batch)
         inputs = self._inputs(state.step, state.extra)
         fakes, mutated = forward.generate(self.generator, state.nets["g"], z, condition, rng, inputs=inputs)

@@ -1,6 +1,7 @@
 """Network inputs and outputs of a batch: images are bytes outside and [-1, 1] inside, points are as they are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,14 +40,15 @@ def output_of(drawn: Array) -> dict[str, Array]:
     return {"image" if drawn.ndim >= 4 else "point": drawn}
 
 
-def unchanged(images: Array, rng: Array) -> Array:
+def unchanged(images: Array, rng: Array, inputs: Mapping[str, Any]) -> Array:
     """``images``."""
-    del rng
+    del rng, inputs
     return images
 
 
-def dequantized(images: Array, rng: Array) -> Array:
+def dequantized(images: Array, rng: Array, inputs: Mapping[str, Any]) -> Array:
     """``images`` plus U(0, 1/128), which fills the gaps between bytes (SNGAN's code; 1/256 of the range of 2)."""
+    del inputs
     noise_rng = jax.random.fold_in(rng, 2**20 + 1)
     return images + shard_batch(jax.random.uniform(noise_rng, images.shape, images.dtype, maxval=1 / 128))
 

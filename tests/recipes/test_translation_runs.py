@@ -1,4 +1,6 @@
-"""Image-to-image recipes in their smoke forms: over a mesh with a spatial axis, and killed in every stage."""
+"""Image-to-image recipes in their smoke forms, over a mesh with a spatial axis and killed in every stage; and what
+grows, killed in every fade and on its ends.
+"""
 
 import os
 import signal
@@ -24,6 +26,8 @@ SMOKE = {
         "srgan:flowers",
     )
 }
+
+GROWING = {"progan:flowers": "progan:flowers,smoke"}
 
 
 def two_steps(name, mesh, stage):
@@ -59,15 +63,17 @@ def test_eight_devices_that_split_rows_and_images_equal_one(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SMOKE)
+@pytest.mark.parametrize("name", SMOKE | GROWING)
 def test_a_run_that_is_killed_in_every_stage_ends_as_one_that_is_not(name, tmp_path, assert_same_end):
-    flags = [f"--config={SMOKE[name]}", "--config.training.steps=3", "--config.training.save_every=1", "--no_progress"]
+    smoke = (SMOKE | GROWING)[name]
+    flags = [f"--config={smoke}", "--config.training.steps=3", "--config.training.save_every=1", "--no_progress"]
     flags += {
         "srgan:flowers": ["--config.pretraining.steps=3"],
+        "progan:flowers": [f"--config.growing.{part}_images=48" for part in ("hold", "fade")],
         "pix2pixhd:camvid,features": [f"--config.phases.{part}_steps=3" for part in ("global", "enhancer", "cluster")],
     }.get(name, [])
     flags.append(f"--compilation_cache={tmp_path / 'cache'}")
-    last = 3 * len(recipes.build(load(SMOKE[name])).stages)
+    last = 3 * len(recipes.build(load(smoke)).stages)
     kills = range(1, last, 2)
 
     def train(folder, **environment):
