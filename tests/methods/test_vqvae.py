@@ -1,5 +1,7 @@
 """Pictures to codes and back, on one level or more."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,17 +12,16 @@ from jaxgan.methods.vqvae import VQVAE
 from jaxgan.networks.vqvae import Autoencoder
 
 SMALL = dict(ch=8, blocks=1, hidden=4, codes=16, dim=4, image_channels=1)
-RNG = np.random.default_rng(0)
 
 
 def make(levels=2, **changes):
     return VQVAE(autoencoder=Autoencoder(levels=levels, **SMALL | changes), optimizers={"p": optax.adam(1e-2)})
 
 
-def bars(count):
+def bars(count, seed=0):
     """Pictures of one bright row or column."""
-    images = np.zeros((count, 16, 16, 1), np.uint8)
-    for image, place, upright in zip(images, RNG.integers(0, 16, count), RNG.integers(0, 2, count)):
+    images, rng = np.zeros((count, 16, 16, 1), np.uint8), np.random.default_rng(seed)
+    for image, place, upright in zip(images, rng.integers(0, 16, count), rng.integers(0, 2, count)):
         (image.swapaxes(0, 1) if upright else image)[place] = 255
     return images
 
@@ -52,14 +53,16 @@ def test_codes_alone_give_what_comes_back(levels):
 
 @pytest.mark.slow
 def test_it_learns_what_it_is_shown_and_logs_its_codes():
-    method = make(ch=16, hidden=8)
-    state = method.init(jax.random.key(0), {"image": bars(32)})
+    # At a higher rate, or without the variance, about half of all beginnings end in one code.
+    settings = dict(optimizers={"p": optax.adam(3e-3)}, variance=0.23)
+    method = dataclasses.replace(make(ch=16, hidden=8), **settings)
+    state = jax.jit(method.init)(jax.random.key(0), {"image": bars(32)})
     step = jax.jit(method.step)
     found = []
     for number in range(300):
-        state, metrics = step(state, {"image": bars(32)}, jax.random.key(number))
+        state, metrics = step(state, {"image": bars(32, number)}, jax.random.key(number))
         found.append(metrics)
     # A picture that is its mean is off by 0.23.
-    assert found[-1]["p/error"] < 0.15 < found[0]["p/error"]
+    assert found[-1]["p/error"] < 0.19 < found[0]["p/error"]
     for level in (0, 1):
-        assert 1 < found[-1][f"p/perplexity_{level}"] <= 16 and 0 < found[-1][f"p/usage_{level}"] <= 1
+        assert 3 < found[-1][f"p/perplexity_{level}"] <= 16 and 0.2 < found[-1][f"p/usage_{level}"] <= 1
