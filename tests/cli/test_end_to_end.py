@@ -227,6 +227,7 @@ def test_a_run_by_metrics_of_features(workdir, tmp_path, capsys):
 
 
 @offline
+@pytest.mark.slow
 def test_images_against_images_and_against_features(drawn, tmp_path, capsys):
     out = tmp_path / "f.npz"
     assert main(["features", f"--images={drawn}", FEATURES, f"--out={out}", "--no_progress"]) == 0

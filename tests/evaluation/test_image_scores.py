@@ -36,6 +36,7 @@ def test_values_are_those_of_the_plain_metrics(pair, batch_size):
         assert found[name].stamp == {"images": "x"}
 
 
+@pytest.mark.slow
 def test_multi_scale_similarity():
     images = np.repeat(np.repeat(pictures(2, 22, 22, 1), 8, 1), 8, 2)
     pair = images, blurred(images)

@@ -87,6 +87,7 @@ def test_the_bottom_is_told_of_the_top_and_not_the_other_way_round():
     assert tops[0] == tops[1]
 
 
+@pytest.mark.slow
 def test_draws_have_the_model_s_frequencies():
     method = make()
     nets = random_nets(method)

@@ -27,7 +27,7 @@ def test_every_scale_weighs_the_same_whatever_its_size():
     ("regularizer", "extra"),
     [
         (diffaugment(policy="translation,cutout"), {}),
-        (ada(pipeline="bg", batch_size=4), {"ada": jnp.float32(1.0)}),
+        pytest.param(ada(pipeline="bg", batch_size=4), {"ada": jnp.float32(1.0)}, marks=pytest.mark.slow),
     ],
 )
 def test_augmentations_move_an_image_and_its_condition_together(regularizer, extra):

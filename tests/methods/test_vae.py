@@ -86,6 +86,7 @@ def test_a_step_logs_the_bound_that_nats_gives():
     assert heavier["p/loss"] == pytest.approx(float(wanted), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_row_s_bound_is_of_its_own_key():
     batch, method = {"image": images(8)}, make()
     nets = method.init(jax.random.key(0), batch).nets

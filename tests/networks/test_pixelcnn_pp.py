@@ -39,7 +39,12 @@ def test_parameters_are_as_published(classes, count):
 
 
 @pytest.mark.parametrize(
-    ("shape", "options"), [((2, 2, 1), dict(levels=3)), ((1, 2, 2), dict(sides=1)), ((1, 1, 3), dict(sides=1))]
+    ("shape", "options"),
+    [
+        ((2, 2, 1), dict(levels=3)),
+        pytest.param((1, 2, 2), dict(sides=1), marks=pytest.mark.slow),
+        pytest.param((1, 1, 3), dict(sides=1), marks=pytest.mark.slow),
+    ],
 )
 def test_the_probabilities_of_all_images_sum_to_1(shape, options):
     net = network(channels=shape[-1], **options)

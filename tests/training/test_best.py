@@ -41,6 +41,7 @@ def test_the_best_checkpoint_stays_beside_the_newest(toy, tmp_path):
     assert best(tmp_path) == {"metric": "eval/fd", "value": 1.0, "step": 2}
 
 
+@pytest.mark.slow
 def test_more_may_be_better(toy, tmp_path):
     run(toy, tmp_path, best_is="max")
     assert kept(tmp_path) == [1, 6] and best(tmp_path)["value"] == 5.0

@@ -192,6 +192,7 @@ def _noise_of(toy, workdir):
     return read_records(workdir / "metrics.jsonl")
 
 
+@pytest.mark.slow
 def test_a_step_that_is_left_out_changes_the_count_alone(toy, tmp_path):
     options = dataclasses.replace(OPTIONS, on_nonfinite="continue", save_every=1, keep=9)
     outcome = go(toy.experiment((toy.Method(diverges_at=4), 6)), tmp_path, options)

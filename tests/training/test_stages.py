@@ -125,6 +125,7 @@ def test_a_stage_begins_under_a_key_that_no_step_has(whole):
     assert len({*drawn, *begun}) == 8
 
 
+@pytest.mark.slow
 def test_a_net_that_was_not_averaged_starts_as_a_copy(tmp_path):
     """As if the first stage's average had always been one."""
     without = go(tmp_path / "without", two_stages.experiment(ema=None))

@@ -163,6 +163,7 @@ def test_a_group_that_is_stopped_goes_on_bit_for_bit(tmp_path, monkeypatch, one_
     assert [r.scores for r in read_results(tmp_path / "a")] == [r.scores for r in read_results(tmp_path / "b")]
 
 
+@pytest.mark.slow
 def test_where_all_members_diverge_the_group_ends_early(tmp_path, one_device):
     config = points.config(training__steps=40)
     config.optimizer.d.learning_rate = 1e30
