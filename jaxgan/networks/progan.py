@@ -16,16 +16,12 @@ from jax import Array
 from jaxgan import nn as layers
 from jaxgan.networks.common import check_latents
 from jaxgan.networks.conditioning import join_classes
+from jaxgan.networks.styles import SLOPE, to_unit_square
 from jaxgan.nn.equalized import EqualizedConv, EqualizedDense
+from jaxgan.nn.upfirdn import upfirdn
 from jaxgan.parallel import shard_batch
 
-SLOPE = 0.2
 GAIN = math.sqrt(2)
-
-
-def pixel_norm(x: Array, *, eps: float = 1e-8) -> Array:
-    """Each pixel's features over the root of their mean square (section 4.2): [..., C]."""
-    return x * jax.lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + eps)
 
 
 def activate(x: Array) -> Array:
@@ -101,12 +97,12 @@ class Generator(nn.Module):
         widths = dict(channel_base=self.channel_base, channel_max=self.channel_max)
 
         def conv(x: Array, features: int, name: str) -> Array:
-            return pixel_norm(activate(EqualizedConv(features, gain=GAIN, name=name, **types)(x)))
+            return to_unit_square(activate(EqualizedConv(features, gain=GAIN, name=name, **types)(x)))
 
         def colours(x: Array, side: int) -> Array:
             return EqualizedConv(self.image_channels, 1, name=f"{side}_to_rgb", **types)(x).astype(jnp.float32)
 
-        z = pixel_norm(join_classes(z, labels, self.num_classes) if self.num_classes else z)
+        z = to_unit_square(join_classes(z, labels, self.num_classes) if self.num_classes else z)
         first = width_at(4, **widths)
         # The gain is a quarter of the others', as the Theano code.
         x = EqualizedDense(16 * first, gain=GAIN / 4, use_bias=False, name="4_dense", **types)(z)
@@ -115,7 +111,7 @@ class Generator(nn.Module):
             x
             + self.param("4_bias", nn.initializers.zeros, (first,), self.param_dtype).astype(x.dtype)[None, None, None]
         )
-        x = conv(pixel_norm(activate(x)), first, "4_conv")
+        x = conv(to_unit_square(activate(x)), first, "4_conv")
         last, whole = self.side or self.resolution, self.is_initializing()
         image, before = colours(x, 4), None
         for side in sides_of(self.resolution)[1:]:
@@ -139,6 +135,7 @@ class Discriminator(nn.Module):
       num_classes: not used: classes are those of an auxiliary head.
       resolution, side, fade, channel_base, channel_max, dtype, param_dtype: as of :class:`Generator`.
       stddev_rows: rows over which the standard deviation is taken; None for the batch.
+      blur: features are filtered by [1, 2, 1] before they are halved (StyleGAN's discriminator).
     """
 
     num_classes: int = 0
@@ -148,6 +145,7 @@ class Discriminator(nn.Module):
     channel_base: int = 8_192
     channel_max: int = 512
     stddev_rows: int | None = 4
+    blur: bool = False
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
 
@@ -172,6 +170,7 @@ class Discriminator(nn.Module):
         x, small = read(images, last), images
         for side in reversed(sides_of(last)[1:]):
             x = conv(x, width_at(side, **widths), f"{side}_conv0")
+            x = upfirdn(x, (1, 2, 1), pads=(1, 1)) if self.blur else x
             x = layers.average_pool(conv(x, width_at(side // 2, **widths), f"{side}_conv1"))
             small = layers.average_pool(small)
             if self.is_initializing() or (self.fade and side == last):

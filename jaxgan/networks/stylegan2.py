@@ -13,15 +13,13 @@ from jax import Array
 
 from jaxgan import nn as layers
 from jaxgan.networks.common import check_choice, check_latents
-from jaxgan.networks.conditioning import class_weights
+from jaxgan.networks.styles import NOISES, SLOPE, Mapping, mixed, truncated
 from jaxgan.nn.equalized import EqualizedConv, EqualizedDense, scale_of
 from jaxgan.nn.modulated_conv import modulated_conv
 from jaxgan.nn.upfirdn import upsample
 from jaxgan.parallel import shard_batch
 
 ARCHITECTURES = ("resnet", "orig")
-NOISES = ("random", "const", "none")
-SLOPE = 0.2
 
 
 def activate(x: Array, *, gain: float = 1.0, clamp: float | None = None) -> Array:
@@ -30,60 +28,9 @@ def activate(x: Array, *, gain: float = 1.0, clamp: float | None = None) -> Arra
     return y if clamp is None else jnp.clip(y, -clamp * gain, clamp * gain)
 
 
-def to_unit_square(x: Array, *, eps: float = 1e-8) -> Array:
-    """Rows of which the mean square is 1 (ProGAN's pixel norm): [B, F]."""
-    return x * jax.lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + eps)
-
-
 def widths_of(count: int, *, channel_base: int, channel_max: int) -> list[int]:
     """Channels at each of ``count`` sides from 4 pixels on."""
     return [min(channel_base // (4 * 2**number), channel_max) for number in range(count)]
-
-
-class Mapping(nn.Module):
-    """Latents, classes, or both, to w, whose moving average is kept in the collection 'w_avg'.
-
-    Attributes:
-      w_dim: numbers of w.
-      num_classes: of the condition; 0 for none.
-      layers: dense layers.
-      lr_multiplier: of their rate.
-      decay: of the average; None for no average.
-      param_dtype: of the parameters.
-    """
-
-    w_dim: int = 512
-    num_classes: int = 0
-    layers: int = 8
-    lr_multiplier: float = 0.01
-    decay: float | None = 0.995
-    param_dtype: Any = jnp.float32
-
-    @nn.compact
-    def __call__(self, z: Array | None, labels: Array, *, train: bool, move: bool = True) -> Array:
-        """z [B, Z], or None for classes alone, and labels -> w [B, w_dim] float32.
-
-        In train mode the average moves, unless ``move`` is False.
-        """
-        parts = [] if z is None else [to_unit_square(z.astype(jnp.float32))]
-        if self.num_classes:
-            embed = EqualizedDense(self.w_dim, name="embed", param_dtype=self.param_dtype)
-            parts.append(to_unit_square(embed(class_weights(labels, self.num_classes))))
-        x = jnp.concatenate(parts, axis=-1)
-        for number in range(self.layers):
-            fields: dict[str, Any] = dict(lr_multiplier=self.lr_multiplier, param_dtype=self.param_dtype)
-            x = activate(EqualizedDense(self.w_dim, name=f"fc{number}", **fields)(x))
-        if self.decay is not None:
-            average = self.variable("w_avg", "w_avg", lambda: jnp.zeros(self.w_dim, jnp.float32))
-            if train and move and not self.is_initializing():
-                mean = jax.lax.stop_gradient(x).mean(0)
-                average.value = mean + self.decay * (average.value - mean)
-        return x
-
-    def average(self) -> Array:
-        """w_avg, [w_dim]."""
-        found: Array = self.get_variable("w_avg", "w_avg")
-        return found
 
 
 class StyleLayer(nn.Module):
@@ -249,14 +196,10 @@ class Generator(nn.Module):
         appendix B), in the first ``cutoff`` layers where that is given.
         """
         check_latents(self, z)
-        w = jnp.repeat(self.map(z, labels, train=train)[:, None], self.num_ws, axis=1)
+        ws = jnp.repeat(self.map(z, labels, train=train)[:, None], self.num_ws, axis=1)
         if isinstance(psi, int | float) and psi == 1:
-            return w
-        average = self.map.average()[None, None]
-        near = average + psi * (w - average)
-        if cutoff is None:
-            return near
-        return jnp.where(jnp.arange(self.num_ws)[None, :, None] < cutoff, near, w)
+            return ws
+        return truncated(ws, self.map.average(), psi, cutoff)
 
     def mixed(self, ws: Array, z: Array, labels: Array) -> Array:
         """``ws`` [B, num_ws, w_dim] of ``z``, with the styles of latents that are drawn from a layer on, one layer for
@@ -264,11 +207,9 @@ class Generator(nn.Module):
         """
         if not self.mixing or self.is_initializing():
             return ws
-        whether, where, drawn = jax.random.split(self.make_rng("mix"), 3)
-        layer = jax.random.randint(where, (), 1, self.num_ws)
-        layer = jnp.where(jax.random.uniform(whether, ()) < self.mixing, layer, self.num_ws)
+        key, drawn = jax.random.split(self.make_rng("mix"))
         other = self.map(shard_batch(jax.random.normal(drawn, z.shape)), labels, train=True, move=False)
-        return jnp.where(jnp.arange(self.num_ws)[None, :, None] < layer, ws, other[:, None])
+        return mixed(key, ws, other, self.mixing)
 
     def training_styles(self, z: Array, labels: Array, *, train: bool = True) -> Array:
         """Mixed styles, as training's images have them, while the average stays where it is."""

@@ -23,28 +23,17 @@ The checklist:
 12. ``low_sides`` upper sides in bfloat16, where the code has float16; ``clamp`` 256 as the code.
 """
 
-import dataclasses
-import functools
-from collections.abc import Mapping
-from typing import Any
-
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.gan import build_experiment, build_method
 from jaxgan.experiment.gan import default_config as game_config
 from jaxgan.experiment.presets import on_digits, shortened
 from jaxgan.experiment.regularizers import MAKERS
+from jaxgan.experiment.styled import styled
 from jaxgan.methods.terms.path_length import path_length
-from jaxgan.networks.stylegan2 import NOISES
-from jaxgan.training.method import Experiment, Option
+from jaxgan.training.method import Experiment
 
 TERMS = {**MAKERS, "regularizers.path_length": path_length}
-OPTIONS = {
-    "psi": Option(1.0, low=0.0),
-    "cutoff": Option(0, low=0),
-    "noise": Option("random", choices=NOISES),
-}
 
 
 def default_config() -> ConfigDict:
@@ -83,20 +72,6 @@ def tiny(config: ConfigDict) -> ConfigDict:
     return config
 
 
-def inputs_of_options(options: Mapping[str, Any], *, layers: int) -> dict[str, Any]:
-    """Keywords of the generator: a cutoff of 0 is all layers."""
-    cutoff = jnp.where(jnp.equal(options["cutoff"], 0), layers, options["cutoff"])
-    return {"psi": jnp.asarray(options["psi"], jnp.float32), "cutoff": cutoff, "noise": options["noise"]}
-
-
 def build(config: ConfigDict) -> Experiment:
     """Binds a config; raises UserError on keys or values that do not fit."""
-    game = build_method(config, makers=TERMS)
-    layers = game.generator.num_ws  # type: ignore[attr-defined]
-    game = dataclasses.replace(
-        game,
-        draws_in_sample=True,
-        options=OPTIONS,
-        inputs_of_options=functools.partial(inputs_of_options, layers=layers),
-    )
-    return build_experiment(config, game)
+    return build_experiment(config, styled(build_method(config, makers=TERMS)))

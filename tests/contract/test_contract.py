@@ -42,6 +42,7 @@ ROWS = distinct_rows()
 # The first variant of each recipe.
 FIRST = {name.partition(":")[0]: name for name in reversed(ROWS)}.values()
 SEEDED = jax.random.key(7)
+EQUALIZED = ("progan", "stylegan", "stylegan2")
 
 
 class Small(NamedTuple):
@@ -100,7 +101,7 @@ def small(name: str) -> Small:
     mesh = make_mesh(devices=jax.devices()[:1])
     shapes = experiment.shapes()
     where = shardings(shapes, experiment.rules, mesh)
-    initial = filled(shapes, equalized=config.get("networks") == "stylegan2")
+    initial = filled(shapes, equalized=config.get("networks") in EQUALIZED)
     state = place(initial, where)
     step = compile_step(make_stage_step(stage), mesh, where)
     if stage.method.refresh_due is not None:

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.networks.stylegan2 import Discriminator, Generator, Mapping
+from jaxgan.networks.stylegan2 import Discriminator, Generator
+from jaxgan.networks.styles import Mapping
 
 RNG = np.random.default_rng(0)
 CONFIG_E = dict(channel_base=16_384)

@@ -27,7 +27,7 @@ SMOKE = {
     )
 }
 
-GROWING = {"progan:flowers": "progan:flowers,smoke"}
+GROWING = {name: f"{name},smoke" for name in ("progan:flowers", "stylegan:flowers")}
 
 
 def two_steps(name, mesh, stage):
@@ -69,7 +69,7 @@ def test_a_run_that_is_killed_in_every_stage_ends_as_one_that_is_not(name, tmp_p
     flags = [f"--config={smoke}", "--config.training.steps=3", "--config.training.save_every=1", "--no_progress"]
     flags += {
         "srgan:flowers": ["--config.pretraining.steps=3"],
-        "progan:flowers": [f"--config.growing.{part}_images=48" for part in ("hold", "fade")],
+        **dict.fromkeys(GROWING, [f"--config.growing.{part}_images=48" for part in ("hold", "fade")]),
         "pix2pixhd:camvid,features": [f"--config.phases.{part}_steps=3" for part in ("global", "enhancer", "cluster")],
     }.get(name, [])
     flags.append(f"--compilation_cache={tmp_path / 'cache'}")
