@@ -100,6 +100,7 @@ NETWORK = {
     "mixing": share("of the batches whose styles are of two latents"),
     "architecture": choice("of StyleGAN2's discriminator", *ARCHITECTURES),
     "stddev_rows": whole("rows that D's standard deviation is over; none for the batch", 1, 2**20, none=True),
+    "blur": flag("features are filtered by [1, 2, 1] before they are halved"),
     "low_sides": whole("upper sides that are computed in low_dtype", 0, 16),
     "low_dtype": choice("of 16 bits", *DTYPES[1:]),
     "clamp": number("bound of what convolutions give; none for none", above=0, none=True),

@@ -69,7 +69,7 @@ def test_a_run_that_is_killed_in_every_stage_ends_as_one_that_is_not(name, tmp_p
     flags = [f"--config={smoke}", "--config.training.steps=3", "--config.training.save_every=1", "--no_progress"]
     flags += {
         "srgan:flowers": ["--config.pretraining.steps=3"],
-        **dict.fromkeys(GROWING, [f"--config.growing.{part}_images=48" for part in ("hold", "fade")]),
+        **{key: [f"--config.growing.{part}_images=48" for part in ("hold", "fade")] for key in GROWING},
         "pix2pixhd:camvid,features": [f"--config.phases.{part}_steps=3" for part in ("global", "enhancer", "cluster")],
     }.get(name, [])
     flags.append(f"--compilation_cache={tmp_path / 'cache'}")
