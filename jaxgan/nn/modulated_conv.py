@@ -34,7 +34,8 @@ def modulated_conv(
 
     The forms are the same function up to rounding. 'scaled' scales what goes in and what comes out of one convolution
     of the whole batch; 'grouped' makes the weights of each example and convolves examples as groups of channels, which
-    are products as small as one example's.
+    are products as small as one example's. On two CPU cores 'scaled' is 1.3 to 7 times as fast, and 4 to 9 times with
+    all gradients (five layers of StyleGAN2, ``docs/measure/modulated_forms.py --batch=4 --rounds=2``).
 
     Where ``x`` is of 16 bits, kernel and styles are divided by their largest absolute values before demodulation, which
     takes it back, so that nothing overflows (arXiv:2006.06676, appendix F; code NVlabs/stylegan2-ada-pytorch).
