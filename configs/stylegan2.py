@@ -10,6 +10,7 @@ Adversarial Networks with Limited Data (arXiv:2006.06676), appendix C.
   paper256   The ADA paper's settings for 256 pixels, with ADA, on your folder, 25 million images.
   paper512   The same for 512 pixels.
   paper1024  The same for 1,024 pixels.
+  auto       ADA's code's own choice for one GPU and the side of your pictures, ``side=256``.
   cifar10    The ADA paper's for CIFAR-10: D without skips, no path length, no mixing, 100 million images; ``classes``.
              FID 2.92 without classes, 2.42 with.
 
@@ -96,6 +97,20 @@ def paper(side: int) -> ConfigDict:
     return lazy(config, learning_rate=row.rate)
 
 
+def auto(side: Literal["256", "32", "64", "128", "512", "1024"] = "256") -> ConfigDict:
+    size = int(side)
+    batch = min(4096 // size, 32)
+    config = with_ada(sized(size, images=25_000_000, batch=batch, base=32_768 if size >= 512 else 16_384))
+    config.data.name = "folder:"
+    config.generator.mapping_layers = 2
+    config.discriminator.stddev_rows = min(batch, 4)
+    config.regularizers.penalties.r1 = 2e-4 * size**2 / batch
+    config.ema.update(dict(half_life_images=10_000 * batch / 32, ramp_up=0.05))
+    for section in (config.generator, config.discriminator):
+        section.update(dict(low_sides=4, clamp=256.0))
+    return lazy(config, learning_rate=2e-3 if size >= 1024 else 2.5e-3)
+
+
 def cifar10(classes: bool = False) -> ConfigDict:
     config = paper(32)
     config.data.name = "tfds:cifar10"
@@ -114,6 +129,7 @@ VARIANTS = {
     "paper256": partial(paper, 256),
     "paper512": partial(paper, 512),
     "paper1024": partial(paper, 1024),
+    "auto": auto,
     "cifar10": cifar10,
 }
 
