@@ -17,6 +17,7 @@ def test_codes_of_several_levels_are_refused_by_what_draws_one(recipe):
         recipes.build(config)
 
 
+@pytest.mark.slow
 def test_codes_in_files_of_an_earlier_format_are_extracted_anew(tmp_path, monkeypatch):
     config = load("vqgan_transformer:smoke")
     config.first.codes = str(tmp_path)

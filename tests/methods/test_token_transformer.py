@@ -105,7 +105,7 @@ def test_the_upper_rows_of_a_picture_are_kept():
     np.testing.assert_array_equal(drawn(2)["image"], true)
 
 
-@pytest.mark.parametrize("size", [(2, 2), (3, 4)])
+@pytest.mark.parametrize("size", [pytest.param((2, 2), marks=pytest.mark.slow), (3, 4)])
 def test_a_larger_map_is_drawn_code_by_code_in_windows_of_the_training_grid_s_size(size):
     """At a low temperature, the likeliest code each time; by windows that are cut by hand."""
     network = Transformer(vocabulary=5, prefix=4, grid=(2, 2), layers=2, heads=2, dim=8)
@@ -129,6 +129,7 @@ def test_a_larger_map_is_drawn_code_by_code_in_windows_of_the_training_grid_s_si
         np.testing.assert_array_equal(drawn[:, row, column], run(tokens)[:, 4 + number - 1, :2].argmax(-1))
 
 
+@pytest.mark.slow
 def test_images_without_a_map_are_as_tall_and_wide_as_is_said_and_smaller_inputs_are_refused():
     method = make()
     nets = random_nets(method, {"tokens": EVERY})

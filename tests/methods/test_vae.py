@@ -130,6 +130,7 @@ def test_an_unknown_likelihood():
         make(likelihood="poisson")
 
 
+@pytest.mark.slow
 def test_a_mixture_s_ratio_is_that_of_its_densities_and_its_draws_are_its():
     latents = MixtureLatents(size=2, components=3)
     means, scales, shares = RNG.normal(0, 2, (3, 2)), np.array([[0.5, 1], [1, 0.3], [0.7, 0.7]]), [0.2, 0.5, 0.3]
@@ -194,6 +195,7 @@ class Guess(nn.Module):
         return logits, jnp.zeros_like(logits)
 
 
+@pytest.mark.slow
 def test_the_bounds_of_categories_lie_below_the_likelihood():
     """With three categories the likelihood is a sum of three terms, so it can be computed exactly."""
     batch = {"image": images(32)}

@@ -94,6 +94,7 @@ def test_noise_is_drawn_or_the_same_or_none(variables):
         drawn(variables, z, noise="white")
 
 
+@pytest.mark.slow
 def test_training_moves_the_average_of_w_and_mixes_styles_from_a_layer_on(variables):
     network, z, labels = small(mixing=1.0), RNG.normal(size=(64, 6)).astype(np.float32), np.zeros(64, np.int32)
     keys = {"noise": jax.random.key(0), "mix": jax.random.key(1)}
