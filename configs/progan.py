@@ -55,7 +55,7 @@ def celeba() -> ConfigDict:
 def cifar10() -> ConfigDict:
     config = sized(32)
     config.data.name = "tfds:cifar10"
-    config.regularizers.penalties.gp_target = 750.0
+    config.regularizers.penalties.update(dict(gp=10.0 / 750**2, gp_target=750.0))
     config.training.update(dict(steps=12_000_000 // 64, save_every=1_000))
     return config
 

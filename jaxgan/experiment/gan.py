@@ -161,7 +161,8 @@ def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior
     """
     settings = dict(config.method)
     loss = adversarial_loss(settings.pop("loss"), label_smoothing=settings.pop("label_smoothing"))
-    minibatch = config.discriminator.get("minibatch", "none")
+    # Of networks with ``stddev_rows`` the standard deviation over rows is always there.
+    minibatch = "stddev" if "stddev_rows" in config.discriminator else config.discriminator.get("minibatch", "none")
     if minibatch != "none" and (config.method.joint or config.microbatches.count > 1):
         raise UserError(
             f"discriminator.minibatch={minibatch!r} compares the images of a batch, all real or all fake: "

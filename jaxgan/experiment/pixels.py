@@ -15,7 +15,8 @@ from jaxgan.training.method import Experiment
 
 
 def pixel_config(recipe: str, network: Callable[..., Any], *, exclude: tuple[str, ...] = ("channels",)) -> ConfigDict:
-    """Their common settings: binarised MNIST in batches of 100, scored by its exact nats at the stage's end.
+    """A config with the settings that these models share: binarised MNIST in batches of 100, scored by its exact nats
+    at the stage's end.
 
     Args:
       recipe: its name.

@@ -110,7 +110,7 @@ class Generator(nn.Module):
         config F, 16,384 config E.
       mapping_layers: of the mapping network.
       mixing: share of the batches in train mode whose styles are of two latents, from a layer on that is drawn.
-      low_sides: how many of the upper sides are computed in ``low_dtype``.
+      low_sides: how many of the upper sides are computed in ``low_dtype``; the smallest never is.
       low_dtype: of 16 bits.
       clamp: bound of what convolutions give; None for none.
       param_dtype: of the parameters.
@@ -154,7 +154,7 @@ class Generator(nn.Module):
         self.const = self.param("const", normal, (*self.base, widths[0]), self.param_dtype)
         conv0, conv1, to_rgb = [], [], []
         for number, width in enumerate(widths):
-            low = number >= self.sides - self.low_sides
+            low = number >= max(self.sides - self.low_sides, 1)
             fields: dict[str, Any] = dict(
                 clamp=self.clamp, dtype=self.low_dtype if low else jnp.float32, param_dtype=self.param_dtype
             )

@@ -6,11 +6,11 @@ The checklist:
  1. Networks of 23.1 million parameters each at 1,024 pixels; see :mod:`jaxgan.networks.progan`. Equalised rates, pixel
     norms after activations in G, standard deviations over groups of 4 in D's last block, no tanh.
  2. A stage a side and phase: hold, fade of the next side, hold, ... (``growing.hold_images`` and ``fade_images``,
-    600,000 each), from 4 pixels on, where the paper's figures are from 4 as well. The last hold is ``training.steps``.
+    600,000 each), from 4 pixels on. The last hold is ``training.steps``.
  3. In a fade G's image is blended with the smaller side's, enlarged by nearest neighbour; D's features with those of
     the halved image; and real images with their own halves, enlarged. Alpha rises with every step from 0.
- 4. WGAN-GP with lambda 10 and a norm of 1 (the paper's CIFAR-10: 750), and 1e-3 times D's squared output on real images
-    (``regularizers.drift``).
+ 4. WGAN-GP with lambda 10 and a norm of 1 (the paper's CIFAR-10: 750; the code divides by its square, so that lambda
+    is 10 / 750^2 there), and 1e-3 times D's squared output on real images (``regularizers.drift``).
  5. Adam (0, 0.99), begun anew at both ends of each fade, as the code.
  6. Batches and rates by side (``growing.batch_sizes``, ``learning_rates``, from 4 pixels on; the last one holds for
     what is larger): the code's for 8 GPUs.

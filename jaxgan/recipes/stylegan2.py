@@ -8,7 +8,7 @@ The checklist:
  2. Logistic loss, non-saturating; R1 with gamma 10 on every 16th step, 16 times as strong
     (``regularizers.penalties``).
  3. Path length on every 4th step, 4 times as strong, of half of the batch, weight 2
-    (``regularizers.path_length``). Its latents are the step's own and not drawn anew.
+    (``regularizers.path_length``). Its latents are drawn anew.
  4. Styles of two latents in 9 of 10 batches (``generator.mixing``): one layer a batch, as in the code.
  5. The average of w moves in every update but the lazy ones, of G and of D, with 0.995 (ada-pytorch; TF: in all).
  6. Adam 2e-3 (0, 0.99), for lazy terms brought to c = k / (k + 1): rate c, betas to the power c, 4/5 for G and 16/17

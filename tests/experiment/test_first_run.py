@@ -1,4 +1,4 @@
-"""What a second run says of a first one that it cannot stand on."""
+"""First runs that a second one refuses, and codes that are extracted once."""
 
 import pytest
 

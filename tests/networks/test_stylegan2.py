@@ -5,8 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan import recipes
+from jaxgan.experiment.config_file import load
 from jaxgan.networks.stylegan2 import Discriminator, Generator
 from jaxgan.networks.styles import Mapping
+from jaxgan.training.errors import UserError
 
 RNG = np.random.default_rng(0)
 CONFIG_E = dict(channel_base=16_384)
@@ -147,3 +150,12 @@ def test_the_mapping_of_classes_alone():
     mixture = network.apply(variables, None, np.eye(3, dtype=np.float32), train=False)
     np.testing.assert_allclose(one, mixture, rtol=1e-6)
     assert np.abs(one[0] - one[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("recipe", ["progan", "stylegan", "stylegan2"])
+def test_real_and_fake_in_one_batch_are_refused_where_d_compares_its_rows(recipe):
+    config = load(f"{recipe}:flowers,smoke")
+    config.method.joint = True
+    with pytest.raises(UserError, match=r"'stddev' compares the images of a batch.*--config.method.joint=false"):
+        recipes.build(config)
+    assert recipes.build(load(f"{recipe}:flowers,smoke")).total_steps

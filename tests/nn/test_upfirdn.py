@@ -161,7 +161,7 @@ def convolutions_in(jaxpr):
 
 @pytest.mark.parametrize("conv", [conv_spread_two, conv_stride_two])
 def test_derivatives_of_both_orders_neither_stride_nor_dilate_nor_pad_on_both_sides(conv):
-    """What leaves XLA:CPU's fast path."""
+    """Strides, dilations and padding on both sides leave XLA:CPU's fast path."""
     x, kernel = np.zeros((2, 9, 9, 3), np.float32), np.zeros((3, 3, 3, 5), np.float32)
 
     def slope(x, kernel):
