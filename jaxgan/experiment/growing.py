@@ -29,6 +29,8 @@ GROWING: dict[str, Any] = {
     "batch_sizes": (512, 256, 128, 64, 32),
     "learning_rates": (1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1.5e-3, 2e-3, 3e-3),
 }
+# What the keys of every game say, which those of ``growing`` replace.
+ROWS, RATE = 32, 1e-3
 
 
 def growing_config(recipe: str, *, makers: Makers) -> ConfigDict:
@@ -45,14 +47,15 @@ def growing_config(recipe: str, *, makers: Makers) -> ConfigDict:
             del section["side"], section["fade"]
         config.growing = ConfigDict(GROWING, type_safe=False)
     config.method.joint = False
-    both_optimizers(config, learning_rate=1e-3, b1=0.0, b2=0.99, eps=1e-8)
-    config.data.batch_size = 32
+    both_optimizers(config, learning_rate=RATE, b1=0.0, b2=0.99, eps=1e-8)
+    config.data.batch_size = ROWS
     return config
 
 
 def tiny_growing(config: ConfigDict) -> ConfigDict:
     """The smoke form: digits of 8x8 pixels, from 4 on, 8 channels, two steps a stage."""
     config = on_digits(shortened(config), (8, 8))
+    config.data.batch_size = ROWS
     for section in (config.generator, config.discriminator):
         section.update(dict(resolution=8, channel_base=32, channel_max=8))
     config.generator.z_dim = 8
@@ -84,9 +87,11 @@ def growing_experiment(
       changed: each stage's game -> the one that is played.
 
     Raises:
-      UserError: on keys or values that do not fit, or sides that are no powers of two.
+      UserError: on keys or values that do not fit, sides that are no powers of two, or a batch or rate that ``growing``
+        replaces.
     """
     largest, growing = config.generator.resolution, config.growing
+    _check_replaced(config)
     if config.discriminator.resolution != largest or tuple(config.data.image_size) != (largest, largest):
         raise UserError(
             f"generator.resolution={largest}, discriminator.resolution={config.discriminator.resolution} and "
@@ -118,6 +123,19 @@ def growing_experiment(
         )
     experiment = build_experiment(at_side(config, largest), stages[-1].method)
     return experiment._replace(stages=tuple(stages), init=functools.partial(_init, stages[-1]))
+
+
+def _check_replaced(config: ConfigDict) -> None:
+    given = {f"optimizer.{player}.learning_rate": config.optimizer[player].learning_rate for player in ("g", "d")}
+    for key, value, expected, other in (
+        ("data.batch_size", config.data.batch_size, ROWS, "growing.batch_sizes"),
+        *((key, rate, RATE, "growing.learning_rates") for key, rate in given.items()),
+    ):
+        if value != expected:
+            raise UserError(
+                f"{key}={value}: a network that grows has a value a side, in {other}; set that, and leave "
+                f"{key} at {expected}"
+            )
 
 
 def _init(last: Stage, rng: Array) -> TrainState:

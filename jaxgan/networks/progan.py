@@ -6,6 +6,7 @@ how much of that side's own layers is taken while they fade in.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -56,6 +57,33 @@ def width_at(side: int, *, channel_base: int, channel_max: int) -> int:
     return min(2 * channel_base // side, channel_max)
 
 
+def grow(
+    network: Any,
+    block: Callable[[Array | None, int], Array],
+    to_rgb: Callable[[Array, int], Array],
+    alpha: Array | float,
+) -> Array:
+    """The image of a generator at its ``side``, blended while that fades in; at initialisation every side is made.
+
+    Args:
+      network: a generator with ``resolution``, ``side`` and ``fade``, whose ``__call__`` runs.
+      block: features of the next smaller side, None for the first one, and a side -> features of that side.
+      to_rgb: features and their side -> colours [B, side, side, C].
+      alpha: [] in [0, 1], of the side that fades in.
+    """
+    last, whole = network.side or network.resolution, network.is_initializing()
+    x, images = None, []
+    for side in sides_of(network.resolution if whole else last):
+        x = block(x, side)
+        if whole or side == last or (network.fade and 2 * side == last):
+            images.append(to_rgb(x, side))
+    images = [image for image in images if image.shape[1] <= last]
+    image = images[-1]
+    if network.fade and len(images) > 1:
+        image = blend(layers.upsample_nearest(images[-2]), image, alpha)
+    return shard_batch(image)
+
+
 class Generator(nn.Module):
     """Latents and classes to images.
 
@@ -99,33 +127,22 @@ class Generator(nn.Module):
         def conv(x: Array, features: int, name: str) -> Array:
             return to_unit_square(activate(EqualizedConv(features, gain=GAIN, name=name, **types)(x)))
 
-        def colours(x: Array, side: int) -> Array:
+        def to_rgb(x: Array, side: int) -> Array:
             return EqualizedConv(self.image_channels, 1, name=f"{side}_to_rgb", **types)(x).astype(jnp.float32)
 
-        z = to_unit_square(join_classes(z, labels, self.num_classes) if self.num_classes else z)
-        first = width_at(4, **widths)
-        # The gain is a quarter of the others', as the Theano code.
-        x = EqualizedDense(16 * first, gain=GAIN / 4, use_bias=False, name="4_dense", **types)(z)
-        x = x.reshape(-1, 4, 4, first)
-        x = (
-            x
-            + self.param("4_bias", nn.initializers.zeros, (first,), self.param_dtype).astype(x.dtype)[None, None, None]
-        )
-        x = conv(to_unit_square(activate(x)), first, "4_conv")
-        last, whole = self.side or self.resolution, self.is_initializing()
-        image, before = colours(x, 4), None
-        for side in sides_of(self.resolution)[1:]:
-            if side > last and not whole:
-                break
-            x = conv(layers.upsample_nearest(shard_batch(x)), width_at(side, **widths), f"{side}_conv0")
-            x = conv(x, x.shape[-1], f"{side}_conv1")
-            if side >= (last // 2 if self.fade else last) or whole:
-                image, before = colours(x, side), image
-        if whole and last < self.resolution:
-            return jnp.zeros((z.shape[0], last, last, self.image_channels))
-        if not self.fade or before is None:
-            return shard_batch(image)
-        return shard_batch(blend(layers.upsample_nearest(before), image, alpha))
+        def block(x: Array | None, side: int) -> Array:
+            width = width_at(side, **widths)
+            if x is not None:
+                x = conv(layers.upsample_nearest(shard_batch(x)), width, f"{side}_conv0")
+                return conv(x, width, f"{side}_conv1")
+            # The gain is a quarter of the others', as the Theano code.
+            x = EqualizedDense(16 * width, gain=GAIN / 4, use_bias=False, name="4_dense", **types)(latents)
+            bias = self.param("4_bias", nn.initializers.zeros, (width,), self.param_dtype)
+            x = x.reshape(-1, 4, 4, width) + bias.astype(x.dtype)[None, None, None]
+            return conv(to_unit_square(activate(x)), width, "4_conv")
+
+        latents = to_unit_square(join_classes(z, labels, self.num_classes) if self.num_classes else z)
+        return grow(self, block, to_rgb, alpha)
 
 
 class Discriminator(nn.Module):

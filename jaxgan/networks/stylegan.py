@@ -11,9 +11,9 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
-from jaxgan.networks.common import check_choice, check_latents
-from jaxgan.networks.progan import Discriminator, blend, sides_of, width_at
-from jaxgan.networks.styles import NOISES, SLOPE, Mapping, mixed, truncated
+from jaxgan.networks.common import check_choice
+from jaxgan.networks.progan import Discriminator, grow, sides_of, width_at
+from jaxgan.networks.styles import NOISES, SLOPE, Mapping, mixed_with_drawn, styles_of
 from jaxgan.nn.equalized import EqualizedConv, EqualizedDense
 from jaxgan.nn.upfirdn import upfirdn
 from jaxgan.parallel import shard_batch
@@ -80,7 +80,17 @@ class Generator(nn.Module):
         """Styles of an image at the side that is drawn: two at each."""
         return 2 * len(sides_of(self.side or self.resolution))
 
-    @nn.compact
+    def setup(self) -> None:
+        """The mapping; the layers of every side are made where they are called."""
+        self.map = Mapping(
+            self.w_dim,
+            self.num_classes,
+            self.mapping_layers,
+            gain_of_weights=True,
+            param_dtype=self.param_dtype,
+            name="mapping",
+        )
+
     def __call__(
         self,
         z: Array,
@@ -102,29 +112,24 @@ class Generator(nn.Module):
           psi, cutoff: of truncation; see :func:`jaxgan.networks.styles.truncated`.
           noise: one of :data:`jaxgan.networks.styles.NOISES`.
         """
-        check_latents(self, z)
-        check_choice("noise", noise, NOISES)
-        mapping = Mapping(
-            self.w_dim,
-            self.num_classes,
-            self.mapping_layers,
-            gain_of_weights=True,
-            param_dtype=self.param_dtype,
-            name="mapping",
-        )
-        ws = jnp.repeat(mapping(z, labels, train=train)[:, None], self.num_ws, axis=1)
-        if not (isinstance(psi, int | float) and psi == 1):
-            ws = truncated(ws, mapping.average(), psi, cutoff)
-        if train and self.mixing and not self.is_initializing():
-            key, drawn = jax.random.split(self.make_rng("mix"))
-            other = mapping(shard_batch(jax.random.normal(drawn, z.shape)), labels, train=True, move=False)
-            ws = mixed(key, ws, other, self.mixing)
-        return self._synthesized(ws, alpha, noise)
+        ws = styles_of(self, z, labels, train=train, psi=psi, cutoff=cutoff)
+        if train:
+            ws = mixed_with_drawn(self, ws, z, labels)
+        return self.synthesize(ws, train=train, alpha=alpha, noise=noise)
 
-    def _synthesized(self, ws: Array, alpha: Array | float, noise: str) -> Array:
+    def styles(
+        self, z: Array, labels: Array, *, train: bool, psi: Array | float = 1.0, cutoff: Array | int | None = None
+    ) -> Array:
+        """ws [B, num_ws, w_dim] of latents; see :func:`jaxgan.networks.styles.styles_of`."""
+        return styles_of(self, z, labels, train=train, psi=psi, cutoff=cutoff)
+
+    @nn.compact
+    def synthesize(self, ws: Array, *, train: bool = False, alpha: Array | float = 1.0, noise: str = "random") -> Array:
+        """Images of styles [B, num_ws, w_dim]; the same in both modes."""
+        del train
+        check_choice("noise", noise, NOISES)
         types: dict[str, Any] = dict(dtype=self.dtype, param_dtype=self.param_dtype)
         widths = dict(channel_base=self.channel_base, channel_max=self.channel_max)
-        last, whole = self.side or self.resolution, self.is_initializing()
 
         def styled(x: Array, number: int, name: str) -> Array:
             # At initialisation all sides' layers are made, which are more than the styles of a small one.
@@ -134,25 +139,17 @@ class Generator(nn.Module):
         def conv(x: Array, features: int, name: str) -> Array:
             return EqualizedConv(features, gain=math.sqrt(2), use_bias=False, name=name, **types)(x)
 
-        def colours(x: Array, side: int) -> Array:
+        def to_rgb(x: Array, side: int) -> Array:
             return EqualizedConv(self.image_channels, 1, name=f"{side}_to_rgb", **types)(x).astype(jnp.float32)
 
-        width = width_at(4, **widths)
-        const = self.param("const", nn.initializers.ones, (4, 4, width), self.param_dtype)
-        x = jnp.broadcast_to(const.astype(self.dtype)[None], (ws.shape[0], 4, 4, width))
-        x = styled(conv(styled(x, 0, "4_const"), width, "4_conv"), 1, "4_conv")
-        image, before = colours(x, 4), None
-        for number, side in enumerate(sides_of(self.resolution)[1:], 1):
-            if side > last and not whole:
-                break
-            width = width_at(side, **widths)
+        def block(x: Array | None, side: int) -> Array:
+            width, number = width_at(side, **widths), 2 * sides_of(side).index(side)
+            if x is None:
+                const = self.param("const", nn.initializers.ones, (4, 4, width), self.param_dtype)
+                x = styled(jnp.broadcast_to(const.astype(self.dtype)[None], (ws.shape[0], 4, 4, width)), 0, "4_const")
+                return styled(conv(x, width, "4_conv"), 1, "4_conv")
             x = conv(layers.upsample_nearest(shard_batch(x)), width, f"{side}_conv0")
-            x = styled(upfirdn(x, (1, 2, 1), pads=(1, 1)), 2 * number, f"{side}_conv0")
-            x = styled(conv(x, width, f"{side}_conv1"), 2 * number + 1, f"{side}_conv1")
-            if side >= (last // 2 if self.fade else last) or whole:
-                image, before = colours(x, side), image
-        if whole and last < self.resolution:
-            return jnp.zeros((ws.shape[0], last, last, self.image_channels))
-        if not self.fade or before is None:
-            return shard_batch(image)
-        return shard_batch(blend(layers.upsample_nearest(before), image, alpha))
+            x = styled(upfirdn(x, (1, 2, 1), pads=(1, 1)), number, f"{side}_conv0")
+            return styled(conv(x, width, f"{side}_conv1"), number + 1, f"{side}_conv1")
+
+        return grow(self, block, to_rgb, alpha)

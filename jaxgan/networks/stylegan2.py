@@ -12,8 +12,8 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgan import nn as layers
-from jaxgan.networks.common import check_choice, check_latents
-from jaxgan.networks.styles import NOISES, SLOPE, Mapping, mixed, truncated
+from jaxgan.networks.common import check_choice
+from jaxgan.networks.styles import NOISES, SLOPE, Mapping, mixed_with_drawn, styles_of
 from jaxgan.nn.equalized import EqualizedConv, EqualizedDense, scale_of
 from jaxgan.nn.modulated_conv import modulated_conv
 from jaxgan.nn.upfirdn import upsample
@@ -181,40 +181,24 @@ class Generator(nn.Module):
           z: [B, z_dim].
           labels: int [B], or float class weights [B, num_classes]; not used without classes.
           train: mixes styles, under the stream 'mix', and moves the average of w.
-          psi, cutoff: of truncation; see :meth:`styles`.
+          psi, cutoff: of truncation; see :func:`jaxgan.networks.styles.truncated`.
           noise: one of ``NOISES``.
         """
-        ws = self.styles(z, labels, train=train, psi=psi, cutoff=cutoff)
+        ws = styles_of(self, z, labels, train=train, psi=psi, cutoff=cutoff)
         if train:
-            ws = self.mixed(ws, z, labels)
+            ws = mixed_with_drawn(self, ws, z, labels)
         return self.synthesize(ws, train=train, noise=noise)
 
     def styles(
         self, z: Array, labels: Array, *, train: bool, psi: Array | float = 1.0, cutoff: Array | int | None = None
     ) -> Array:
-        """ws [B, num_ws, w_dim] of latents: brought towards the average w by ``psi`` (StyleGAN, arXiv:1812.04948,
-        appendix B), in the first ``cutoff`` layers where that is given.
-        """
-        check_latents(self, z)
-        ws = jnp.repeat(self.map(z, labels, train=train)[:, None], self.num_ws, axis=1)
-        if isinstance(psi, int | float) and psi == 1:
-            return ws
-        return truncated(ws, self.map.average(), psi, cutoff)
-
-    def mixed(self, ws: Array, z: Array, labels: Array) -> Array:
-        """``ws`` [B, num_ws, w_dim] of ``z``, with the styles of latents that are drawn from a layer on, one layer for
-        the whole batch, in a share ``mixing`` of the calls (StyleGAN, arXiv:1812.04948, section 3.1).
-        """
-        if not self.mixing or self.is_initializing():
-            return ws
-        key, drawn = jax.random.split(self.make_rng("mix"))
-        other = self.map(shard_batch(jax.random.normal(drawn, z.shape)), labels, train=True, move=False)
-        return mixed(key, ws, other, self.mixing)
+        """ws [B, num_ws, w_dim] of latents; see :func:`jaxgan.networks.styles.styles_of`."""
+        return styles_of(self, z, labels, train=train, psi=psi, cutoff=cutoff)
 
     def training_styles(self, z: Array, labels: Array, *, train: bool = True) -> Array:
         """Mixed styles, as training's images have them, while the average stays where it is."""
         ws = jnp.repeat(self.map(z, labels, train=train, move=False)[:, None], self.num_ws, axis=1)
-        return self.mixed(ws, z, labels)
+        return mixed_with_drawn(self, ws, z, labels)
 
     def synthesize(self, ws: Array, *, train: bool = False, noise: str = "random") -> Array:
         """Images of styles [B, num_ws, w_dim]; the same in both modes."""

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from jaxgan.networks.common import check_latents
 from jaxgan.networks.conditioning import class_weights
 from jaxgan.nn.equalized import EqualizedDense
+from jaxgan.parallel import shard_batch
 
 NOISES = ("random", "const", "none")
 SLOPE = 0.2
@@ -90,3 +92,31 @@ def mixed(key: Array, ws: Array, other: Array, share: float) -> Array:
     layer = jax.random.randint(where, (), 1, ws.shape[1])
     layer = jnp.where(jax.random.uniform(whether, ()) < share, layer, ws.shape[1])
     return jnp.where(jnp.arange(ws.shape[1])[None, :, None] < layer, ws, other[:, None])
+
+
+def styles_of(
+    network: Any, z: Array, labels: Array, *, train: bool, psi: Array | float = 1.0, cutoff: Array | int | None = None
+) -> Array:
+    """Styles [B, num_ws, w_dim] of latents, of a generator with a :class:`Mapping` ``map`` and ``num_ws``.
+
+    Args:
+      network: the generator, bound.
+      z: [B, z_dim].
+      labels: int [B], or float class weights [B, num_classes]; not used without classes.
+      train: whether the average of w moves.
+      psi, cutoff: of truncation; see :func:`truncated`.
+    """
+    check_latents(network, z)
+    ws = jnp.repeat(network.map(z, labels, train=train)[:, None], network.num_ws, axis=1)
+    return ws if isinstance(psi, int | float) and psi == 1 else truncated(ws, network.map.average(), psi, cutoff)
+
+
+def mixed_with_drawn(network: Any, ws: Array, z: Array, labels: Array) -> Array:
+    """``ws`` [B, num_ws, w_dim] of ``z``, mixed with the styles of latents that are drawn from the stream 'mix', in a
+    share ``network.mixing`` of the calls; see :func:`mixed`.
+    """
+    if not network.mixing or network.is_initializing():
+        return ws
+    key, drawn = jax.random.split(network.make_rng("mix"))
+    other = network.map(shard_batch(jax.random.normal(drawn, z.shape)), labels, train=True, move=False)
+    return mixed(key, ws, other, network.mixing)

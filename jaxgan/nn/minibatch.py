@@ -76,8 +76,9 @@ def minibatch_stddev(x: Array, *, group_size: int | None = 4, channels: int = 1)
     """Appends the standard deviation over a group of rows, averaged to one number (ProGAN, arXiv:1710.10196).
 
     The paper (section 3) takes the whole batch and one number; the code of ProGAN, StyleGAN and StyleGAN2 takes groups
-    of at most four rows, and StyleGAN2 may split the channels into runs that give a number each. As there, of n groups
-    group k has the rows k, k + n, k + 2 n, ...
+    of at most four rows, and StyleGAN2 may split the channels into runs that give a number each. A group is of
+    neighbours, which lie on one device where that has a group or more; in the code group k of n has the rows k, k + n,
+    k + 2 n, ..., which is the same in distribution.
 
     Args:
       x: [B, H, W, C] or [B, F] float.
@@ -98,8 +99,8 @@ def minibatch_stddev(x: Array, *, group_size: int | None = 4, channels: int = 1)
         )
     if channels < 1 or features % channels:
         raise ValueError(f"{channels} numbers do not divide the {features} channels of shape {x.shape}")
-    grouped = x.astype(jnp.float32).reshape(size, batch // size, -1, channels, features // channels)
-    variance = jnp.square(grouped - grouped.mean(0, keepdims=True)).mean(0)
+    grouped = x.astype(jnp.float32).reshape(batch // size, size, -1, channels, features // channels)
+    variance = jnp.square(grouped - grouped.mean(1, keepdims=True)).mean(1)
     deviation = jnp.sqrt(variance + _EPS).mean((1, 3))
-    rows = jnp.tile(deviation, (size, 1)).astype(x.dtype).reshape(batch, *(1,) * (x.ndim - 2), channels)
+    rows = jnp.repeat(deviation, size, axis=0).astype(x.dtype).reshape(batch, *(1,) * (x.ndim - 2), channels)
     return jnp.concatenate([x, jnp.broadcast_to(rows, (*x.shape[:-1], channels))], axis=-1)

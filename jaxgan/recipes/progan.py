@@ -13,7 +13,7 @@ The checklist:
     is 10 / 750^2 there), and 1e-3 times D's squared output on real images (``regularizers.drift``).
  5. Adam (0, 0.99), begun anew at both ends of each fade, as the code.
  6. Batches and rates by side (``growing.batch_sizes``, ``learning_rates``, from 4 pixels on; the last one holds for
-    what is larger): the code's for 8 GPUs.
+    what is larger): the code's for 8 GPUs. ``data.batch_size`` and ``optimizer.*.learning_rate`` are refused.
  7. G's average is of 0.999 a step, whatever the batch.
  8. Real images of a side are the set's, resized by the loader; the code halves them by boxes beforehand.
  9. With classes: AC-GAN (``heads.auxiliary``), the class joined to the latent.

@@ -25,12 +25,11 @@ def closeness(x, kernel, include_self):
 
 def deviations(x, size, channels):
     """The appended numbers [B, channels], group by group."""
-    groups = len(x) // size
     out = np.zeros((len(x), channels))
-    for k in range(groups):
-        rows = x[k::groups].astype(np.float64)
+    for start in range(0, len(x), size):
+        rows = x[start : start + size].astype(np.float64)
         for c, run in enumerate(np.split(np.sqrt(rows.var(0) + 1e-8), channels, axis=-1)):
-            out[k::groups, c] = run.mean()
+            out[start : start + size, c] = run.mean()
     return out
 
 
