@@ -21,7 +21,7 @@ _EXAMPLES = """  jaxgan evaluate --workdir=runs/digits
   jaxgan evaluate --workdir=runs/cifar --sweep=truncation --metrics=fd,is --out=curve.png
   jaxgan evaluate --images=samples.npz --against=tfds:cifar10:test --metrics=fd,kid,is,precision,recall --json
   jaxgan evaluate --images=restored/ --against=originals/ --metrics=psnr,ssim,lpips
-  jaxgan evaluate --workdir=runs/faces --metrics=fd,ppl --set psi=0.7"""
+  jaxgan evaluate --workdir=runs/faces --metrics=fd,ppl_w --set psi=0.7"""
 
 
 def _parser() -> Any:
@@ -47,7 +47,7 @@ def _parser() -> Any:
     how.add_argument(
         "--metrics",
         help="fd,sfd,intra_fd,kid,is,precision,recall,density,coverage (features), psnr,ssim,ms_ssim,swd,lpips,"
-        "pd_efficientnet_lite0 (pixels); of a run also ppl,separability (latents), bits_per_dim,elbo,perplexity "
+        "pd_efficientnet_lite0 (pixels); of a run also ppl_z,ppl_w,separability (latents), bits_per_dim,elbo,perplexity "
         "(likelihoods) and what its own evaluators give, such as tstr or modes",
     )
     flags.add_features(how, required=False)

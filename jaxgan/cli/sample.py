@@ -28,6 +28,7 @@ _EXAMPLES = """  jaxgan sample --workdir=runs/digits --num_images=50000 --out=sa
       --truncation=0.5 --truncation_mode=scaled_truncated_normal
   jaxgan sample --workdir=runs/digits --num_images=80 --out=ways.png --interpolate=class
   jaxgan sample --workdir=runs/faces --set psi=0.7 --num_images=100 --out=grid.png
+  jaxgan sample --workdir=runs/faces --set noise=const --num_images=24 --columns=6 --out=table.png --mix=coarse
   jaxgan sample --workdir=runs/maps --inputs=photos/ --out=maps/
   jaxgan sample --workdir=runs/maps --inputs=pairs:maps:test --out=rows.png --panels=label_map,image,target"""
 
@@ -133,7 +134,17 @@ def _parse(arguments: Sequence[str]) -> Any:
         "--batch_size", type=flags.whole(1), help="images a dispatch (default: the config's evaluation.batch_size)"
     )
     made.add_argument(
-        "--interpolate", choices=("z", "class"), help="a grid of ways between latents or classes (X.png alone)"
+        "--interpolate",
+        choices=("z", "w", "class"),
+        help="a grid of ways between latents, styles or classes (X.png alone)",
+    )
+    made.add_argument(
+        "--mix",
+        metavar="LAYERS",
+        help="a table of two sources' styles: the column's in coarse, middle, fine, or layers 4-7 (X.png alone)",
+    )
+    made.add_argument(
+        "--noise_grid", action="store_true", help="images that differ in noise alone, and its deviation (X.png alone)"
     )
     made.add_argument(
         "--interpolation", choices=("slerp", "lerp"), default="slerp", help="how, between latents (default slerp)"
@@ -143,7 +154,10 @@ def _parse(arguments: Sequence[str]) -> Any:
     parsed, overrides = flags.parse(made, arguments)
     if overrides:
         raise UserError(f"--config.{overrides[0][0]}: sampling follows the run's own config, which cannot change")
-    for flag in ("classes", "interpolate"):
+    grids = [flag for flag in ("interpolate", "mix", "noise_grid") if getattr(parsed, flag)]
+    if len(grids) > 1:
+        raise UserError(f"--{grids[0]} and --{grids[1]} are two pictures: give one of them")
+    for flag in ("classes", "interpolate", "mix", "noise_grid"):
         if (parsed.inputs or parsed.caption) and getattr(parsed, flag):
             given = "--inputs" if parsed.inputs else "--caption"
             raise UserError(f"--{flag} does not go with {given}, which say what is drawn for")
@@ -170,21 +184,23 @@ def _draw_for_labels(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any
     if parsed.inputs:
         inputs = sample_inputs.labels_of(opened, parsed)
     elif out.suffix == ".png":
-        rows = _whole_rows(parsed.num_images, parsed.columns)
+        rows = whole_rows(parsed.num_images, parsed.columns)
         labels = np.repeat(np.resize(np.asarray(classes, np.int32), rows), parsed.columns)
         inputs = inputs_of_labels(labels) if method.num_classes else label_inputs(len(labels), 0)
     else:
         inputs = label_inputs(parsed.num_images, classes if method.num_classes else 0)
     labels = np.zeros(inputs.length, np.int32) if inputs.labels is None else inputs.labels
     toy = opened.config.data.name.startswith("toy:")
-    if parsed.interpolate:
+    if grid := next((flag for flag in ("interpolate", "mix", "noise_grid") if getattr(parsed, flag)), None):
+        from jaxgan.cli.sample_grids import draw
+
         if toy:
-            raise UserError(f"--interpolate draws images; the run in {parsed.workdir} draws points: leave it out")
-        return _interpolate(opened, parsed, out, drawing, nets, classes)
+            raise UserError(f"--{grid} draws images; the run in {parsed.workdir} draws points: leave it out")
+        return draw(grid, opened, parsed, out, drawing, nets, classes)
     if toy:
         return _points(opened, nets, inputs, labels, out, drawing)
     if out.suffix == ".png":
-        _whole_rows(inputs.length, parsed.columns)
+        whole_rows(inputs.length, parsed.columns)
     # Compiled before the time is taken.
     next(sample_batches(method, nets, inputs, indices=np.arange(1), **drawing))
     began = time.monotonic()
@@ -217,33 +233,11 @@ def _names(inputs: Any, labels: np.ndarray) -> list[str]:
     return [f"{label:0{width}d}/{number:06d}" for number, label in enumerate(labels)]
 
 
-def _whole_rows(num_images: int, columns: int) -> int:
+def whole_rows(num_images: int, columns: int) -> int:
+    """Rows of a grid; refuses one that is not filled."""
     if num_images % columns:
         raise UserError(f"--num_images={num_images} must be a multiple of --columns={columns} for a grid")
     return num_images // columns
-
-
-def _interpolate(
-    opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], nets: Any, classes: Sequence[int]
-) -> int:
-    from jaxgan.cli.pictures import save_png
-    from jaxgan.evaluation import interpolation_grid
-
-    if out.suffix != ".png":
-        raise UserError(f"--interpolate writes a grid: --out={parsed.out} must end in .png")
-    grid = interpolation_grid(
-        opened.method,
-        nets,
-        over=parsed.interpolate,
-        rows=_whole_rows(parsed.num_images, parsed.columns),
-        columns=parsed.columns,
-        classes=list(classes),
-        kind=parsed.interpolation,
-        **{name: value for name, value in drawing.items() if name != "batch_size"},
-    )
-    save_png(out, grid)
-    print(printable(str(out)))
-    return 0
 
 
 def _points(opened: Any, nets: Any, inputs: Any, labels: np.ndarray, out: Path, drawing: dict[str, Any]) -> int:

@@ -12,6 +12,7 @@ from jaxgan.evaluation.inputs import inputs_of_labels, label_inputs
 from jaxgan.evaluation.options import TRUNCATION, TRUNCATION_MODE, checked_options, split_options
 from jaxgan.evaluation.sampling import Operand, as_step, sample_images, sampling_batch
 from jaxgan.latent import draw_latents, path
+from jaxgan.latent.interpolation import lerp
 from jaxgan.nn import to_uint8
 from jaxgan.parallel import to_host
 from jaxgan.training.method import Method
@@ -63,8 +64,8 @@ def interpolation_grid(
 
     Args:
       method, nets: as for sampling.
-      over: 'z' goes between two latents within a class; 'class' goes (linearly, in class weights) between two classes
-        with one latent.
+      over: 'z' goes between two latents within a class; 'w' (in a straight line) between their styles, where the method
+        has them; 'class' (linearly, in class weights) between two classes with one latent.
       rows, columns: ways, and steps of each.
       classes: row r is of the r-th, and round again; over 'class' it goes from there to the next.
       rng: of the latents.
@@ -76,8 +77,10 @@ def interpolation_grid(
     Raises:
       ValueError: on another ``over``, or a method that has no latents or classes to go over.
     """
-    if over not in ("z", "class"):
-        raise ValueError(f"interpolate over 'z' or 'class', got {over!r}")
+    if over not in ("z", "w", "class"):
+        raise ValueError(f"interpolate over 'z', 'w' or 'class', got {over!r}")
+    if over == "w" and method.style_shape is None:
+        raise ValueError("interpolation over 'w' needs a method with styles between its latents and its images")
     if method.latent_shapes is None or (over == "class" and not method.num_classes):
         raise ValueError(f"interpolation over {over!r} needs a method with latents, and over 'class' one with classes")
     if not set(method.conditions) <= {"label"}:
@@ -93,7 +96,7 @@ def interpolation_grid(
     )
     first = jnp.asarray(np.resize(classes, rows))
     second = jnp.asarray(np.resize(np.roll(classes, -1), rows))
-    if over == "z":
+    if over != "class":
         z = jax.tree.map(lambda a, b: _path(a, b, columns, kind), start, end)
         labels = jnp.repeat(first, columns)
     else:
@@ -102,6 +105,11 @@ def interpolation_grid(
         labels = path(one, other, columns, kind="lerp").reshape(rows * columns, -1)
     size = -(-rows * columns // mesh.size) * mesh.size
     own: dict[str, Any] = {"z": z} | ({"label": labels} if method.num_classes else {})
+    if over == "w":
+        # The ends' latents, and where between them a row lies.
+        own |= {"z": jax.tree.map(lambda a: jnp.repeat(a, columns, 0), start)}
+        own |= {"to": jax.tree.map(lambda b: jnp.repeat(b, columns, 0), end)}
+        own |= {"share": jnp.tile(jnp.linspace(0.0, 1.0, columns), rows)}
     own = jax.tree.map(lambda x: jnp.resize(x, (size, *x.shape[1:])), own)
     fixed, numbers = split_options(method, checked_options(method, options or {}))
 
@@ -109,6 +117,11 @@ def interpolation_grid(
     def draw(operand: Operand, own: Any) -> jax.Array:
         every = dict(fixed) | dict(operand.numbers)
         batch = sampling_batch(method, operand.rng, jnp.arange(size), {}, every, operand.step) | own
+        if over == "w":
+            first, last = (
+                method.map_latents(operand.nets, batch | {"z": own[end]}, operand.rng) for end in ("z", "to")
+            )
+            batch["w"] = lerp(first, last, own["share"][:, None, None])
         return to_uint8(method.sample(operand.nets, batch, operand.rng)["image"])
 
     with jax.set_mesh(mesh):

@@ -1,7 +1,9 @@
-"""Latent space scores of a method: perceptual path length and linear separability, of latents z ~ N(0, I)."""
+"""Latent space scores of a method: perceptual path length and linear separability, of latents z ~ N(0, I) and of the
+styles w that they are mapped to.
+"""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +16,26 @@ from jaxgan.evaluation.inputs import balanced_labels
 from jaxgan.evaluation.options import checked_options
 from jaxgan.evaluation.sampling import sampling_batch
 from jaxgan.latent import classified_samples, linear_separability, perceptual_path_length
+from jaxgan.latent.path_length import face_crop
+from jaxgan.nn import average_pool
 from jaxgan.training.errors import UserError
-from jaxgan.training.method import Method, Score
+from jaxgan.training.method import Batch, Method, Score
 from jaxgan.training.state import Variables
 
-LATENT_METRICS = {
-    "ppl": "perceptual path length between latents z, by LPIPS or the offline distance",
-    "separability": "linear separability of z by the data's classes, for methods that are not told the class",
+PATHS = {
+    "ppl_z": "perceptual path length between latents z, by LPIPS or the offline distance",
+    "ppl_z_end": "the same at the paths' ends",
+    "ppl_w": "perceptual path length between styles w, of generators that have them",
+    "ppl_w_end": "the same at the paths' ends",
 }
+LATENT_METRICS = {
+    **PATHS,
+    "separability": "linear separability of z, and of w where there are styles, by the data's classes, for methods "
+    "that are not told the class",
+}
+CROPS: Mapping[str, Callable[[Array], Array] | None] = {"none": None, "face": face_crop}
+# The side that NVIDIA's code brings larger images down to before it compares them.
+LARGEST = 256
 # StyleGAN's step along the path.
 EPSILON = 1e-4
 # The share of samples that its separability keeps.
@@ -40,6 +54,8 @@ def check_latents(name: str, method: Method) -> int:
         raise UserError(f"{name} goes through the space of one latent vector; this method draws {given}")
     if not set(method.conditions) <= {"label"}:
         raise UserError(f"{name} is of samples of latents alone; this method draws for {', '.join(method.conditions)}")
+    if name.startswith("ppl_w") and method.style_shape is None:
+        raise UserError(f"{name} goes through styles, between latents and images, and this method has none: ppl_z")
     if name == "separability" and method.num_classes:
         raise UserError(
             "separability asks how latents tell the data's classes, and this method is told the class: it is for "
@@ -48,27 +64,57 @@ def check_latents(name: str, method: Method) -> int:
     return shapes[0].shape[0]
 
 
-def _synthesizer(
+class _Space(NamedTuple):
+    """A method's maps as functions of arrays, of as many rows as a batch has; row b has its own label and key, the same
+    in every batch.
+
+    Attributes:
+      mapping: z [B, D] -> w [B, L, W].
+      of_z: z -> images in [-1, 1].
+      of_w: w -> images.
+    """
+
+    mapping: Callable[[Array], Array]
+    of_z: Callable[[Array], Array]
+    of_w: Callable[[Array], Array]
+
+
+def _space(
     method: Method,
     nets: dict[str, Variables],
     rng: Array,
     batch_size: int,
     options: Mapping[str, Any] | None,
     step: int | None,
-) -> Callable[[Array], Array]:
-    """z [B, D] -> images in [-1, 1]; deterministic: row b has its own label and key, the same in every batch."""
+) -> _Space:
     labels = {"label": jnp.asarray(balanced_labels(batch_size, method.num_classes))} if method.num_classes else {}
-
     every = checked_options(method, options or {})
 
-    def synthesize(z: Array) -> Array:
-        batch = sampling_batch(method, rng, jnp.arange(batch_size), labels, every, step) | {"z": z}
-        return method.sample(nets, batch, rng)["image"]
+    def batch(**own: Array) -> Batch:
+        return sampling_batch(method, rng, jnp.arange(batch_size), labels, every, step) | own
 
-    return synthesize
+    return _Space(
+        lambda z: method.map_latents(nets, batch(z=z), rng),
+        lambda z: method.sample(nets, batch(z=z), rng)["image"],
+        lambda w: method.sample(nets, batch(w=w), rng)["image"],
+    )
+
+
+def _compared(distance: Distance, crop: str) -> Callable[[Array, Array], Array]:
+    """``distance`` of what is compared of two batches: a crop, of at most ``LARGEST`` pixels, in colours."""
+    cut = CROPS[crop]
+
+    def prepared(images: Array) -> Array:
+        images = images if cut is None else cut(images)
+        while images.shape[1] >= 2 * LARGEST:
+            images = average_pool(images)
+        return to_rgb(images)
+
+    return lambda a, b: distance(prepared(a), prepared(b))
 
 
 def path_length(
+    name: str,
     method: Method,
     nets: dict[str, Variables],
     distance: Distance,
@@ -78,46 +124,55 @@ def path_length(
     num_samples: int,
     batch_size: int,
     stamp: Mapping[str, Any],
+    crop: str = "none",
     options: Mapping[str, Any] | None = None,
     step: int | None = None,
 ) -> dict[str, Score]:
-    """Perceptual path length in z: 'ppl' by LPIPS's VGG, as published, 'ppl_<distance>' by another distance.
+    """Perceptual path length: ``name`` by LPIPS's VGG, as published, '<name>_<distance>' by another distance.
 
     Args:
+      name: of ``PATHS``.
       method, nets: as for sampling; a path stays in one class.
-      distance: between images; grey ones are compared with their channel repeated.
+      distance: between images; grey ones are compared with their channel repeated, sides above 256 brought down.
       rng: decides the paths.
       mesh: the devices.
       num_samples: paths; papers take 100,000.
       batch_size: paths at once, rounded up to a multiple of the devices.
       stamp: the protocol.
+      crop: what of the images is compared, of ``CROPS``.
       options: sampling options; latents are not truncated.
       step: that the networks were trained to, where they take keywords of it.
 
     Raises:
-      UserError: where the method has no single latent vector, or its images are too small for the distance.
+      UserError: where the method has no single latent vector, or no styles, or its images are too small for the
+        distance.
     """
-    size = check_latents("ppl", method)
+    size = check_latents(name, method)
+    space, end = name.split("_")[1], name.endswith("_end")
     batch_size = -(-min(batch_size, num_samples) // mesh.size) * mesh.size
     path_rng, row_rng = jax.random.split(rng)
+    maps = _space(method, nets, row_rng, batch_size, options, step)
+    sampling = "end" if end else "full"
     with jax.set_mesh(mesh):
         try:
             value, stderr = perceptual_path_length(
-                _synthesizer(method, nets, row_rng, batch_size, options, step),
-                lambda a, b: distance(to_rgb(a), to_rgb(b)),
+                maps.of_w if space == "w" else maps.of_z,
+                _compared(distance, crop),
                 rng=path_rng,
                 latent_dim=size,
                 num_samples=num_samples,
                 batch_size=batch_size,
-                space="z",
+                space=space,
+                sampling=sampling,
                 epsilon=EPSILON,
+                mapping=maps.mapping if space == "w" else None,
             )
         except ValueError as error:
-            raise UserError(f"ppl: {error}") from error
-    settings = {"space": "z", "sampling": "full", "epsilon": EPSILON, "batch_size": batch_size}
+            raise UserError(f"{name}: {error}") from error
+    settings = {"space": space, "sampling": sampling, "epsilon": EPSILON, "crop": crop, "batch_size": batch_size}
     full = {**stamp, "distance": distance.name, "distance_sha256": distance.digest, "settings": settings}
-    name = "ppl" if distance.name == "lpips_vgg" else f"ppl_{distance.name}"
-    return {name: Score(value, stderr, full)}
+    found = name if distance.name == "lpips_vgg" else f"{name}_{distance.name}"
+    return {found: Score(value, stderr, full)}
 
 
 def separability(
@@ -134,7 +189,8 @@ def separability(
     options: Mapping[str, Any] | None = None,
     step: int | None = None,
 ) -> dict[str, Score]:
-    """Linear separability of z, an attribute a class: whether a classifier gives an image that class.
+    """Linear separability, an attribute a class: whether a classifier gives an image that class. 'separability' is of
+    z, and 'separability_w' of the first layer's w, where there are styles, of the same images.
 
     Args:
       method, nets: as for sampling.
@@ -159,15 +215,23 @@ def separability(
         logits = jax.nn.log_softmax(classify(images))
         return logits - jnp.log1p(-jnp.exp(jnp.minimum(logits, -1e-6)))
 
+    maps = _space(method, nets, row_rng, batch_size, options, step)
+    styles = method.style_shape is not None
     with jax.set_mesh(mesh):
-        z, _, logits = classified_samples(
-            _synthesizer(method, nets, row_rng, batch_size, options, step),
+        z, w, logits = classified_samples(
+            maps.of_w if styles else maps.of_z,
             log_odds,
             rng=latent_rng,
             latent_dim=size,
             num_samples=num_samples,
             batch_size=batch_size,
+            mapping=maps.mapping if styles else None,
         )
-    value, each = linear_separability(np.asarray(z), np.asarray(logits), keep=KEEP)
-    own = {**settings, "space": "z", "keep": KEEP, "attributes": len(each)}
-    return {"separability": Score(value, None, {**stamp, "settings": own})}
+    spaces = {"z": z} | ({"w": w[:, 0]} if styles else {})
+    found: dict[str, Score] = {}
+    for space, latents in spaces.items():
+        value, each = linear_separability(np.asarray(latents), np.asarray(logits), keep=KEEP)
+        own = {**settings, "space": space, "keep": KEEP, "attributes": len(each)}
+        name = "separability" if space == "z" else f"separability_{space}"
+        found[name] = Score(value, None, {**stamp, "settings": own})
+    return found

@@ -90,6 +90,7 @@ def common_sections(players: Sequence[str]) -> dict[str, dict[str, Any]]:
             "reference_images": None,
             "kid_block_size": 1_000,
             "is_splits": 10,
+            "path_crop": "none",
             "best": None,
             "on_error": "record",
             "tstr": False,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from jaxgan.data import augmentations
+from jaxgan.evaluation.latent_scores import CROPS
 from jaxgan.experiment.key import (
     DTYPES,
     MOST_IMAGES,
@@ -237,6 +238,7 @@ _EVALUATION = {
     "reference_images": whole("images taken of it; none for all", **_IMAGES, none=True),
     "kid_block_size": whole("images of a block of kid", 2, MOST_IMAGES),
     "is_splits": whole("splits of the Inception Score", 1, MOST_IMAGES),
+    "path_crop": choice("what of the images path lengths compare; 'face' is the middle of an aligned face", *CROPS),
     "best": text("score whose best checkpoint stays, such as eval/fid; none for none", check=best_is, none=True),
     "on_error": choice("where a score fails", "record", "stop"),
     "tstr": flag("what a classifier learns from samples"),

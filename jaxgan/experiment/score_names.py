@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jaxgan.evaluation.feature_scores import METRICS
 from jaxgan.evaluation.image_scores import IMAGE_METRICS, PERCEPTUAL
-from jaxgan.evaluation.latent_scores import LATENT_METRICS
+from jaxgan.evaluation.latent_scores import LATENT_METRICS, PATHS
 from jaxgan.evaluation.likelihood import LIKELIHOOD_METRICS
 from jaxgan.training.errors import UserError
 
@@ -13,12 +13,22 @@ HIGHER = (
     *("tstr", "trts", "classes_hit", "modes", "high_quality", "spread_min", "psnr", "ssim", "ms_ssim", "elbo"),
     *("psnr_y", "ssim_y", "cycle_A", "cycle_B", "pixel_accuracy", "class_accuracy", "mean_iou"),
 )
-LOWER = ("modes_kl", "mode_kl", "emd", "js", "bits_per_dim", "perplexity", "separability", *PERCEPTUAL)
+LOWER = (
+    "modes_kl",
+    "mode_kl",
+    "emd",
+    "js",
+    "bits_per_dim",
+    "perplexity",
+    "separability",
+    "separability_w",
+    *PERCEPTUAL,
+)
 
 # What only runs have: every name that `jaxgan evaluate --workdir` and evaluation.metrics take next to those of images.
 RUN_METRICS = {**LATENT_METRICS, **LIKELIHOOD_METRICS}
-# The authors' choice for scores.
-ALIASES = {"lpips": "lpips_alex"}
+# The authors' choice for scores, and the space that every method has.
+ALIASES = {"lpips": "lpips_alex", "ppl": "ppl_z"}
 
 
 def metric_names(text: str, own: Sequence[str] = (), *, run: bool = True) -> list[str]:
@@ -58,5 +68,5 @@ def best_is(name: str) -> str:
         named = (metric, spec.inception, f"{metric}_AtoB", f"{metric}_BtoA")
         if score in named or (spec.of_inception and score.startswith(f"{metric}_")):
             return "max" if spec.higher else "min"
-    known = [*METRICS, *HIGHER, *LOWER, "ppl"]
+    known = [*METRICS, *HIGHER, *LOWER, *PATHS]
     raise UserError(f"evaluation.best={name!r}: give a score as metrics.jsonl calls it, eval/... of {', '.join(known)}")

@@ -14,7 +14,7 @@ from jaxgan.evaluation.eval_set import EvalSet
 from jaxgan.evaluation.feature_scores import METRICS
 from jaxgan.evaluation.image_scores import IMAGE_METRICS
 from jaxgan.evaluation.inputs import even_choice
-from jaxgan.evaluation.latent_scores import LATENT_METRICS, check_latents, path_length, separability
+from jaxgan.evaluation.latent_scores import LATENT_METRICS, PATHS, check_latents, path_length, separability
 from jaxgan.evaluation.likelihood import LIKELIHOOD_METRICS, example_nats, likelihood_scores
 from jaxgan.evaluation.options import checked_options
 from jaxgan.evaluation.score import Advance, score
@@ -131,8 +131,9 @@ def _latent_scores(
     found: dict[str, Score] = {}
     for name in scoring.of(LATENT_METRICS):
         check_latents(name, method)
-        if name == "ppl":
-            found |= path_length(method, nets, scoring.distances[name], stamp=stamp, **shared)
+        if name in PATHS:
+            crop = config.evaluation.path_crop
+            found |= path_length(name, method, nets, scoring.distances[name], stamp=stamp, crop=crop, **shared)
             continue
         steps = config.evaluation.tstr_steps
         classify, _ = scoring.classifier(config.data.split, steps=steps, seed=config.seed)

@@ -12,6 +12,7 @@ from jax import Array
 from jaxgan.data import Source
 from jaxgan.evaluation.feature_scores import METRICS, Settings
 from jaxgan.evaluation.image_scores import PERCEPTUAL, Distance
+from jaxgan.evaluation.latent_scores import PATHS
 from jaxgan.evaluation.tstr import fit_classifier
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
@@ -31,19 +32,22 @@ def feature_network(evaluation: Any, names: Sequence[str]) -> FeatureNetwork | N
 def open_distances(names: Sequence[str]) -> dict[str, Distance]:
     """The perceptual distances that scores need, by score.
 
-    'ppl' takes LPIPS's VGG where its weights are found on this machine, as published figures do, else the offline
-    distance, and its name and stamp say so.
+    Path lengths take LPIPS's VGG where its weights are found on this machine, as published figures do, else the
+    offline distance, and their names and stamps say so.
 
     Raises:
       UserError: where weights are missing.
     """
     found: dict[str, Distance] = {name: open_perceptual(name) for name in names if name in PERCEPTUAL}
-    if "ppl" in names:
+    paths = [name for name in names if name in PATHS]
+    if paths:
         try:
-            found["ppl"] = open_perceptual("lpips_vgg", download=False)
+            distance = open_perceptual("lpips_vgg", download=False)
         except UserError:
-            log.info("ppl: no weights of LPIPS's VGG on this machine; by pd_efficientnet_lite0 instead, and so named")
-            found["ppl"] = open_perceptual("pd_efficientnet_lite0")
+            offline = "pd_efficientnet_lite0"
+            log.info("%s: no weights of LPIPS's VGG on this machine; by %s instead, and so named", paths[0], offline)
+            distance = open_perceptual(offline)
+        found |= dict.fromkeys(paths, distance)
     return found
 
 

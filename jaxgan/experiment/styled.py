@@ -1,4 +1,4 @@
-"""Options of sampling that generators of styles have: truncation of w, and noise."""
+"""What sampling from generators of styles has: the styles, truncation of w, and noise."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxgan.methods.drawing import Styles
 from jaxgan.methods.gan import GAN
 from jaxgan.networks.styles import NOISES
 from jaxgan.training.method import Option
@@ -19,11 +20,15 @@ OPTIONS = {
 
 
 def styled(game: GAN) -> GAN:
-    """``game``, of a generator that takes ``psi``, ``cutoff`` and ``noise``, with these as options of sampling."""
-    layers: int = game.generator.num_ws  # type: ignore[attr-defined]
+    """``game``, of a generator that takes ``psi``, ``cutoff`` and ``noise``, with its styles, and these as options of
+    sampling.
+    """
+    generator: Any = game.generator
+    layers = generator.num_ws
 
     def inputs(options: Mapping[str, Any]) -> dict[str, Any]:
         cutoff = jnp.where(jnp.equal(options["cutoff"], 0), layers, options["cutoff"])
         return {"psi": jnp.asarray(options["psi"], jnp.float32), "cutoff": cutoff, "noise": options["noise"]}
 
-    return dataclasses.replace(game, draws_in_sample=True, options=OPTIONS, inputs_of_options=inputs)
+    styles = Styles((layers, generator.w_dim), ("psi", "cutoff"))
+    return dataclasses.replace(game, draws_in_sample=True, options=OPTIONS, inputs_of_options=inputs, styles=styles)

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxgan.methods import forward
-from jaxgan.methods.inputs import input_of, output_of, unchanged
+from jaxgan.methods import drawing, forward
+from jaxgan.methods.drawing import Styles
+from jaxgan.methods.inputs import input_of, unchanged
 from jaxgan.methods.latents import Latents
 from jaxgan.methods.regularizer import Context, DiscriminatorOutput, Regularizer, Term, add_terms, mean_over_scales
 from jaxgan.nn import FEATURES
@@ -20,7 +21,7 @@ from jaxgan.training.method import Batch, Method, Option
 from jaxgan.training.microbatches import Mean, Microbatches, split_batch
 from jaxgan.training.scan_or_unroll import scan_or_unroll
 from jaxgan.training.state import Metrics, TrainState, Variables, create_state, fresh_optimizers
-from jaxgan.training.update import Aux, Module, apply, every
+from jaxgan.training.update import Aux, Module, every
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,6 +57,7 @@ class GAN(Method):
       optional_conditions: images that sampling takes where it is given them.
       options: of sampling.
       inputs_of_options: (option -> its value) -> keywords of G in sampling, such as a truncation; None for none.
+      styles: where G has a space of styles between latents and images; None for none.
       draws_in_sample: whether G draws random numbers in evaluation too; each row is then run by itself, under its key.
       microbatches: how gradients are taken.
     """
@@ -79,6 +81,7 @@ class GAN(Method):
     network_inputs: Callable[[Array, dict[str, Any]], dict[str, Any]] | None = None
     prepare: Callable[[TrainState, Batch, Array], TrainState] | None = None
     optional_conditions: tuple[str, ...] = ()
+    styles: Styles | None = None
     draws_in_sample: bool = False
     options: Mapping[str, Option] = dataclasses.field(default_factory=dict)
     inputs_of_options: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
@@ -114,6 +117,11 @@ class GAN(Method):
     def num_classes(self) -> int:  # type: ignore[override]
         """Classes that uniform labels are drawn from; 0 for none."""
         return self.latents.num_classes
+
+    @property
+    def style_shape(self) -> tuple[int, int] | None:  # type: ignore[override]
+        """Styles of an image and numbers of each, (L, W); None for none."""
+        return None if self.styles is None else self.styles.shape
 
     @property
     def conditions(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -359,35 +367,16 @@ class GAN(Method):
         )
 
     def sample(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Array]:
-        """Images or points for the conditions in ``batch``, with fixed statistics.
+        """Images or points for the conditions in ``batch``; see :func:`jaxgan.methods.drawing.sample`."""
+        return drawing.sample(self, nets, batch, rng)
 
-        Raises:
-          ValueError: where the networks take keywords that depend on the step and ``batch['step']`` is missing.
-        """
-        z, condition = self.latents.given(batch, rng)
-        inputs = self._inputs_of_sampling(batch)
-
-        def draw(z: Array, condition: Any, **rngs: Any) -> Array:
-            return apply(self.generator, nets["g"], z, condition, train=False, **rngs, **inputs)[0]
-
-        if not self.draws_in_sample:
-            return output_of(draw(z, condition))
-
-        def row(z: Array, condition: Any, key: Array) -> Array:
-            one = jax.tree.map(lambda x: x[None], (z, condition))
-            return draw(*one, rngs=forward.streams(key))[0]
-
-        keys = batch["key"] if "key" in batch else jax.random.split(rng, z.shape[0])
-        return output_of(jax.vmap(row)(z, condition, keys))
+    def map_latents(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> Array:
+        """Styles of the latents in ``batch``; see :func:`jaxgan.methods.drawing.map_latents`."""
+        return drawing.map_latents(self, nets, batch, rng)
 
     def batch_moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:
         """The statistics that G's norms see in one train-mode draw."""
-        z, condition = self.latents.given(batch, rng)
-        _, found = forward.generate(
-            self.generator, nets["g"], z, condition, rng, collect=("batch_moments",),
-            inputs=self._inputs_of_sampling(batch),
-        )  # fmt: skip
-        return {"g": found["batch_moments"]} if "batch_moments" in found else {}
+        return drawing.batch_moments(self, nets, batch, rng)
 
     @property
     def prepares_stage(self) -> bool:
@@ -397,15 +386,6 @@ class GAN(Method):
     def begin_stage(self, state: TrainState, batch: Batch, rng: Array) -> TrainState:
         """The state as ``prepare`` makes it."""
         return state if self.prepare is None else self.prepare(state, batch, rng)
-
-    def _inputs_of_sampling(self, batch: Batch) -> dict[str, Any]:
-        options: dict[str, Any] = batch.get("options", {})  # type: ignore[assignment]
-        chosen = {} if self.inputs_of_options is None else self.inputs_of_options(options)
-        if self.network_inputs is None:
-            return chosen
-        if "step" not in batch:
-            raise ValueError("these networks take keywords that depend on the step: give batch['step'], [] int32")
-        return self.network_inputs(batch["step"], {}) | chosen
 
 
 def with_fresh_optimizers(game: GAN) -> GAN:

@@ -51,6 +51,8 @@ class Method:
       averaged: nets that have an exponential moving average.
       latent_shapes: tree of ``jax.ShapeDtypeStruct``, of one row, drawn N(0, I) and given to ``sample`` as
         ``batch['z']``; None where nothing is drawn.
+      style_shape: (L, W) of the styles between a latent and its image, which :meth:`map_latents` gives and ``sample``
+        takes as ``batch['w']`` [B, L, W] in place of 'z'; None where there are none.
       conditions: fields of a batch that ``sample`` needs.
       optional_conditions: images that ``sample`` takes where it is given them, such as the one whose style is taken.
       num_classes: classes that uniform labels are drawn from; 0 for none.
@@ -61,6 +63,7 @@ class Method:
     optimizers: Mapping[str, optax.GradientTransformation]
     averaged: tuple[str, ...] = ()
     latent_shapes: Any = None
+    style_shape: tuple[int, int] | None = None
     conditions: tuple[str, ...] = ()
     optional_conditions: tuple[str, ...] = ()
     num_classes: int = 0
@@ -86,6 +89,10 @@ class Method:
         Returns:
           ``image`` [B, H, W, C] in [-1, 1] or ``point`` [B, F], which metrics score; the rest are panels to look at.
         """
+        raise NotImplementedError
+
+    def map_latents(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> Array:
+        """Styles [B, L, W] of the latents in ``batch``, of a method with a ``style_shape``; as for ``sample``."""
         raise NotImplementedError
 
     def batch_moments(self, nets: dict[str, Variables], batch: Batch, rng: Array) -> dict[str, Any]:

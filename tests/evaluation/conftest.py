@@ -21,6 +21,7 @@ class Linear:
     """Images are tanh(z W + class row + shift); moments are those of z; ``drawn`` keeps what they are given."""
 
     num_classes: int = NUM_CLASSES
+    style_shape: Any = None
     latent_shapes: Any = LATENT
     options: Any = dataclasses.field(default_factory=lambda: OPTIONS | {"shift": Option(0.0, low=-1.0, high=1.0)})
     drawn: list = dataclasses.field(default_factory=list)

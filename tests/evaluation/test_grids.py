@@ -1,6 +1,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -81,5 +82,26 @@ def test_labels_that_are_no_class_are_refused(method, nets, label):
 
 
 def test_errors(method, nets):
-    with pytest.raises(ValueError, match="over 'z' or 'class', got 'age'"):
+    with pytest.raises(ValueError, match="over 'z', 'w' or 'class', got 'age'"):
         interpolation_grid(method, nets, over="age", rows=1, columns=2, classes=[0], rng=RNG, mesh=make_mesh())
+
+
+def test_ways_between_styles_are_straight(method):
+    class Squared(type(method)):
+        """w is z squared, twice."""
+
+        def map_latents(self, nets, batch, rng):
+            return jnp.repeat(jnp.square(batch["z"])[:, None], 2, axis=1)
+
+        def sample(self, nets, batch, rng):
+            return {"image": jnp.tanh(batch["w"].mean((1, 2)))[:, None, None, None] * jnp.ones((1, 4, 4, 1))}
+
+    shared = dict(rows=2, columns=3, classes=[0], rng=RNG, mesh=make_mesh())
+    grid = interpolation_grid(Squared(num_classes=0, style_shape=(2, 6)), {}, over="w", **shared)
+    found = np.arctanh(np.clip(cells(grid, 2, 3)[:, :, 0, 0, 0] / 127.5 - 1, -0.99, 0.99))
+    ends = [np.square(jax.random.normal(key, (2, 6))).mean(1) for key in jax.random.split(RNG)]
+    for column, t in enumerate((0, 0.5, 1)):
+        expected = (1 - t) * ends[0] + t * ends[1]
+        np.testing.assert_allclose(np.minimum(found[:, column], 1.8), np.minimum(expected, 1.8), atol=0.05)
+    with pytest.raises(ValueError, match="needs a method with styles"):
+        interpolation_grid(method, {}, over="w", **shared)

@@ -86,16 +86,21 @@ def test_a_likelihood_is_of_held_out_examples(config):
     with pytest.raises(UserError, match="elbo needs a likelihood, and darker has none"):
         score(config, Method(), ["elbo"])
     with pytest.raises(UserError, match="this method draws no latents"):
-        score(config, Method(), ["ppl"])
+        score(config, Method(), ["ppl_z"])
 
 
 def test_names_of_scores():
-    assert metric_names("fd, lpips,ppl,own,fd", ["own"]) == ["fd", "lpips_alex", "ppl", "own"]
-    with pytest.raises(UserError, match="ppl is a score of a run: give --workdir"):
+    assert metric_names("fd, lpips,ppl,own,fd", ["own"]) == ["fd", "lpips_alex", "ppl_z", "own"]
+    with pytest.raises(UserError, match="ppl_z is a score of a run: give --workdir"):
         metric_names("fd,ppl", run=False)
     with pytest.raises(UserError, match=r"no metric 'own'; choose from fd, .*, psnr, .*, perplexity"):
         metric_names("own")
-    directions = {"eval/ppl_pd_efficientnet_lite0": "min", "eval/elbo": "max", "eval/bits_per_dim": "min"}
+    directions = {
+        "eval/ppl_z_pd_efficientnet_lite0": "min",
+        "eval/separability_w": "min",
+        "eval/elbo": "max",
+        "eval/bits_per_dim": "min",
+    }
     assert {name: best_is(name) for name in directions} == directions
 
 
