@@ -47,8 +47,8 @@ def _parser() -> Any:
     how.add_argument(
         "--metrics",
         help="fd,sfd,intra_fd,kid,is,precision,recall,density,coverage (features), psnr,ssim,ms_ssim,swd,lpips,"
-        "pd_efficientnet_lite0 (pixels); of a run also ppl_z,ppl_w,separability (latents), bits_per_dim,elbo,perplexity "
-        "(likelihoods) and what its own evaluators give, such as tstr or modes",
+        "pd_efficientnet_lite0 (pixels); of a run also ppl_z,ppl_w,separability (latents), "
+        "bits_per_dim,elbo,perplexity (likelihoods) and what its own evaluators give, such as tstr or modes",
     )
     flags.add_features(how, required=False)
     how.add_argument("--num_images", type=flags.whole(1, MOST_IMAGES), help="images to draw, or to take from --images")

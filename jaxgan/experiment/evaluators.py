@@ -150,7 +150,9 @@ def image_evaluators(
             "images_split": drawn["split"],
             "num_images": evaluation.tstr_images,
             "resolution": drawn["resolution"],
-            **sampling_stamp(config, step=step, ema=ema, seed=seed + LATENT_SEED, options=checked_options(method, {})),
+            **sampling_stamp(
+                config, method, step=step, ema=ema, seed=seed + LATENT_SEED, options=checked_options(method, {})
+            ),
             "reference": data.name,
             "reference_version": reference_version(),
             "reference_split": f"trained on {data.split}, tested on {data.test_split}",

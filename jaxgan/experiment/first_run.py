@@ -75,6 +75,10 @@ class FirstRun(NamedTuple):
         """Of the last stage."""
         return self.experiment.stages[-1].method
 
+    def fingerprint(self) -> str:
+        """Of the run, which is read for it."""
+        return self.open().fingerprint
+
 
 def open_first_run(
     config: ConfigDict,

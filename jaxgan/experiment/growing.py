@@ -48,7 +48,7 @@ def growing_config(recipe: str, *, makers: Makers) -> ConfigDict:
         config.growing = ConfigDict(GROWING, type_safe=False)
     config.method.joint = False
     both_optimizers(config, learning_rate=RATE, b1=0.0, b2=0.99, eps=1e-8)
-    config.data.batch_size = ROWS
+    config.data.update(dict(batch_size=ROWS, image_size=(config.generator.resolution, config.generator.resolution)))
     return config
 
 

@@ -10,12 +10,13 @@ from ml_collections import ConfigDict
 from jaxgan.evaluation import SampleInputs
 from jaxgan.evaluation.options import options_stamp
 from jaxgan.evaluation.protocol import code_version
-from jaxgan.training.method import Score
+from jaxgan.training.method import Method, Score
 from jaxgan.training.workdir import fingerprint
 
 
 def sampling_stamp(
     config: ConfigDict,
+    method: Method,
     *,
     step: int,
     ema: bool,
@@ -27,6 +28,7 @@ def sampling_stamp(
 
     Args:
       config: of the run.
+      method: that draws.
       step: of the networks.
       ema: whether averages are among the networks.
       seed: of the latents.
@@ -42,6 +44,8 @@ def sampling_stamp(
         **({"standing": f"{evaluation.standing_passes} x {evaluation.batch_size}"} if standing else {}),
         **options_stamp(options or {}),
         **({} if inputs is None else inputs.stamp),
+        # Networks of another run draw too.
+        **({"runs": {name: read()[:16] for name, read in method.origins.items()}} if method.origins else {}),
         "seed": seed,
         "step": step,
     }

@@ -68,7 +68,7 @@ def score_samples(
     size = config.evaluation.batch_size if batch_size is None else batch_size
     drawing: dict[str, Any] = dict(rng=jax.random.key(seed), options=options, step=step)
     own = stamp_of_samples(config, num_images)
-    own |= sampling_stamp(config, step=step, ema=ema, seed=seed, options=every)
+    own |= sampling_stamp(config, method, step=step, ema=ema, seed=seed, options=every)
     found: dict[str, Score] = {}
     if scoring.of(LIKELIHOOD_METRICS):
         running = {k: v for k, v in own.items() if k != "standing"} | {"batch_norm": "running"}
@@ -98,7 +98,7 @@ def score_samples(
             mesh=mesh,
             settings=scoring.settings,
             batch_size=size,
-            stamp=sampling_stamp(config, step=step, ema=ema, seed=seed, options=every, inputs=inputs),
+            stamp=sampling_stamp(config, method, step=step, ema=ema, seed=seed, options=every, inputs=inputs),
             advance=advance,
             cache=cache,
             distances=scoring.distances,

@@ -103,7 +103,7 @@ def segmentation_evaluator(
             "resolution": drawn["resolution"],
             "reference": data.name,
             "reference_split": scored if colours else f"read by {data.split}, of {scored}",
-            **sampling_stamp(config, step=step, ema=ema, seed=seed, options=options, inputs=inputs),
+            **sampling_stamp(config, method, step=step, ema=ema, seed=seed, options=options, inputs=inputs),
         }
         of_reader = {"ignore": -1 if ignore is None else ignore} | ({} if colours else settings)
         values = {f"eval/{name}": value for name, value in (segmentation_scores(counts) | ceiling()).items()}

@@ -51,7 +51,9 @@ def toy_evaluators(method: Method, config: ConfigDict, *, mesh: Mesh, ema: bool)
         scores = point_scores(points, mixture, np.random.default_rng(seed + LATENT_SEED))
         stamp = {
             **sample_stamp(config, len(points)),
-            **sampling_stamp(config, step=step, ema=ema, seed=seed + LATENT_SEED, options=checked_options(method, {})),
+            **sampling_stamp(
+                config, method, step=step, ema=ema, seed=seed + LATENT_SEED, options=checked_options(method, {})
+            ),
             "reference": data.name,
         }
         settings = {"emd_points": min(EMD_POINTS, len(points))}

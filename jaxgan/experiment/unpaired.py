@@ -107,7 +107,7 @@ def unpaired_evaluators(
             options = {"direction": direction}
             more: dict[str, Any] = dict(rng=jax.random.key(seed), step=step, options=options)
             stamp = sampling_stamp(
-                config, step=step, ema=ema, seed=seed, options=checked_options(method, options), inputs=inputs
+                config, method, step=step, ema=ema, seed=seed, options=checked_options(method, options), inputs=inputs
             )
             back = sample_images(method, nets, inputs, key="cycle", **more, **drawing)
             true = inputs.rows(np.arange(inputs.length))["image"]

@@ -3,7 +3,7 @@ arXiv:1906.00446, algorithm 2).
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -30,6 +30,7 @@ class CodePriors(Method):
       optimizers: of each player.
       grids: (h, w) of each level's codes, from the bottom up.
       num_classes: of the condition; 0 for none.
+      origins: of the coder's networks; see :class:`jaxgan.training.method.Method`.
     """
 
     priors: tuple[Module, ...]
@@ -37,6 +38,7 @@ class CodePriors(Method):
     optimizers: Mapping[str, optax.GradientTransformation]
     grids: Grids
     num_classes: int = 0
+    origins: Mapping[str, Callable[[], str]] = dataclasses.field(default_factory=dict)
 
     # A picture whose upper rows are kept.
     optional_conditions = ("image",)

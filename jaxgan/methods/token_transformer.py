@@ -49,6 +49,7 @@ class TokenTransformer(Method):
       num_classes: of the condition 'label'.
       ranker: (nets, images [B, H, W, C] in [-1, 1], prefix) -> [B], the larger the better: of so many as the option
         'candidates' says, sampling gives the best; None for no such option.
+      origins: of the frozen networks; see :class:`jaxgan.training.method.Method`.
     """
 
     network: Module
@@ -64,6 +65,7 @@ class TokenTransformer(Method):
     keep: float = 1.0
     num_classes: int = 0
     ranker: Callable[[dict[str, Variables], Array, Array], Array] | None = None
+    origins: Mapping[str, Callable[[], str]] = dataclasses.field(default_factory=dict)
 
     players = {"p": ("p",)}  # noqa: RUF012 (a constant)
     averaged = ("p",)

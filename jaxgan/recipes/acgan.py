@@ -4,7 +4,8 @@ The checklist:
 
  1. D has a second head that names the class (section 3): ``heads.auxiliary``, of real and fake images in D's update,
     and of fakes in G's; D itself is not told the class.
- 2. G takes the class as a one-hot joined to z.
+ 2. G takes the class as a one-hot joined to z. The number of classes is the data's: ``generator.num_classes`` and
+    ``discriminator.num_classes`` must be given.
  3. Adam 2e-4, beta1 0.5, weights from N(0, 0.02), leaky ReLU 0.2, batches of 100, dropout 0.5 in D
     (appendix A, table 2). This library's configs have no dropout, which two thousand steps do not pay for.
  4. Networks are DCGAN's with classes; the paper's own for CIFAR-10 (table 2) have another table of channels.

@@ -13,7 +13,7 @@ huggingface/pytorch-pretrained-BigGAN, MMG open-mmlab/mmgeneration.
     a lazy penalty (``regularizers.penalties.every`` above 1) leaves it.
  5. Normalised: every conv and linear of G and D, the cBN gains and biases (linear, no bias), D's embedding. Not G's
     class tables, shared or not (BGPT).
- 6. Paper: Adam 5e-5 (G) and 2e-4 (D), betas 0 and 0.999, two D steps; Adam's eps 1e-6 as in BGPT's script and SGN.
+ 6. Adam 5e-5 (G) and 2e-4 (D), betas 0 and 0.999, two D steps (paper); Adam's eps 1e-6 as in BGPT's script and SGN.
  7. CIFAR-10 has settings of its own: ``biggan:cifar10`` (SGN's) and ``biggan:cifar10_brock`` (BGPT's).
  8. Orthogonal regularisation: off-diagonal, 1e-4, on G's raw weights of two or more dimensions, except the shared
     embedding, with BGPT's gradient (half of eq. 3); ``orthogonal.weight``, 0 by default as in the public
@@ -51,23 +51,26 @@ from jaxgan.training.method import Experiment
 
 
 def default_config(networks: str = "biggan") -> ConfigDict:
-    """Every key, with this library's defaults: what a config file starts from."""
-    return game_config("biggan", networks, num_classes=1000)
+    """Every key, with the paper's game on ImageNet (section 4 and appendix C): what a config file starts from."""
+    return paper_game(game_config("biggan", networks, num_classes=1000))
 
 
-def on_imagenet(config: ConfigDict, resolution: int, *, z_dim: int, ch: int, batch_size: int = 2048) -> ConfigDict:
-    """The paper's training on ImageNet at one resolution (section 4 and appendix C): Adam 5e-5 and 2e-4, betas 0 and
-    0.999, two updates of D a step, average from 20,000.
-
-    Adam's eps, 1e-6, and the average's start are those of BigGAN-PyTorch's script.
+def paper_game(config: ConfigDict) -> ConfigDict:
+    """``config`` with the paper's optimisers and updates; Adam's eps and the average's start are those of
+    BigGAN-PyTorch's script.
     """
-    config.data.update(dict(name="tfds:imagenet2012", image_size=(resolution, resolution), batch_size=batch_size))
-    config.generator.update(dict(resolution=resolution, ch=ch, z_dim=z_dim))
-    config.discriminator.update(dict(resolution=resolution, ch=ch))
     config.method.d_steps = 2
     config.optimizer.g.update(dict(learning_rate=5e-5, b1=0.0, b2=0.999, eps=1e-6))
     config.optimizer.d.update(dict(learning_rate=2e-4, b1=0.0, b2=0.999, eps=1e-6))
     config.ema.update(dict(decay=0.9999, start_step=20_000))
+    return config
+
+
+def on_imagenet(config: ConfigDict, resolution: int, *, z_dim: int, ch: int, batch_size: int = 2048) -> ConfigDict:
+    """The paper's training on ImageNet at one resolution (section 4 and appendix C)."""
+    config.data.update(dict(name="tfds:imagenet2012", image_size=(resolution, resolution), batch_size=batch_size))
+    config.generator.update(dict(resolution=resolution, ch=ch, z_dim=z_dim))
+    config.discriminator.update(dict(resolution=resolution, ch=ch))
     config.data.workers = 16
     config.training.update(dict(steps=165_000, save_every=1_000, log_every=100))
     # FID and IS of 50,000 samples against the training set, the paper's protocol.

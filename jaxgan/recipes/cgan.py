@@ -2,7 +2,8 @@
 
 The checklist:
 
- 1. Both players are told the class, by joining its one-hot (section 3.2): ``conditioning='concat'`` in either network.
+ 1. Both players are told the class, by joining its one-hot (section 3.2): ``conditioning='concat'`` in either network,
+    and ``num_classes``, which is the data's, 0 here.
     On MNIST (section 4.1) noise and class, and image and class, have a hidden layer of their own before they meet:
     ``label_hidden``. No code was published.
  2. Other ways to say the class are values of the same keys: G takes 'cbn', conditional batch norm (de Vries et al.

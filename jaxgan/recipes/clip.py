@@ -9,7 +9,7 @@ The checklist:
     pixels or so.
  3. The text encoder is a transformer whose last place is the caption's; the paper takes the place of its end token.
  4. Captions are encoded as for ``dalle``, with 16,384 tokens at most and 76 places.
- 5. AdamW (0.9, 0.98), decay 0.2, batches of 32,768 in the paper; a half cosine.
+ 5. AdamW 1e-3 (0.9, 0.98), decay 0.2, a half cosine, batches of 256; in the paper batches of 32,768.
  6. It ranks what ``dalle`` draws: ``rerank.run`` there.
  7. 'retrieval' is how often an image's own caption is the nearest of 64, on held-out pictures.
 """

@@ -157,6 +157,7 @@ def build(config: ConfigDict) -> Experiment:
         prefix_weight=config.text_weight,
         image_weight=1 - config.text_weight,
         ranker=None if judge is None else functools.partial(ranked, cast(Contrastive, judge.method), codes),
+        origins={"first": first.fingerprint} | ({} if judge is None else {"rerank": judge.fingerprint}),
     )
 
     def begun(tokens: np.ndarray) -> np.ndarray:

@@ -3,15 +3,16 @@ arXiv:1606.00709).
 
 The checklist:
 
- 1. Any of six divergences by ``method.loss``: 'f_kl', 'f_reverse_kl', 'f_pearson', 'f_squared_hellinger', 'f_js',
-    'f_gan'; output activations and conjugates are those of tables 2 and 6, see :mod:`jaxgan.objectives.f_divergence`.
+ 1. Any of six divergences by ``method.loss``: 'f_kl' (the default), 'f_reverse_kl', 'f_pearson',
+    'f_squared_hellinger', 'f_js', 'f_gan'; output activations and conjugates are those of tables 2 and 6, see
+    :mod:`jaxgan.objectives.f_divergence`.
  2. The bound (eq. 4) is logged as ``d/divergence``: at the best D it is the divergence, in nats for KL and its kin. G
     takes the step of section 3.2 that does not saturate.
  3. One gradient step each (algorithm 1).
  4. Networks on MNIST are perceptrons with batch norm in G (section 4.1; D's ELU is a leaky ReLU here); on images
     DCGAN's.
- 5. Adam 2e-4, beta1 0.5; uniform noise of 100 numbers; batches of 4096 on MNIST in the paper, here
-    ``data.batch_size``.
+ 5. Adam 2e-4, beta1 0.5; uniform noise of 100 numbers; batches of 4096 on MNIST in the paper, of
+    256 here.
 """
 
 from ml_collections import ConfigDict

@@ -11,8 +11,8 @@ The checklist:
  5. Convolutions on CIFAR-10 as the code has them, see :mod:`jaxgan.networks.lapgan`; dropout in D; the smallest level
     is dense: ``pyramid.coarse_hidden_g``, ``coarse_hidden_d``.
  6. Uniform noise on [-1, 1]: a plane of it at the levels above, 100 numbers at the smallest.
- 7. SGD from 0.02 with growing momentum in the paper (section 4, appendix A); Adam is ``optimizer.*.kind``, and what
-    this library's configs take.
+ 7. Batches of 128, SGD from 0.02 with growing momentum in the paper (section 4, appendix A); Adam is
+    ``optimizer.*.kind``, and what this library's configs take.
  8. Augmentations would have to move a residual and its low-pass image together, which D sees separately: they are
     refused.
 """

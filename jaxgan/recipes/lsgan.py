@@ -6,7 +6,8 @@ The checklist:
     -1, 1 and 0 (eq. 8) G minimises the Pearson chi-squared divergence: ``'least_squares_pearson'``.
  2. D has no sigmoid.
  3. Networks are DCGAN's with batch norm (the paper's own, figure 2, take the same layers at 112 pixels).
- 4. Adam 1e-3 on LSUN and 2e-4 elsewhere, beta1 0.5 (section 4.1); here 2e-4.
+ 4. Adam 1e-3 on LSUN and 2e-4 elsewhere, beta1 0.5 (section 4.1); here 2e-4, in batches
+    of 64.
  5. z is uniform of 100 numbers; the paper's figure has 1024 for LSUN.
 """
 

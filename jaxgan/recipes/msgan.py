@@ -9,8 +9,8 @@ The checklist:
     one mode-seeking term. Here D sees the first latent's images only, and the weight is 0.5 for the paper's 1, which is
     the same ratio of the two in G's loss.
  3. Distances are means of absolute differences (code).
- 4. The base is the conditional DCGAN of the paper's CIFAR-10 experiment (section 4.1), classes joined in both networks;
-    fakes have the labels of the real batch (code): ``latents.from_data``.
+ 4. The base is the conditional DCGAN of the paper's CIFAR-10 experiment (section 4.1), classes joined in both networks
+    (``num_classes`` is the data's, 0 here); fakes have the labels of the real batch (code): ``latents.from_data``.
  5. Adam 2e-4, beta1 0.5, weight decay 1e-4 added to the gradient, batches of 32 (code).
 """
 

@@ -13,7 +13,7 @@ The checklist:
     a block N(0, 0.01): the network is initialised anew when training begins. The code's initialisation took outputs
     that were not yet normalised until it was mended; here they are normalised.
  6. Classes are added in every block: ``network.num_classes``.
- 7. Adam 1e-3 with 0.95 and 0.9995 (the code), times 0.999995 a step; batch 16 on each of 8 GPUs.
+ 7. Adam 1e-3 with 0.95 and 0.9995 (the code), times 0.999995 a step; batches of 128, 16 on each of 8 GPUs.
  8. Scores and draws are of the average of 0.9995.
  9. A drawn channel is rounded to its level before the next one is drawn, so that draws have the probabilities that are
     scored; the code goes on with what lies between levels.

@@ -4,10 +4,11 @@ brownvc/R3GAN.
 The checklist:
 
  1. The relativistic pairing loss: ``method.loss='relativistic'``; G sees real images too.
- 2. R1 and R2 at every step, gamma / 2 each (``regularizers.penalties``), of D in the images before augmentation.
+ 2. R1 and R2 at every step, gamma / 2 each with gamma 0.1 (``regularizers.penalties``), of D in the images before
+    augmentation.
  3. Networks without normalisation, whose residual branches start at 0; see :mod:`jaxgan.networks.r3gan`.
- 4. Adam with beta1 0. The code anneals gamma, the learning rate, beta2 and the average's half-life over a burn-in; here
-    they stay at what they are given.
+ 4. Adam 2e-4, betas 0 and 0.99, batches of 128. The code anneals gamma, the learning rate, beta2 and the average's
+    half-life over a burn-in; here they stay at what they are given.
  5. One D update, one G update, each with a fresh batch of latents. Each fake takes the label of the real image that it
     is paired with (code): ``latents.from_data``.
 """

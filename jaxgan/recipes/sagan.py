@@ -7,7 +7,8 @@ The checklist:
  2. Self-attention in both, as released: see :class:`jaxgan.nn.SelfAttention`.
  3. Two time scales instead of several D updates (section 4.2; Heusel et al. 2017, arXiv:1706.08500): Adam 1e-4 for G
     and 4e-4 for D, betas 0 and 0.9, one D update.
- 4. Hinge loss, conditional batch norm, projection D.
+ 4. Hinge loss. With classes, whose number is the data's (``generator.num_classes``, 0 here): conditional batch norm
+    and projection D, ``generator.conditioning='cbn'`` and ``discriminator.conditioning='projection'``.
  5. Batches of 256.
 """
 

@@ -6,8 +6,8 @@ The checklist:
  1. Every weight of D is divided by its largest singular value, one power iteration an update; G's are not.
  2. Hinge loss (eq. 16 and 17).
  3. Five D updates a G update, Adam 2e-4, betas 0 and 0.9, batches of 64 (section 4). The code draws 128 fakes in a G
-    update; here 64. Its rate falls linearly to 0 in the last half (CIFAR-10): ``optimizer.*.decay_steps`` falls from
-    the start.
+    update; here 64. Its rate falls linearly to 0 in the last half (CIFAR-10), here it stays: ``optimizer.*.hold_steps``
+    and ``decay_steps``.
  4. Real images get uniform noise of 1/128 (code): ``preprocess.dequantize``.
  5. ResNets for 32, 48 and 64 pixels (tables 3 to 5), D sums over positions.
  6. With classes: ``generator.conditioning='cbn'``, ``discriminator.conditioning='projection'``.

@@ -13,7 +13,7 @@ The checklist:
  5. The average of w moves in every update but the lazy ones, of G and of D, with 0.995 (ada-pytorch; TF: in all).
  6. Adam 2e-3 (0, 0.99), for lazy terms brought to c = k / (k + 1): rate c, betas to the power c, 4/5 for G and 16/17
     for D; a lazy term's update is one of its own, of the same moments.
- 7. Order: D, its R1, G, its path length. The TF code has G first, and ada-pytorch too.
+ 7. Batches of 32. Order: D, its R1, G, its path length. The TF code has G first, and ada-pytorch too.
  8. G's average has a half-life of 10,000 images (``ema.half_life_images``), buffers are copied; ADA's configs let it
     rise (``ema.ramp_up`` 0.05).
  9. D's standard deviation is over groups of 4 (``discriminator.stddev_rows``), of real and of fake images separately.

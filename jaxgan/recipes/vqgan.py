@@ -17,7 +17,8 @@ The checklist:
     1e-6, the code 1e-4).
  6. D and its part of the loss start at ``method.start_step``: 250,001 (ImageNet), 30,001 (faces). Before it D's
     gradient is 0, and its optimiser counts.
- 7. Adam (0.5, 0.9) for both players, 4.5e-6 times the images of a step; no average of the weights.
+ 7. Adam (0.5, 0.9) for both players, 4.5e-6 times the images of a step, 12 here; no average of the
+    weights.
  8. D is shown what the moved autoencoder gives back, as the code computes it again for D.
  9. ``autoencoder.gumbel`` draws codes of a distribution, one-hot, whose temperature falls by a half cosine (section
     ``gumbel``), as the code's f8 model; in evaluation the likeliest, where the code draws there too.

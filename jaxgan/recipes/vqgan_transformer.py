@@ -11,7 +11,7 @@ The checklist:
     map's ids, one in the middle of each code's patch ('map'). The code takes the codes of a second VQGAN of label maps
     instead; and classes and beginnings share the codes' table, where here they have rows of their own.
  4. The loss is of the image's codes alone.
- 5. AdamW (0.9, 0.95), 0.01 on the kernels of dense layers; 4.5e-6 times the images of a step.
+ 5. AdamW (0.9, 0.95), 0.01 on the kernels of dense layers; 4.5e-6 times the images of a step, 16 here.
  6. ``keep``: the share of tokens that are read as they are; 1, as the code's published configs.
  7. Sampling: temperature 1, all tokens; the published samples have top-k of 100 to 600 and top-p of 0.8 to 1 (options
     ``top_k``, ``top_p``). Keys and values of earlier tokens are kept.
@@ -117,6 +117,7 @@ def build(config: ConfigDict) -> Experiment:
         choose=choose_token,
         conditions=conditions,
         keep=config.keep,
+        origins={"first": first.fingerprint},
         num_classes=config.prefix.classes if config.prefix.kind == "class" else 0,
     )
     kept = None

@@ -13,7 +13,7 @@ The checklist:
     appendix; its hidden and residual units (512; 2048 and 1024) differ, here a layer has ``ch`` in and 2 ``ch`` gated.
  5. Codes come in as learnt vectors; the port has one-hots.
  6. Dropout of 0.1 before each layer's last product.
- 7. Adam 3e-4 (the port); averages of decay 0.9999.
+ 7. Adam 3e-4 (the port), batches of 256; averages of decay 0.9999.
  8. 'perplexity' is of all levels' codes together, exact; bits of pixels are not defined.
  9. Samples are drawn code by code, top level first, then decoded. No classifier rejects any (section 3.3 of the paper).
 """
@@ -110,6 +110,7 @@ def build(config: ConfigDict) -> Experiment:
         optimizers={f"p{level}": player_optimizer(config, "p") for level in range(levels)},
         grids=grids,
         num_classes=classes,
+        origins={"first": first.fingerprint},
     )
     codes = functools.cache(functools.partial(code_source, first, config, codes=vocabulary))
 

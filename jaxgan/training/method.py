@@ -57,6 +57,8 @@ class Method:
       optional_conditions: images that ``sample`` takes where it is given them, such as the one whose style is taken.
       num_classes: classes that uniform labels are drawn from; 0 for none.
       options: what sampling may set; anything else is refused.
+      origins: of frozen networks that come from another run: a name -> reads that run's fingerprint, for the stamps of
+        what is drawn.
     """
 
     players: Mapping[str, tuple[str, ...]]
@@ -68,6 +70,7 @@ class Method:
     optional_conditions: tuple[str, ...] = ()
     num_classes: int = 0
     options: Mapping[str, Option] = {}
+    origins: Mapping[str, Callable[[], str]] = {}
 
     def init(self, rng: Array, batch: Batch) -> TrainState:
         """The state at step 0; ``batch`` is one step's worth of data."""

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgan import recipes
 from jaxgan.cli.main import main
 from jaxgan.data.token_records import about_tokens
+from jaxgan.experiment.open_run import open_run
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +42,8 @@ def test_codes_are_extracted_once_and_drawn(tmp_path, scores, capsys):
     # 16 codes of either level.
     assert 1 < perplexity["value"] < 40 and perplexity["stamp"]["settings"] == {"field": "tokens"}
     assert {path.name: path.stat().st_mtime_ns for path in (first / "codes").iterdir()} == sets
+    opened = open_run(str(first), build=recipes.build, default_config=recipes.default_config_of)
+    assert perplexity["stamp"]["runs"] == {"first": opened.fingerprint[:16]}
     for name, rows in (("none", 0), ("half", 8), ("all", 16)):
         given = ["--inputs=digits:test", "--num_images=3", f"--set=kept_rows={rows}", f"--out={tmp_path / name}"]
         assert main(["sample", f"--workdir={second}", *given]) == 0

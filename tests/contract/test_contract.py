@@ -1,4 +1,5 @@
 """The promises of every experiment, held against the smoke form of every config's every variant; of equal forms once.
+A row is of the last stage, which moves all; earlier stages of a config's first variant have rows of their own.
 
 A new variant is a new row by being in ``VARIANTS`` of a file in configs/. Programs are compiled twice a
 row, once for one device and once for a (data=2, fsdp=4) mesh, and shared by its checks.
@@ -38,6 +39,12 @@ def distinct_rows():
     return list(found.values())
 
 
+def earlier_stages(names):
+    """'variant@stage' of the first variant of each config whose experiment has stages before its last one."""
+    firsts = {name.partition(":")[0]: name for name in reversed(names)}.values()
+    return [f"{name}@{stage.name}" for name in firsts for stage in recipes.build(load(f"{name},smoke")).stages[:-1]]
+
+
 ROWS = distinct_rows()
 # The first variant of each recipe.
 FIRST = {name.partition(":")[0]: name for name in reversed(ROWS)}.values()
@@ -50,7 +57,7 @@ class Small(NamedTuple):
 
     config: object
     experiment: object
-    stage: object  # the last one, which moves all
+    stage: object
     mesh: object
     step: object
     initial: object  # on the host, for donation eats states
@@ -90,6 +97,7 @@ def place(tree, where):
 
 @functools.lru_cache(maxsize=1)
 def small(name: str) -> Small:
+    name, _, part = name.partition("@")
     config = load(f"{name},smoke")
     for optimizer in config.optimizer.values():
         if optimizer.kind == "rmsprop":
@@ -97,7 +105,7 @@ def small(name: str) -> Small:
             # rounding moves its weight as far as any other, and no two layouts agree after two updates of D.
             optimizer.eps = 1e-2
     experiment = recipes.build(config)
-    stage = experiment.stages[-1]
+    stage = experiment.stage_named(part or experiment.stages[-1].name)
     mesh = make_mesh(devices=jax.devices()[:1])
     shapes = experiment.shapes()
     where = shardings(shapes, experiment.rules, mesh)
@@ -134,7 +142,9 @@ ALWAYS = ("gan:grid25", "lapgan:grid25")
 
 # The loop over rows is outermost, so that each row's programs are compiled once.
 pytestmark = pytest.mark.parametrize(
-    "name", [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.slow) for n in ROWS], scope="module"
+    "name",
+    [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.slow) for n in (*ROWS, *earlier_stages(ROWS))],
+    scope="module",
 )
 
 
@@ -315,8 +325,12 @@ def test_samples_have_the_data_s_shape(name):
     state = place(run.states[1], where)
     nets = run.experiment.nets_to_score(state, run.stage)
     draw = sample_points if run.config.data.name.startswith("toy:") else sample_images
-    images = draw(method, nets, inputs_of(run, 5), rng=SEEDED, mesh=run.mesh, batch_size=8)
+    drawn = dict(rng=SEEDED, mesh=run.mesh, batch_size=8, step=int(run.states[1].step))
+    images = draw(method, nets, inputs_of(run, 5), **drawn)
     target = getattr(method, "target", None)
+    if target is None and "@" in name:
+        # Its own side.
+        target = "image"
     shape = (
         (*run.config.data.image_size, run.config.data.channels) if target is None else run.batches[0][target].shape[1:]
     )

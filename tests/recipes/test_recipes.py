@@ -32,6 +32,43 @@ def test_a_recipe_names_its_paper_in_a_checklist():
         assert name == "biggan_deep" or re.search(r"^ 1\. ", text, re.M), name
 
 
+# What a default config leaves to its user: how many classes the data has, the run that it stands on, or weights that
+# must be on the machine.
+OFFLINE = {"perceptual.network": "pd_efficientnet_lite0"}
+LEFT = {
+    "acgan": {"generator.num_classes": 10, "discriminator.num_classes": 10},
+    "vqgan": OFFLINE,
+    "vqgan_transformer": {
+        "first.run": "untrained:vqgan:flowers",
+        "data.name": "tfds:flowers5",
+        "data.image_size": (64, 64),
+    },
+    "vqvae_prior": {"first.run": "untrained:vqvae"},
+    "dalle": {"first.run": "untrained:dvae", "data.name": "folder:"},
+}
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_checklist_says_what_the_default_config_does(name):
+    """It builds; its rates, and its batch, are among the numbers that the checklist names."""
+    module = importlib.import_module(f"jaxgan.recipes.{name}")
+    config = module.default_config()
+    text = module.__doc__ + (importlib.import_module("jaxgan.recipes.biggan").__doc__ if name == "biggan_deep" else "")
+    decimals = {float(x) for x in re.findall(r"(?<![\d.])\d[\d.]*e-\d+|0\.\d+", text)}
+    whole = {int(x.replace(",", "")) for x in re.findall(r"(?<![\d.])\d+(?:,\d{3})*(?![\d.]*\d)", text)}
+    rows = config.data.batch_size
+    if "growing" not in config:
+        assert rows in whole
+        for player in config.optimizer.values():
+            # As it is, an image, or brought to StyleGAN2's lazy terms.
+            rate = float(player.learning_rate)
+            meant = {rate, rate / rows, rate * 5 / 4, rate * 17 / 16}
+            assert any(abs(x - y) < 1e-9 for x in decimals for y in meant), (rate, decimals)
+    with config.unlocked():
+        config.update_from_flattened_dict(LEFT.get(name, {}))
+    assert recipes.build(config).stages
+
+
 def test_a_key_that_a_constructor_lacks_is_answered_with_its_fields():
     with pytest.raises(
         UserError, match=r"config.discriminator has no key 'depth'; Discriminator takes num_classes, .*ch"
