@@ -48,8 +48,8 @@ BACKEND_COMPILE = "/jax/core/compile/backend_compile_duration"
 
 
 def in_shard(keys: list[str], shard: str) -> list[bool]:
-    """Which of ``keys`` are in the shard 'i/n', 1 <= i <= n: distinct ones are dealt out in sorted order, so that the
-    shards are disjoint, hold everything, and keep equal keys together.
+    """Tells which of ``keys`` are in the shard 'i/n', 1 <= i <= n: distinct ones are dealt out in sorted order, so that
+    the shards are disjoint, hold everything, and keep equal keys together.
     """
     index, _, count = shard.partition("/")
     if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
@@ -161,7 +161,7 @@ class _Reference(dict):
 @pytest.fixture(scope="session")
 def inception_reference() -> dict:
     """Activations of torch-fidelity 0.4.0 (`tf_*`) and pytorch-fid 0.3.0 (`pf_*`) with the weights of
-    ``inception_state``, for uint8 images [2, 3, H, W] of 32x32 and 48x64; where they lie beside the clone, of larger
+    ``inception_state``, for uint8 images [2, 3, H, W] of 32x32 and 48x64; where they lie next to the clone, of larger
     ones too.
     """
     found = _Reference()

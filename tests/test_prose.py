@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for folder in ("jaxgan", "configs", "docs", "launch") for path in (ROOT / folder).rglob("*.py"))
+TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 # Distances are apart ("as far apart as", "2 apart"); the rest has a plainer word.
@@ -65,6 +66,23 @@ def test_pages_are_in_plain_words(path):
     text = path.read_text()
     titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
     found = [*broken_rules(text), *(f"a title begins with {title[:60]}" for title in titles if TITLE.match(title))]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_tests_are_in_plain_words(path):
+    """Their docstrings and comments; what they look for is in the words of what they look at."""
+    source = path.read_text()
+    texts = list(docstrings(ast.parse(source)))
+    found = [rule for text in [*texts, comments(source)] for rule in broken_rules(text)]
+    found += [f"a title begins with {text[:60]}" for text in texts if TITLE.match(text)]
+    found += [wrap for text in texts for wrap in broken_wraps(text)]
+    assert not found, "\n".join(found)
+
+
+def test_the_changelog_is_in_plain_words():
+    """Code aside, which names what has gone too."""
+    found = list(broken_rules(re.sub(r"`[^`]*`", "", (ROOT / "CHANGELOG.md").read_text())))
     assert not found, "\n".join(found)
 
 

@@ -66,10 +66,15 @@ CASES: tuple[tuple[str, dict[str, str]], ...] = (
     ("gan:ring8", _TERMS),
 )
 
+_WGAN = {
+    f"optimizer.{player}.{key}": value
+    for player in "gd"
+    for key, value in (("eps_in_sqrt", "true"), ("learning_rate", "1e-3"))
+}
 # Recipes that were changed on purpose since, with the settings that are theirs of then.
 _THEN: dict[str, dict[str, str]] = {
-    "wgan:grid25": {"optimizer.g.eps_in_sqrt": "true", "optimizer.d.eps_in_sqrt": "true"},
-    "wgan:ring8": {"optimizer.g.eps_in_sqrt": "true", "optimizer.d.eps_in_sqrt": "true"},
+    "wgan:grid25": _WGAN,
+    "wgan:ring8": _WGAN,
     "r3gan:grid25": {"latents.from_data": "false"},
 }
 

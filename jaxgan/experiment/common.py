@@ -147,7 +147,7 @@ def data_stage(
     method: Method,
     *,
     fields: Mapping[str, Field],
-    open_source: Callable[[], Sources],
+    open_dataset: Callable[[], Sources],
     evaluators: Callable[[Mesh], Sequence[Evaluator]] = no_evaluators,
     name: str | None = None,
     steps: int | None = None,
@@ -159,7 +159,7 @@ def data_stage(
       config: with the sections of :func:`common_sections`.
       method: what is trained.
       fields: what a batch will hold, without the batch axis.
-      open_source: opens the set, or one a domain, whose batches must hold those fields; further ones are left out.
+      open_dataset: opens the set, or one a domain, whose batches must hold those fields; further ones are left out.
       evaluators: its scores, for a mesh.
       name: of the stage; the recipe's where None.
       steps: its length; ``training.steps`` where None.
@@ -171,11 +171,11 @@ def data_stage(
     data, rows, chain = config.data, config.data.batch_size * updates, augmentations(config.data.augment)
 
     def data_identity() -> dict[str, Any]:
-        sources = open_source()
+        sources = open_dataset()
         return identity(sources if isinstance(sources, Mapping) else {"data": sources})
 
     def stream(start_step: int) -> Iterator[dict[str, np.ndarray]]:
-        source = open_source()
+        source = open_dataset()
         with_index = INDEX in fields
         _check_fields(data.name, fields, batch_fields(source, augment=chain, with_index=with_index))
         found = batches(

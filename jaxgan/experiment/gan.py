@@ -225,7 +225,7 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
         config,
         played,
         fields=example | {"label": Field((), np.int32, "value")},
-        open_source=lambda: source(config.data.split),
+        open_dataset=lambda: source(config.data.split),
         evaluators=evaluators,
         updates=config.method.d_steps,
     )

@@ -37,7 +37,7 @@ def image_experiment(
         config,
         method,
         fields=fields,
-        open_source=lambda: open_split(config, config.data.split, training=not as_tested),
+        open_dataset=lambda: open_split(config, config.data.split, training=not as_tested),
         evaluators=evaluators,
     )
     return Experiment(stages=(stage,), rules=partition_rules(config))

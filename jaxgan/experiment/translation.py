@@ -247,7 +247,7 @@ def translation_stage(
         config,
         method,
         fields=batch_fields(config),
-        open_source=lambda: source(config.data.split),
+        open_dataset=lambda: source(config.data.split),
         evaluators=evaluators,
         name=name,
         steps=steps,

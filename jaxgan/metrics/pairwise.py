@@ -47,33 +47,33 @@ def check_features(**sets: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def nearest_rows(
-    queries: np.ndarray, bank: np.ndarray, k: int, *, exclude_self: bool = False
+    queries: np.ndarray, among: np.ndarray, k: int, *, exclude_self: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest rows of a bank, nearest first; of equals, the earlier row first.
+    """The k nearest rows of a set, nearest first; of equals, the earlier row first.
 
     Args:
       queries: [N, D] float, checked.
-      bank: [M, D] float, checked.
+      among: the set, [M, D] float, checked.
       k: at least 1, at most the rows to choose from.
-      exclude_self: whether row i of the bank is no neighbour of query i: for neighbours within one set.
+      exclude_self: whether row i of the set is no neighbour of query i: for neighbours within one set.
 
     Returns:
-      ``(squared distances [N, k] float64, rows of the bank [N, k] int)``.
+      ``(squared distances [N, k] float64, rows of the set [N, k] int)``.
 
     Raises:
-      ValueError: where the bank has too few rows.
+      ValueError: where the set has too few rows.
     """
-    available = len(bank) - exclude_self
+    available = len(among) - exclude_self
     if not 1 <= k <= available:
         raise ValueError(f"k={k} nearest of {available} rows: choose k within 1 to {available}, or give more rows")
     found = []
     with jax.enable_x64(True):
-        bank_blocks = [(start, _whole(block)) for start, block in _blocks(bank, min(BLOCK, len(bank)))]
+        among_blocks = [(start, _whole(block)) for start, block in _blocks(among, min(BLOCK, len(among)))]
         for first, block in _query_blocks(queries):
             best = (np.full((len(block), k), np.inf), np.full((len(block), k), -1))
             x = _split(block)
-            for start, y in bank_blocks:
-                best = _fold_nearest(best, x, y, first, start, len(bank), k, exclude_self)
+            for start, y in among_blocks:
+                best = _fold_nearest(best, x, y, first, start, len(among), k, exclude_self)
             found.append(to_host(best))
     squared, rows = (np.concatenate(parts)[: len(queries)] for parts in zip(*found))
     return squared, rows
@@ -154,12 +154,12 @@ def _smallest(values: Array, k: int) -> tuple[Array, Array]:
 
 @partial(jax.jit, static_argnums=(6, 7))
 def _fold_nearest(
-    best: tuple[Array, Array], x: Array, y: Array, first: int, start: int, bank_rows: int, k: int, exclude_self: bool
+    best: tuple[Array, Array], x: Array, y: Array, first: int, start: int, count: int, k: int, exclude_self: bool
 ) -> tuple[Array, Array]:
-    """The best [B, k] of those so far and of a block of the bank that starts at row ``start``."""
+    """The best [B, k] of those so far and of a block of the set that starts at row ``start``."""
     rows = start + jnp.arange(len(y))[None]
     d, _ = _squared_distances(x, y)
-    barred = rows >= bank_rows
+    barred = rows >= count
     if exclude_self:
         barred = barred | (rows == first + jnp.arange(len(x))[:, None])
     # Within the block first, so that no more than 2 k columns are copied into one array.

@@ -1,6 +1,6 @@
 """LAPGAN's networks (Denton et al. 2015, arXiv:1506.05751): one pair for each level of a Laplacian pyramid.
 
-All levels are called as other networks are, with ``labels`` a mapping: 'class', as labels otherwise are, and, at every
+All levels are called as other networks are, with the condition a mapping: 'class', as labels are, and, at every
 level except the coarsest, 'coarse': the level's low-pass image, that is the coarser image upsampled
 (:func:`jaxgan.nn.pyramid.upsample`), of the level's own size. There G draws the residual that the low-pass image lacks,
 and D judges a residual, which it adds to the low-pass image first (section 3). The noise is one more plane of it, so
@@ -36,28 +36,28 @@ from jaxgan.networks.conditioning import check_conditioning, class_weights
 from jaxgan.networks.heads import logits_of
 from jaxgan.parallel import shard_batch
 
-Labels = Mapping[str, Array]
+Condition = Mapping[str, Array]
 
 # What a dense level's network takes over.
 _DENSE = "num_classes", "hidden", "conditioning", "spectral_norm", "sn_eps", "weight_init", "dtype", "param_dtype"
 
 
-def _low_pass(labels: Labels, shape: tuple[int, ...], coarsest: bool) -> Array | None:
-    """``labels['coarse']``, checked; None at the coarsest level."""
-    if coarsest != ("coarse" not in labels):
-        what = "takes no 'coarse' image" if coarsest else "needs labels['coarse'], the upsampled coarser image"
-        raise ValueError(f"a level with coarsest={coarsest} {what}; got labels with {', '.join(sorted(labels))}")
+def _low_pass(condition: Condition, shape: tuple[int, ...], coarsest: bool) -> Array | None:
+    """``condition['coarse']``, checked; None at the coarsest level."""
+    if coarsest != ("coarse" not in condition):
+        what = "takes no 'coarse' image" if coarsest else "needs condition['coarse'], the upsampled coarser image"
+        raise ValueError(f"a level with coarsest={coarsest} {what}; got {', '.join(sorted(condition))}")
     if coarsest:
         return None
-    if labels["coarse"].shape[1:] != shape:
-        raise ValueError(f"labels['coarse'] is of {labels['coarse'].shape[1:]}, but residuals are of {shape}")
-    return labels["coarse"]
+    if condition["coarse"].shape[1:] != shape:
+        raise ValueError(f"condition['coarse'] is of {condition['coarse'].shape[1:]}, but residuals are of {shape}")
+    return condition["coarse"]
 
 
-def _class_plane(network: Any, labels: Labels, like: Array) -> Array:
+def _class_plane(network: Any, condition: Condition, like: Array) -> Array:
     """The class as a plane [B, H, W, 1] of the size of ``like`` [B, H, W, C]."""
     height, width = like.shape[1:3]
-    classes = class_weights(labels["class"], network.num_classes, dtype=like.dtype)
+    classes = class_weights(condition["class"], network.num_classes, dtype=like.dtype)
     plane = nn.relu(layers.Dense(height * width, name="class_plane", **weight_fields(network))(classes))
     return plane.reshape(-1, height, width, 1)
 
@@ -91,12 +91,12 @@ class Generator(nn.Module):
     param_dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, z: Array, labels: Labels, *, train: bool) -> Array:
+    def __call__(self, z: Array, condition: Condition, *, train: bool) -> Array:
         """Draws residuals, or the coarsest images: [B, *image_shape] float32.
 
         Args:
           z: [B, z_dim] float.
-          labels: 'class': [B] int, or [B, num_classes] float class weights; and 'coarse': [B, *image_shape] float,
+          condition: 'class': [B] int, or [B, num_classes] float class weights; and 'coarse': [B, *image_shape] float,
             unless ``coarsest``.
           train: accepted so that all networks are called in the same way; nothing here depends on it.
 
@@ -108,12 +108,12 @@ class Generator(nn.Module):
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "concat"))
         check_latents(self, z)
-        coarse = _low_pass(labels, self.image_shape, self.coarsest)
+        coarse = _low_pass(condition, self.image_shape, self.coarsest)
         if coarse is None or len(self.image_shape) == 1:
             z = z if coarse is None else jnp.concatenate([z, coarse.astype(z.dtype)], axis=-1)
             own = pick(self, *_DENSE, "image_shape", "output")
             dense = mlp.Generator(z_dim=z.shape[-1], name="dense", **own)
-            return dense(z, labels["class"], train=train)
+            return dense(z, condition["class"], train=train)
 
         height, width, channels = self.image_shape
         if self.z_dim != height * width:
@@ -123,7 +123,7 @@ class Generator(nn.Module):
         weights = weight_fields(self)
         planes = [shard_batch(coarse.astype(self.dtype)), z.astype(self.dtype).reshape(-1, height, width, 1)]
         if self.conditioning == "concat":
-            planes.append(_class_plane(self, labels, planes[0]))
+            planes.append(_class_plane(self, condition, planes[0]))
         h = jnp.concatenate(planes, axis=-1)
         for index, features in enumerate(self.hidden):
             side = self.kernels[index]
@@ -161,13 +161,13 @@ class Discriminator(nn.Module):
     param_dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, images: Array, labels: Labels, *, train: bool) -> Array:
+    def __call__(self, images: Array, condition: Condition, *, train: bool) -> Array:
         """Scores residuals, or the coarsest images.
 
         Args:
           images: [B, H, W, C] or [B, N] float.
-          labels: 'class': [B] int, or [B, num_classes] float class weights; and 'coarse', of the shape of ``images``,
-            unless ``coarsest``.
+          condition: 'class': [B] int, or [B, num_classes] float class weights; and 'coarse', of the shape of
+            ``images``, unless ``coarsest``.
           train: drop units, by the rng 'dropout'.
 
         Returns:
@@ -177,18 +177,18 @@ class Discriminator(nn.Module):
           ValueError: where sizes disagree, or 'coarse' is missing, or there at the coarsest level.
         """
         check_conditioning(self.conditioning, self.num_classes, accepted=("none", "concat", "projection"))
-        coarse = _low_pass(labels, images.shape[1:], self.coarsest)
+        coarse = _low_pass(condition, images.shape[1:], self.coarsest)
         h = shard_batch(images if coarse is None else images + coarse)
         if coarse is None or images.ndim == 2:
             own = pick(self, *_DENSE, "dropout", "minibatch", "minibatch_kernels", "minibatch_dim")
             dense = mlp.Discriminator(activation="relu", name="dense", **own)
-            return dense(h, labels["class"], train=train)
+            return dense(h, condition["class"], train=train)
 
         check_entries("kernels", self.kernels, len(self.hidden), "convolution")
         conv = functools.partial(layers.Conv, padding="VALID", **weight_fields(self))
         h = h.astype(self.dtype)
         if self.conditioning == "concat":
-            h = jnp.concatenate([h, _class_plane(self, labels, h)], axis=-1)
+            h = jnp.concatenate([h, _class_plane(self, condition, h)], axis=-1)
         for index, (features, side) in enumerate(zip(self.hidden, self.kernels)):
             if min(h.shape[1:3]) < side:
                 raise ValueError(
@@ -200,4 +200,4 @@ class Discriminator(nn.Module):
             h = shard_batch(nn.relu(h))
         h = h.reshape(h.shape[0], math.prod(h.shape[1:])).astype(jnp.float32)
         h = nn.Dropout(self.dropout, deterministic=not train)(h)
-        return logits_of(self, h, labels["class"])
+        return logits_of(self, h, condition["class"])

@@ -94,7 +94,7 @@ def build(config: ConfigDict) -> Experiment:
         config,
         method,
         fields=fields,
-        open_source=lambda: source(config.data.split, True),
+        open_dataset=lambda: source(config.data.split, True),
         evaluators=evaluators,
     )
     return Experiment(stages=(stage,), rules=partition_rules(config))

@@ -104,7 +104,7 @@ def build(config: ConfigDict) -> Experiment:
         config,
         method,
         fields={"image_A": picture, "image_B": picture},
-        open_source=lambda: domains(config.data.split),
+        open_dataset=lambda: domains(config.data.split),
         evaluators=evaluators,
     )
     return Experiment(stages=(stage,), rules=partition_rules(config))

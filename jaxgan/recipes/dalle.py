@@ -184,7 +184,7 @@ def build(config: ConfigDict) -> Experiment:
         PREFIX: Field((1 + length,), np.int32, "value", vocabulary),
     }
     stage = data_stage(
-        config, method, fields=fields, open_source=lambda: opened(config.data.split, True), evaluators=evaluators
+        config, method, fields=fields, open_dataset=lambda: opened(config.data.split, True), evaluators=evaluators
     )
     return Experiment(
         stages=(stage._replace(examples=examples, texts=lambda texts: {PREFIX: begun(captions.encode(texts))}),),

@@ -127,6 +127,6 @@ def build(config: ConfigDict) -> Experiment:
     if classes:
         fields["label"] = Field((), np.int32, "value")
     stage = data_stage(
-        config, method, fields=fields, open_source=lambda: source(config.data.split), evaluators=evaluators
+        config, method, fields=fields, open_dataset=lambda: source(config.data.split), evaluators=evaluators
     )
     return Experiment(stages=(stage,), rules=partition_rules(config), frozen=frozen)

@@ -144,7 +144,7 @@ def build(config: ConfigDict) -> Experiment:
     if "label" in conditions:
         fields["label"] = Field((), np.int32, "value")
     stage = data_stage(
-        config, method, fields=fields, open_source=lambda: opened(config.data.split), evaluators=evaluators
+        config, method, fields=fields, open_dataset=lambda: opened(config.data.split), evaluators=evaluators
     )
     return Experiment(
         stages=(stage._replace(examples=examples),),

@@ -128,7 +128,7 @@ def build(config: ConfigDict) -> Experiment:
         config,
         method,
         fields=fields,
-        open_source=lambda: codes(config.data.split),
+        open_dataset=lambda: codes(config.data.split),
         evaluators=evaluators,
     )
     stage = stage._replace(examples=examples)

@@ -74,7 +74,7 @@ def apply(
       variables: its collections.
       *args, **kwargs: passed on.
       train: the mode.
-      collect: further collections to bring out, such as ``('moments',)``.
+      collect: further collections to bring out, such as ``('batch_moments',)``.
 
     Returns:
       ``(output, mutated collections)``, the second empty in evaluation.

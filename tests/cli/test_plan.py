@@ -29,7 +29,7 @@ def test_gpus_are_planned_from_the_trace_and_say_so(capsys, tmp_path):
         assert list(plan)[: len(KEYS)] == list(KEYS)
         assert (plan["method"], plan["batch"], plan["fits"]) == ("analytic", 64, True)
         assert plan["bound_by"] in ("compute", "memory", "network")
-        # A device's part of what the step needs, and what each does alike: power iteration.
+        # A device's part of what the step needs, and what each does the same: power iteration.
         needed = plan["model_flops_per_step"] / plan["devices"]
         assert needed < plan["flops_per_device"] < 1.1 * needed
         assert set(plan["collectives"]) == {"all-reduce/gradients"}

@@ -18,7 +18,7 @@ CONFIG = "wgan_gp:ring8,smoke"
 
 @pytest.fixture(autouse=True)
 def unchanged(monkeypatch):
-    """What main sets for its process is put back."""
+    """Puts back what main sets for its process."""
     monkeypatch.setenv("XLA_FLAGS", os.environ["XLA_FLAGS"])
     level = logging.getLogger("jaxgan").level
     yield

@@ -11,7 +11,7 @@ from jaxgan.evaluation.latent_scores import path_length, separability
 from jaxgan.parallel import make_mesh
 from jaxgan.training.errors import UserError
 
-# Of z in a method with styles: its images lie further apart in some directions than in others.
+# Of z in a method with styles: it stretches some directions more than others.
 SPREAD = jnp.array([3.0, 1.0, 1.0, 1.0])
 OPTIONS = dict(rng=jax.random.key(0), num_samples=64, batch_size=16, stamp={"data": "x"})
 

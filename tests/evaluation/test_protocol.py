@@ -1,4 +1,4 @@
-"""The stamp: two numbers are comparable where it is alike, and it tells people what it says."""
+"""The stamp: two numbers are comparable where it is equal, and it tells people what it says."""
 
 import subprocess
 import sys

@@ -27,7 +27,7 @@ def config(tmp_path):
 def stage_of(config, *names, **options):
     fields = {name: Field((4, 4, 3), np.uint8, "image") for name in names}
     source = lambda: open_split(config, "train", training=True)  # noqa: E731
-    return data_stage(config, Method(), fields=fields, open_source=source, **options)
+    return data_stage(config, Method(), fields=fields, open_dataset=source, **options)
 
 
 def test_a_stage_has_the_batches_that_it_says(config):

@@ -90,7 +90,7 @@ def build(config):
         config,
         method,
         fields={"image": Field((2, 2, 1), np.uint8, "image"), "label": Field((), np.int32, "value")},
-        open_source=lambda: open_split(config, config.data.split, training=True),
+        open_dataset=lambda: open_split(config, config.data.split, training=True),
         evaluators=lambda mesh: image_evaluators(
             method, config, lambda split: open_split(config, split), mesh=mesh, ema=False
         ),

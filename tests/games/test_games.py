@@ -108,7 +108,7 @@ def importable():
 
 @pytest.fixture(scope="module", autouse=True)
 def unchanged():
-    """What main sets for its process is put back."""
+    """Puts back what main sets for its process."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XLA_FLAGS", "JAX_PLATFORMS"):
             patch.setenv(name, os.environ[name])
@@ -158,7 +158,7 @@ def newest(workdir):
 
 
 def printed(capsys, *arguments):
-    """What a verb prints, as JSON."""
+    """The JSON that a verb prints."""
     capsys.readouterr()
     assert main(list(arguments)) == 0, capsys.readouterr().err
     out = capsys.readouterr().out

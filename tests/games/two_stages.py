@@ -130,7 +130,7 @@ def build(config):
             config,
             method,
             fields=fields,
-            open_source=lambda: open_split(config, config.data.split, training=True),
+            open_dataset=lambda: open_split(config, config.data.split, training=True),
             evaluators=lambda mesh: image_evaluators(
                 method, config, lambda split: open_split(config, split), mesh=mesh, ema=True
             ),

@@ -168,7 +168,7 @@ def build(config):
         config,
         method,
         fields={"image_A": picture, "image_B": picture},
-        open_source=lambda: open_domains(data.name, split=data.split, **size),
+        open_dataset=lambda: open_domains(data.name, split=data.split, **size),
         evaluators=evaluators,
     )
     return Experiment(stages=(stage,), rules=partition_rules(config))

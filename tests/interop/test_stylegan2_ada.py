@@ -42,7 +42,7 @@ def filled(table, shapes, name):
 
 
 def run(network, table, name, first, *, order=(0, 1, 2, 3), **options):
-    """What comes out of rows that go in in ``order``, in the order before."""
+    """Outputs of rows that go in in ``order``, in the order before."""
     order = np.array(order)
     labels = (LABELS if name.endswith("classes") else np.zeros(4, np.int32))[order]
     back, first = np.argsort(order), first[order]

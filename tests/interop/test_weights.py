@@ -161,7 +161,7 @@ def test_a_cut_connection_is_resumed(server, published):
     assert find_weights(published).read_bytes() == BODY
     first, second, third = server.asked
     starts = [int(asked[len("bytes=") : -1]) for asked in (second, third)]
-    # What came before the cut is kept, but for a chunk at most.
+    # What came before the cut is kept, except for a chunk at most.
     assert first is None and 95_000 < starts[0] <= 100_000 and 140_000 < starts[1] <= 150_000
 
 

@@ -1,4 +1,4 @@
-"""Which GPUs JAX leaves a process: under SLURM its own, or those that JAX_LOCAL_DEVICE_IDS names."""
+"""GPUs that JAX leaves a process: under SLURM its own, or those that JAX_LOCAL_DEVICE_IDS names."""
 
 import os
 import socket

@@ -48,6 +48,7 @@ def test_pairs_are_found(trained):
     assert (own > others + 0.1).all() and (np.abs(own) <= 1 + 1e-5).all()
 
 
+@pytest.mark.slow
 def test_the_loss_is_of_both_directions(trained):
     method, state, _ = trained
     images = jnp.asarray(IMAGES, jnp.float32) / 127.5 - 1

@@ -186,7 +186,7 @@ def test_r1_acts_on_multiples_of_its_interval(state, steps):
     run = jax.jit(method.step)
     zero = {"r1": jnp.zeros(())}
     state = state.replace(extra={"lazy_d_gradient_penalties": {f"d/{k}": v for k, v in zero.items()}})
-    # The penalty is a play of D's own: its optimiser counts it.
+    # The penalty is an update of D's own: its optimiser counts it.
     results, logged = zip(*(run(state.replace(step=jnp.asarray(step, jnp.int32)), batch(), RNG) for step in range(4)))
     assert [int(after.opt["d"][0].count) for after in results] == [2, 1, 2, 1]
     # Its value is logged, and kept for the steps between.

@@ -15,6 +15,7 @@ from jaxgan.networks import vae as networks
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.slow
 def test_a_group_differs_in_one_factor():
     factors = InverseGraphics(group=4, shares=(1.0, 1.0, 1.0))
     image = RNG.integers(0, 256, (64, 8, 8, 1), np.uint8)

@@ -103,6 +103,7 @@ def test_before_it_starts_d_stands_still_and_nobody_hears_it(state):
     assert np.abs(started.nets["d"]["params"]["conv_0"]["kernel"] - state.nets["d"]["params"]["conv_0"]["kernel"]).max()
 
 
+@pytest.mark.slow
 def test_codes_alone_give_what_comes_back(state):
     method = make()
     codes = jax.jit(method.codes)(state.nets, IMAGES)

@@ -26,6 +26,6 @@ def test_spread_is_the_distance_from_the_classes_own_mean():
     images[4, 0, 0] = 255  # class 3: a single image
     spread = class_spread(images, np.array([0, 0, 1, 1, 3]), 4)
     np.testing.assert_array_equal(spread, [10.0, 0.0, np.nan, 0.0])
-    # Pixels that move apart: (0, 0) and (0, 8) have variances 0 and 16, mean 8.
+    # Pixels that move away from each other: (0, 0) and (0, 8) have variances 0 and 16, mean 8.
     half = np.array([[[[0], [0]]], [[[0], [8]]]], np.float32)
     np.testing.assert_allclose(class_spread(half, np.zeros(2, int), 1), [np.sqrt(8.0)])

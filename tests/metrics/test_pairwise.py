@@ -75,7 +75,7 @@ def test_float64_features_stay_so():
     y = x + 1e-5 * np.eye(5, 6)
     squared, rows = nearest_rows(x, y, 1)
     np.testing.assert_array_equal(rows[:, 0], np.arange(5))
-    # Exact but for the rounding of |x|^2 + |y|^2, which float32 rows would exceed.
+    # Exact except for the rounding of |x|^2 + |y|^2, which float32 rows would exceed.
     np.testing.assert_allclose(squared[:, 0], 1e-10, rtol=1e-3)
 
 

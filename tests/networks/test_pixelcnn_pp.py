@@ -76,7 +76,7 @@ def test_no_pixel_sees_itself_or_what_comes_after_and_all_near_ones_see_it():
 @pytest.mark.parametrize(
     ("channels", "classes", "sides", "shape"),
     [
-        (3, 3, 2, (4, 6)),
+        pytest.param(3, 3, 2, (4, 6), marks=pytest.mark.slow),
         pytest.param(1, 0, 3, (8, 4), marks=pytest.mark.slow),
         pytest.param(2, 0, 1, (3, 5), marks=pytest.mark.slow),
     ],

@@ -1,4 +1,4 @@
-"""What the games and their regularizers do, on points whose modes can be counted."""
+"""Games and their regularizers, on points whose modes can be counted."""
 
 import functools
 
@@ -259,7 +259,7 @@ def test_every_switch_changes_the_game(name):
         return
     assert differ(found, jax.device_get(parameters(plain)))
     if name == "rarely":
-        # The step that 4 divides had one more play.
+        # The step that 4 divides had one more update.
         assert int(state.opt["d"][0].count) == 4
     if name == "pseudo":
         assert state.extra["apa"] == 1.0

@@ -41,7 +41,7 @@ def newest(workdir):
 
 
 def digests(workdir):
-    """What the run said of its last state."""
+    """The line that the run said of its last state."""
     return (workdir / "digest").read_text()
 
 

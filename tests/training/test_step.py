@@ -52,7 +52,7 @@ def test_steps_count_donate_and_compile_once(toy, compiled, fresh, mesh, compila
     assert int(states[-1].step) == 3
     for old in states[:-1]:
         assert all(leaf.is_deleted() for leaf in jax.tree.leaves(old))
-    # Steps draw apart.
+    # Steps draw for themselves.
     assert len(set(noises)) == 3
 
 

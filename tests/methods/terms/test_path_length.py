@@ -54,6 +54,7 @@ def context(generator, params, z, mean):
     return Context(**nothing | given)
 
 
+@pytest.mark.slow
 def test_lengths_are_drawn_to_their_running_mean_which_moves_first():
     generator, z = Generator(), jnp.asarray(RNG.normal(size=(8, W)), jnp.float32)
     params = generator.init(jax.random.key(0), z, None, train=True)["params"]
