@@ -1,4 +1,4 @@
-"""What sampling from generators of styles has: the styles, truncation of w, and noise."""
+"""The styles of generators that have them, truncation of w, and noise, as sampling sees them."""
 
 import dataclasses
 from collections.abc import Mapping

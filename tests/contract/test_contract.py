@@ -160,8 +160,9 @@ def test_two_steps_are_finite_and_move_every_player(name):
         for net in nets:
             before, after = leaves(run.initial.nets[net]["params"]), leaves(run.states[-1].nets[net]["params"])
             still = [k for k in before if np.array_equal(before[k], after[k])]
-            # Behind attention's gamma, which starts at 0, nothing moves in the first step.
-            assert len(still) < len(before) / 2, (player, still)
+            # Behind attention's gamma, which starts at 0, nothing moves in the first step; of an earlier stage those
+            # layers stand still that are another stage's.
+            assert len(still) < (len(before) if "@" in name else len(before) / 2), (player, still)
 
 
 def test_each_update_moves_only_its_player_s_nets(name, monkeypatch):

@@ -69,7 +69,7 @@ def test_two_processes_killed_at_random_end_as_an_undisturbed_run(launch, tmp_pa
         while newest(killed) < target or len(children_of(supervisor.pid)) < 2:
             assert supervisor.poll() is None and time.monotonic() < deadline, said(killed)
             time.sleep(0.02)
-        # In turn: a process is killed, a process is told to stop, and the supervisor itself is.
+        # One after another: a process is killed, a process is told to stop, and the supervisor itself is.
         if kill % 3 == 2:
             supervisor.terminate()
             assert supervisor.wait(timeout=400) == 42, said(killed)

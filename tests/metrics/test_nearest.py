@@ -19,7 +19,7 @@ def test_errors():
     x = np.ones((4, 3), np.float32)
     with pytest.raises(ValueError, match="k=5 nearest of 4 rows"):
         nearest(x, x, 5)
-    with pytest.raises(ValueError, match="bank has 2 features per row and queries has 3"):
+    with pytest.raises(ValueError, match="among has 2 features per row and queries has 3"):
         nearest(x, x[:, :2], 1)
     with pytest.raises(ValueError, match="queries must be features"):
         nearest(x[0], x, 1)

@@ -80,7 +80,7 @@ def test_a_residual_is_judged_in_its_image(run):
 @pytest.mark.parametrize(
     ("network", "first", "labels", "message"),
     [
-        (TINY_G, Z, {"class": CLASS}, r"needs labels\['coarse'\]"),
+        (TINY_G, Z, {"class": CLASS}, r"needs condition\['coarse'\]"),
         (TINY_G.clone(coarsest=True), Z, LABELS, "takes no 'coarse' image"),
         (TINY_G, Z[:, 1:], LABELS, "z has 131 columns, but z_dim=132"),
         (TINY_G.clone(z_dim=131), Z[:, 1:], LABELS, "a plane of 12x11, so set 132"),
