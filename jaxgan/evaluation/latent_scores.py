@@ -136,7 +136,7 @@ def path_length(
       distance: between images; grey ones are compared with their channel repeated, sides above 256 brought down.
       rng: decides the paths.
       mesh: the devices.
-      num_samples: paths; papers take 100,000.
+      num_samples: paths; StyleGAN takes 100,000, StyleGAN2 50,000.
       batch_size: paths at once, rounded up to a multiple of the devices.
       stamp: the protocol.
       crop: what of the images is compared, of ``CROPS``.

@@ -189,7 +189,7 @@ def bind(config: ConfigDict, *, generator: Any, discriminator: Any, prior: Prior
             prior=prior,
         ),
         regularizers=build_regularizers(config, prior, makers),
-        options=truncation_options(prior),
+        options={} if getattr(generator, "normalizes_latents", False) else truncation_options(prior),
         preprocess=dequantized if config.preprocess.dequantize else unchanged,
         project_d=None if is_zero(bound) else functools.partial(optax.projections.projection_linf_ball, scale=bound),
         fake_weights=call(top_k, "top_k", config.top_k),

@@ -63,9 +63,9 @@ def perceptual_path_length(
     """The mean of d(G(path(t)), G(path(t + epsilon))) / epsilon^2 over random paths and t.
 
     StyleGAN (Karras et al. 2019, arXiv:1812.04948, section 4.1), with outliers dropped as in its code and those of
-    StyleGAN2 and 3 (:func:`trimmed_mean`). They take 100,000 samples. Published figures differ in more than the
-    generator: StyleGAN crops faces and prints full and end of both spaces; images above 256 pixels are averaged down to
-    256 before the distance, which ``crop`` can do too.
+    StyleGAN2 and 3 (:func:`trimmed_mean`). StyleGAN takes 100,000 samples, StyleGAN2 50,000. Published figures differ
+    in more than the generator: StyleGAN crops faces and prints full and end of both spaces; images above 256 pixels are
+    averaged down to 256 before the distance, which ``crop`` can do too.
 
     Both images of a pair must see the same noise: let ``synthesize`` be deterministic. It is called with a batch of
     starts, then a batch of ends, always of ``batch_size``; so a conditional one may close over that many labels.

@@ -7,7 +7,7 @@ how much of that side's own layers is taken while they fade in.
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -108,6 +108,9 @@ class Generator(nn.Module):
     channel_max: int = 512
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
+
+    # A scale of z changes nothing.
+    normalizes_latents: ClassVar[bool] = True
 
     @nn.compact
     def __call__(self, z: Array, labels: Array, *, train: bool, alpha: Array | float = 1.0) -> Array:

@@ -3,7 +3,7 @@ grow (Karras et al. 2019, arXiv:1812.04948, section 2; code NVlabs/stylegan). Th
 """
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -74,6 +74,9 @@ class Generator(nn.Module):
     mixing: float = 0.9
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
+
+    # A scale of z changes nothing.
+    normalizes_latents: ClassVar[bool] = True
 
     @property
     def num_ws(self) -> int:

@@ -4,7 +4,7 @@ StyleGAN2-ADA, arXiv:2006.06676).
 """
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -130,6 +130,9 @@ class Generator(nn.Module):
     low_dtype: Any = jnp.bfloat16
     clamp: float | None = None
     param_dtype: Any = jnp.float32
+
+    # A scale of z changes nothing.
+    normalizes_latents: ClassVar[bool] = True
 
     @property
     def sides(self) -> int:

@@ -19,13 +19,10 @@ The checklist:
  9. With classes: AC-GAN (``heads.auxiliary``), the class joined to the latent.
 """
 
-import dataclasses
-
 from ml_collections import ConfigDict
 
 from jaxgan.experiment.growing import growing_config, growing_experiment, tiny_growing
 from jaxgan.experiment.regularizers import MAKERS
-from jaxgan.methods.gan import GAN
 from jaxgan.methods.terms.drift import drift
 from jaxgan.networks import progan
 from jaxgan.training.method import Experiment
@@ -50,9 +47,4 @@ def tiny(config: ConfigDict) -> ConfigDict:
 
 def build(config: ConfigDict) -> Experiment:
     """Binds a config; raises UserError on keys or values that do not fit, or sides that are no powers of two."""
-    return growing_experiment(config, progan, makers=TERMS, changed=normalised)
-
-
-def normalised(game: GAN) -> GAN:
-    """``game`` without truncation: G divides latents by their length, so that a scale changes nothing."""
-    return dataclasses.replace(game, options={})
+    return growing_experiment(config, progan, makers=TERMS)

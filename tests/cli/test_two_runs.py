@@ -93,6 +93,7 @@ def test_either_run_is_killed_and_goes_on(tmp_path, phase, assert_same_end):
 
     def train(name, **environment):
         command = flags(tmp_path / name, first if phase == "second" else None)
+        command.append(f"--compilation_cache={tmp_path / 'cache'}")
         made = [sys.executable, "-m", "jaxgan", *command]
         return subprocess.run(made, env=os.environ | environment, capture_output=True).returncode
 

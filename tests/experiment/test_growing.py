@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jaxgan import recipes
+from jaxgan.evaluation.options import checked_options
 from jaxgan.experiment.config_file import load
 from jaxgan.parallel import host_to_global, make_mesh
 from jaxgan.training.errors import UserError
@@ -45,6 +46,16 @@ def test_a_value_that_sides_replace_is_refused(key, value, other):
         config.update_from_flattened_dict({key: value})
     with pytest.raises(UserError, match=f"{key}={value}: .*has a value a side, in {other}"):
         recipes.build(config)
+
+
+@pytest.mark.parametrize("recipe", ["progan:smoke", "stylegan:smoke", "stylegan2:smoke", "sngan:mnist,smoke"])
+def test_latents_that_a_network_normalises_take_no_truncation(recipe):
+    method = recipes.build(load(recipe)).stages[-1].method
+    if recipe.startswith("sngan"):
+        assert checked_options(method, {"truncation": 0.5})["truncation"] == 0.5
+        return
+    with pytest.raises(UserError, match="this run's latents are not used as they are drawn"):
+        checked_options(method, {"truncation": 0.5})
 
 
 @pytest.mark.slow
