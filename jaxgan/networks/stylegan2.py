@@ -4,6 +4,7 @@ StyleGAN2-ADA, arXiv:2006.06676).
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -50,11 +51,11 @@ class StyleLayer(nn.Module):
     param_dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Array, w: Array, *, noise: str) -> Array:
+    def __call__(self, x: Array, w: Array, *, noise: str | Array) -> Array:
         """Features [B, H, W, C] and w [B, w_dim] -> [B, H, W, features].
 
-        Of ``NOISES`` 'random' draws from the stream 'noise', and 'const' is the same in every image, kept in the
-        collection 'noise'.
+        ``noise`` is [B or 1, H, W, 1], or of ``NOISES``: 'random' draws from the stream 'noise', and 'const' is the
+        same in every image, kept in the collection 'noise'.
         """
         styles = EqualizedDense(x.shape[-1], bias_start=1.0, name="affine", param_dtype=self.param_dtype)(w)
         shape = (3, 3, x.shape[-1], self.features)
@@ -63,7 +64,9 @@ class StyleLayer(nn.Module):
         size = y.shape[1:3]
         strength = self.param("noise_strength", nn.initializers.zeros, (), self.param_dtype)
         fixed = self.variable("noise", "const", lambda: jax.random.normal(self.make_rng("params"), size))
-        if noise == "random":
+        if not isinstance(noise, str):
+            y = y + (noise * strength).astype(self.dtype)
+        elif noise == "random":
             drawn = shard_batch(jax.random.normal(self.make_rng("noise"), (y.shape[0], *size, 1)))
             y = y + (drawn * strength).astype(self.dtype)
         elif noise == "const":
@@ -147,6 +150,20 @@ class Generator(nn.Module):
         """Styles of an image: two at each side."""
         return 2 * self.sides
 
+    @property
+    def noise_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Height and width of each layer's noise: of one layer at the first side, of two at each later one."""
+        sides = [2 ** ((number + 1) // 2) for number in range(2 * self.sides - 1)]
+        return tuple((self.base[0] * side, self.base[1] * side) for side in sides)
+
+    def const_noise(self, variables: Any) -> tuple[Array, ...]:
+        """The noise 'const' of each layer, [1, h, w, 1], of the network's variables."""
+        found = []
+        for number in range(2 * self.sides - 1):
+            name = f"b{4 * 2 ** ((number + 1) // 2)}_conv{1 - number % 2}"
+            found.append(variables["noise"][name]["const"][None, :, :, None])
+        return tuple(found)
+
     def setup(self) -> None:
         """The layers of every side."""
         widths = widths_of(self.sides, channel_base=self.channel_base, channel_max=self.channel_max)
@@ -203,16 +220,23 @@ class Generator(nn.Module):
         ws = jnp.repeat(self.map(z, labels, train=train, move=False)[:, None], self.num_ws, axis=1)
         return mixed_with_drawn(self, ws, z, labels)
 
-    def synthesize(self, ws: Array, *, train: bool = False, noise: str = "random") -> Array:
-        """Images of styles [B, num_ws, w_dim]; the same in both modes."""
+    def synthesize(self, ws: Array, *, train: bool = False, noise: str | Sequence[Array] = "random") -> Array:
+        """Images of styles [B, num_ws, w_dim]; the same in both modes. ``noise`` is of ``NOISES``, or an array a layer
+        of ``noise_sizes``.
+        """
         del train
-        check_choice("noise", noise, NOISES)
+        if isinstance(noise, str):
+            check_choice("noise", noise, NOISES)
+
+        def of(number: int) -> str | Array:
+            return noise if isinstance(noise, str) else noise[number]
+
         x = jnp.broadcast_to(self.const[None], (ws.shape[0], *self.const.shape))
         image = None
         for number in range(self.sides):
             if number:
-                x = self.conv0[number - 1](x, ws[:, 2 * number - 1], noise=noise)
-            x = self.conv1[number](x, ws[:, 2 * number], noise=noise)
+                x = self.conv0[number - 1](x, ws[:, 2 * number - 1], noise=of(2 * number - 1))
+            x = self.conv1[number](x, ws[:, 2 * number], noise=of(2 * number))
             # Its style is that of the next side's first convolution.
             colours = self.to_rgb[number](x, ws[:, 2 * number + 1])
             image = colours if image is None else upsample(image) + colours

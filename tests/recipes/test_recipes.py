@@ -38,6 +38,7 @@ OFFLINE = {"perceptual.network": "pd_efficientnet_lite0"}
 LEFT = {
     "acgan": {"generator.num_classes": 10, "discriminator.num_classes": 10},
     "vqgan": OFFLINE,
+    "mobile_stylegan": {"first.run": "untrained:stylegan2:ffhq", "perceptual.network": "efficientnet_lite0"},
     "vqgan_transformer": {
         "first.run": "untrained:vqgan:flowers",
         "data.name": "tfds:flowers5",
