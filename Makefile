@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN ?= runs/digits
 
-.PHONY: help demo test test-slow check docs format install clean
+.PHONY: help demo test test-slow test-faults check lint docs format install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,6 +26,9 @@ test: $(BIN)/.made ## run the tests
 # SHARD=1/4 is the first of four parts, which are disjoint and together are all.
 test-slow: $(BIN)/.made ## run the tests that take minutes each; SHARD=1/4 for a quarter of them
 	@SHARD="$(SHARD)" $(BIN)/python -m pytest -m slow -n 2 --dist worksteal --timeout=1800
+
+test-faults: $(BIN)/.made ## kill, stop and damage real runs, for some minutes
+	@$(BIN)/python -m pytest -m faults -n 2 --dist worksteal --timeout=1800
 
 lint: $(BIN)/.made ## check format, lint and types
 	@$(BIN)/ruff format --check .
