@@ -79,7 +79,7 @@ def tiny(config: ConfigDict) -> ConfigDict:
     config = smoke_data(config, (8, 8))
     config.data.channels = 3
     config.first.run = f"{UNTRAINED}stylegan2:smoke"
-    config.discriminator.update(dict(channel_base=64, channel_max=8, low_sides=0))
+    config.discriminator.update(dict(channel_base=128, channel_max=16, stddev_rows=4, low_sides=0))
     config.perceptual.weight = 0.0
     config.method.r1_every = 2
     config.evaluation.metrics = ""

@@ -60,11 +60,11 @@ def lazy(config: ConfigDict, *, learning_rate: float, betas: tuple[float, float]
 
 
 def tiny(config: ConfigDict) -> ConfigDict:
-    """The smoke form: digits of 8x8 pixels, from 2 on, 8 channels, float32; weights, rates and averages are those of
+    """The smoke form: digits of 8x8 pixels, from 2 on, 16 channels, float32; weights, rates and averages are those of
     config F.
     """
     config = on_digits(shortened(config), (8, 8))
-    sizes = dict(resolution=8, base=(2, 2), channel_base=64, channel_max=8)
+    sizes = dict(resolution=8, base=(2, 2), channel_base=128, channel_max=16)
     config.data.flip = False
     config.regularizers.penalties.r1, config.discriminator.stddev_rows = 10.0, 4
     config.ema.update(half_life_images=10_000.0, ramp_up=None)
