@@ -102,5 +102,7 @@ def minibatch_stddev(x: Array, *, group_size: int | None = 4, channels: int = 1)
     grouped = x.astype(jnp.float32).reshape(batch // size, size, -1, channels, features // channels)
     variance = jnp.square(grouped - grouped.mean(1, keepdims=True)).mean(1)
     deviation = jnp.sqrt(variance + _EPS).mean((1, 3))
-    rows = jnp.repeat(deviation, size, axis=0).astype(x.dtype).reshape(batch, *(1,) * (x.ndim - 2), channels)
+    # Not jnp.repeat, which gathers rows by their numbers, and so over devices.
+    each = jnp.broadcast_to(deviation[:, None], (batch // size, size, channels)).astype(x.dtype)
+    rows = each.reshape(batch, *(1,) * (x.ndim - 2), channels)
     return jnp.concatenate([x, jnp.broadcast_to(rows, (*x.shape[:-1], channels))], axis=-1)
