@@ -255,7 +255,7 @@ def test_eight_devices_equal_one_and_share_the_work(name):
     flops = compiled.function.cost_analysis()["flops"]
     assert flops < run.flops / 4, f"{flops:.3g} FLOP a device of {run.flops:.3g}"
 
-    weights = {tuple(x.shape) for x in jax.tree.leaves(run.initial.nets)}
+    weights = {tuple(x.shape) for x in jax.tree.leaves((run.initial.nets, run.initial.frozen))}
     for kind, shapes in collectives(compiled):
         if may_cross(run, shapes, 1):
             continue
