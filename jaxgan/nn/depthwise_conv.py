@@ -7,8 +7,8 @@ from jax import Array
 def depthwise_conv(x: Array, kernel: Array) -> Array:
     """A convolution of stride one, zeros outside, each channel by itself: [B, H, W, C] and [k, k, C] -> [B, H, W, C].
 
-    Written as k * k shifted products, which XLA fuses into one pass: its own convolution of as many groups as channels
-    is far slower on CPUs (``docs/measure/depthwise_forms.py``).
+    Written as k * k shifted products, which XLA fuses into one pass, rather than as a convolution of as many groups as
+    channels.
 
     Raises:
       ValueError: on an even k.
