@@ -48,8 +48,8 @@ def draw(
 def _check_styles(flag: str, opened: Any) -> None:
     if opened.method.style_shape is None:
         raise UserError(
-            f"{flag} is of styles, between latents and images, and {opened.config.recipe} has none: it is for stylegan "
-            "and stylegan2"
+            f"{flag} is of styles, between latents and images, and {opened.config.recipe} has none: it is for "
+            "stylegan, stylegan2 and mobile_stylegan"
         )
 
 

@@ -55,7 +55,9 @@ def check_latents(name: str, method: Method) -> int:
     if not set(method.conditions) <= {"label"}:
         raise UserError(f"{name} is of samples of latents alone; this method draws for {', '.join(method.conditions)}")
     if name.startswith("ppl_w") and method.style_shape is None:
-        raise UserError(f"{name} goes through styles, between latents and images, and this method has none: ppl_z")
+        raise UserError(
+            f"{name} goes through styles, between latents and images, and this method has none: choose ppl_z"
+        )
     if name == "separability" and method.num_classes:
         raise UserError(
             "separability asks how latents tell the data's classes, and this method is told the class: it is for "

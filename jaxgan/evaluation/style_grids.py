@@ -148,7 +148,8 @@ def noise_grid(
         index = rows + row * count + np.arange(count)
         images = draws.images(index, np.resize(labels[row], count), np.repeat(ws[row : row + 1], count, axis=0))
         shown.append(np.asarray(to_uint8(jnp.asarray(images[: columns - 1]))))
-        deviations.append(images[:realizations].std(0).mean(-1, keepdims=True) * 127.5)
+        # Of what is seen: generators without a tanh draw beyond black and white.
+        deviations.append(np.clip(images[:realizations], -1, 1).std(0).mean(-1, keepdims=True) * 127.5)
     largest = float(np.max(deviations))
     grey = [np.uint8(np.round(255 * d / max(largest, 1e-12))) for d in deviations]
     grid = [np.concatenate([images, np.broadcast_to(g, images[:1].shape)]) for images, g in zip(shown, grey)]

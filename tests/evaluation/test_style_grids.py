@@ -27,7 +27,9 @@ class Columns:
     options: dict = dataclasses.field(default_factory=lambda: {"noise": Option(0.1, low=0.0)})
 
     def map_latents(self, nets, batch, rng):
-        return jnp.repeat(jnp.tanh(batch["z"] + batch.get("label", jnp.zeros(1))[:, None])[:, None], LAYERS, axis=1)
+        return 0.8 * jnp.repeat(
+            jnp.tanh(batch["z"] + batch.get("label", jnp.zeros(1))[:, None])[:, None], LAYERS, axis=1
+        )
 
     def sample(self, nets, batch, rng):
         w = batch["w"] if "w" in batch else self.map_latents(nets, batch, rng)
@@ -63,7 +65,7 @@ def test_a_cell_has_the_styles_of_its_row_but_in_these_layers_of_its_column(laye
             np.testing.assert_array_equal(table[row, column], expected)
     sources = [*table[1:, 0, 0, 0], *table[0, 1:, 0, 0]]
     batch = sampling_batch(Columns(), RNG, jnp.arange(5), {}, {"noise": 0.0})
-    np.testing.assert_array_equal(np.round(np.tanh(batch["z"][:, 0]) * 127.5 + 127.5), sources)
+    np.testing.assert_array_equal(np.round(0.8 * np.tanh(batch["z"][:, 0]) * 127.5 + 127.5), sources)
 
 
 def test_layers_that_there_are_not_are_refused():
@@ -83,5 +85,7 @@ def test_noise_alone_differs_within_a_row_and_its_deviation_is_shown():
         assert (row[3, :, :-1] == 0).all() and (row[3, :, -1] > 230).all()
     # Of a uniform number in [-0.1, 0.1], in levels.
     assert largest == pytest.approx(0.1 / np.sqrt(3) * 127.5, rel=0.1)
+    # Beyond black and white there is nothing to see.
+    assert noise_grid(draws(noise=100.0), rows=2, columns=4)[1] < 128
     with pytest.raises(ValueError, match="two columns and two realizations"):
         noise_grid(draws(), rows=1, columns=1)
