@@ -4,10 +4,10 @@ Paper: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Ne
 
   domains  Your own: domains:DIR with trainA, trainB, testA, testB at 256 pixels, the paper's 100 + 100 epochs; the
            default.
-  fruit    Oranges to lemons and back (orange2lemon, 64 pixels); ``narrow``: 6 blocks of 16 channels, 10,000 steps.
+  fruit    Oranges to lemons and back (orange2lemon, 64 pixels); ``narrow``: 6 blocks of 16 channels, 5,000 steps.
            ``identity=0`` leaves the identity term out.
   flowers  Daisies to sunflowers and back, two classes of flowers5 at 128 pixels; ``narrow``: 64 pixels, 6 blocks of 16
-           channels, 10,000 steps.
+           channels, 5,000 steps.
 
 Add ``,smoke`` for seconds.
 
@@ -36,7 +36,7 @@ def narrowed(config: ConfigDict) -> ConfigDict:
     config.data.image_size = (64, 64)
     config.generator.update(dict(ch=16, blocks=6))
     config.discriminator.update(dict(ch=32, layers=2))
-    return in_two_halves(config, 10_000, save_every=2_000, log_every=100)
+    return in_two_halves(config, 5_000, save_every=1_000, log_every=100)
 
 
 def scored(config: ConfigDict) -> ConfigDict:

@@ -11,8 +11,8 @@ Paper: Image-to-Image Translation with Conditional Adversarial Networks (arXiv:1
   night     Day to night, pairs A to B, 17 epochs, batches of 4. Not measured.
   camvid    Label maps to streets (CamVid of 12 classes, 256 pixels), 100 + 100 epochs; with ``reverse`` streets to the
             maps' colours. ``loss`` is the paper's ablation: l1, gan, cgan, l1_gan or l1_cgan. ``narrow``: 64 pixels, a
-            U-Net of 32 channels, patches of 34 pixels, 12,000 steps for two cores.
-  colour    Grey to colour, flowers at 128 pixels, not jittered; ``narrow``: 64 pixels, 32 channels, 10,000 steps of 4.
+            U-Net of 32 channels, patches of 34 pixels, 3,000 steps of 4 for two cores.
+  colour    Grey to colour, flowers at 128 pixels, not jittered; ``narrow``: 64 pixels, 32 channels, 2,500 steps of 8.
   edges     Edges, found as the pictures are read, to flowers at 128 pixels; ``narrow`` as for colour.
 
 Add ``,smoke`` for seconds.
@@ -67,7 +67,7 @@ def narrowed(config: ConfigDict, steps: int, batch_size: int) -> ConfigDict:
     config.data.update(dict(image_size=(64, 64), batch_size=batch_size))
     config.generator.update(dict(ch=32, depth=6))
     config.discriminator.update(dict(ch=32, layers=2))
-    return in_two_halves(config, steps, save_every=2_000, log_every=100)
+    return in_two_halves(config, steps, save_every=500, log_every=100)
 
 
 def camvid(
@@ -88,7 +88,7 @@ def camvid(
     config.method.adversarial_weight = adversarial
     config.discriminator.conditional = conditional
     config.segmentation.update(dict(steps=2_000, ignore=11))
-    return narrowed(config, 12_000, 1) if narrow else config
+    return narrowed(config, 3_000, 4) if narrow else config
 
 
 def of_flowers(operation: str, narrow: bool) -> ConfigDict:
@@ -101,7 +101,7 @@ def of_flowers(operation: str, narrow: bool) -> ConfigDict:
     use_fields(config, image="image")
     config.translation.update(dict(source=operation, target="image", channels=1))
     config.generator.depth = 7
-    return narrowed(config, 10_000, 4) if narrow else config
+    return narrowed(config, 2_500, 8) if narrow else config
 
 
 def colour(narrow: bool = False) -> ConfigDict:

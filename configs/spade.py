@@ -5,7 +5,7 @@ Paper: Semantic Image Synthesis with Spatially-Adaptive Normalization (arXiv:190
   pairs   Your own: pairs:DIR with two sub-folders, photos/ and maps/ of equal names, maps of 12 ids, at 256 pixels; the
           default. --config.translation.classes=N and --config.data.fields.label_map.classes=N for another number.
   camvid  Streets (CamVid, 12 classes, 256 pixels), 100 + 100 epochs in batches of 8. ``styles`` adds the encoder, so
-          that one map gives many images. ``narrow``: 64 pixels, 16 channels, five doublings, 6,000 steps of 4,
+          that one map gives many images. ``narrow``: 64 pixels, 16 channels, five doublings, 2,500 steps of 4,
           EfficientNet's perceptual loss.
 
 Add ``,smoke`` for seconds.
@@ -51,7 +51,7 @@ def narrowed(config: ConfigDict) -> ConfigDict:
     config.generator.update(dict(ch=16, hidden=32, z_dim=64, encoder_ch=16, encoder_resolution=64))
     config.discriminator.update(dict(ch=32, layers=2))
     config.perceptual.update(dict(network="efficientnet_lite0", layer_weights=None, weight=1.0))
-    return in_two_halves(config, 6_000, save_every=2_000, log_every=100)
+    return in_two_halves(config, 2_500, save_every=500, log_every=100)
 
 
 VARIANTS = {"pairs": pairs, "camvid": camvid}

@@ -5,7 +5,7 @@ Paper: Photo-Realistic Single Image Super-Resolution Using a Generative Adversar
   folder   Your own: folder:DIR of pictures, x4 (``factor=2`` for x2), centre crops of 384 pixels, a million steps of
            SRResNet and 200,000 of SRGAN; the default.
   flowers  flowers5 at 128 pixels, x4 or ``factor=2``; crops of 96. ``narrow``: 32 channels, 5 blocks, crops of 64 in
-           batches of 8, 8,000 + 4,000 steps, EfficientNet's perceptual loss.
+           batches of 8, 4,000 + 2,000 steps, EfficientNet's perceptual loss.
 
 Add ``,smoke`` for seconds.
 
@@ -41,10 +41,10 @@ def flowers(factor: Literal[2, 4] = 4, narrow: bool = False) -> ConfigDict:
         config.discriminator.update(dict(ch=16, hidden=256))
         config.perceptual.update(dict(network="efficientnet_lite0", weight=1.0))
         config.evaluation.metrics = "psnr,ssim,psnr_y,ssim_y,pd_efficientnet_lite0"
-        config.pretraining.steps = 8_000
-        config.training.update(dict(steps=4_000, save_every=2_000, log_every=100))
+        config.pretraining.steps = 4_000
+        config.training.update(dict(steps=2_000, save_every=1_000, log_every=100))
         for player in ("g", "d"):
-            config.optimizer[player].boundaries = (2_000,)
+            config.optimizer[player].boundaries = (1_000,)
     return config
 
 
