@@ -23,6 +23,8 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="jaxgan-programs-")
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+# Nothing is timed in a test.
+os.environ["JAXGAN_CONVOLUTIONS"] = "xla"
 # Statistics, codes and encodings of texts that a test makes are no other test's, nor of an earlier day; only
 # matplotlib's list of fonts is.
 os.environ.setdefault("MPLCONFIGDIR", os.path.expanduser("~/.cache/matplotlib"))

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "jaxgan"
 ROWS = [
     {"parallel"},
-    {"nn", "augment", "objectives", "metrics", "data"},
+    {"convolutions", "nn", "augment", "objectives", "metrics", "data"},
     {"networks", "features", "latent", "training"},
     {"methods", "evaluation", "interop"},
     {"experiment"},

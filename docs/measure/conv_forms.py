@@ -15,7 +15,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-
 from jaxgan.nn.conv_forms import FORMS, conv_in_form
 
 # Side, channels in and out, of kernels of 3x3.

@@ -72,6 +72,8 @@ def common_sections(players: Sequence[str]) -> dict[str, dict[str, Any]]:
             "max_rollbacks": 3,
             "health": False,
             "singular_values_every": 0,
+            "convolutions": "auto",
+            "convolution_seconds": 10.0,
         },
         "watchdog": defaults(Limits),
         "evaluation": {

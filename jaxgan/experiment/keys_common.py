@@ -209,6 +209,8 @@ _TRAINING = {
     "max_rollbacks": whole("rollbacks after which the run stops"),
     "health": flag("log update-to-weight ratios, D's gap and largest singular values"),
     "singular_values_every": whole("steps between records of the second and third singular values; 0 for never"),
+    "convolutions": text("their forms on a CPU: auto to measure, xla, or a file convolutions.json of a run"),
+    "convolution_seconds": number("that measuring them may take", low=0),
 }
 
 _WATCHDOG = {

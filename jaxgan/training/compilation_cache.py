@@ -28,10 +28,10 @@ def default_folder() -> Path:
     """``$XDG_CACHE_HOME/jaxgan/compilation/<CPU>``: of one kind of CPU, since homes are shared by hosts that differ in
     instruction sets, and a program for one of them may end another's process.
     """
-    return cache_folder("compilation", _cpu())
+    return cache_folder("compilation", cpu_name())
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
     """The instruction set and a hash of the CPU's model and features."""
     described = platform.processor()
     try:

@@ -21,6 +21,7 @@ from jaxgan.parallel import from_main, host_to_global, is_main, is_of_peer
 from jaxgan.training.agreement import is_everyones
 from jaxgan.training.best import Best
 from jaxgan.training.checkpoint import Checkpoints, NonFiniteStateError
+from jaxgan.training.conv_choices import conv_choices
 from jaxgan.training.data_identity import check_same
 from jaxgan.training.errors import UserError
 from jaxgan.training.faults import Faults
@@ -398,7 +399,14 @@ class _Run:
                 state = self.begin_stage(number, state)
         skip = options.on_nonfinite == "continue"
         pure = make_stage_step(stage, steps_per_dispatch=k, skip_nonfinite=skip, health=self.health)
-        run = compile_step(pure, self.mesh, self.shardings, steps_per_dispatch=k)
+        forms = conv_choices(
+            options.convolutions,
+            mesh=self.mesh,
+            seconds=options.convolution_seconds,
+            run=self.workdir,
+            resumed=step > 0,
+        )
+        run = compile_step(pure, self.mesh, self.shardings, steps_per_dispatch=k, forms=forms)
         beat = functools.partial(self.watchdog.beat, "step")
         refresh = make_refresher(stage.method, self.mesh, self.shardings, steps_per_dispatch=k, after_block=beat)
         # After a rollback neither the randomness nor the data is what led to it.

@@ -31,6 +31,9 @@ class LoopOptions:
       accept_data_change: go on with other data than the run was trained on.
       health: log update-to-weight ratios, D's gap and the largest singular value of each spectrally normalised weight.
       singular_values_every: steps between records of the second and the third of them, where ``health``; 0 for never.
+      convolutions: their forms on a CPU: 'auto' measures, 'xla', or a file that another run left; see
+        :mod:`jaxgan.training.conv_choices`.
+      convolution_seconds: that measuring them may take.
       progress: show the bar.
       watchdog: how long each part may take until the process is taken for stuck.
     """
@@ -48,6 +51,8 @@ class LoopOptions:
     accept_data_change: bool = False
     health: bool = False
     singular_values_every: int = 0
+    convolutions: str = "auto"
+    convolution_seconds: float = 10.0
     progress: bool = True
     watchdog: Limits = dataclasses.field(default_factory=Limits)
 

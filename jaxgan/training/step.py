@@ -11,6 +11,7 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxgan.convolutions import Choose, WithForms
 from jaxgan.parallel import BATCH, shardings
 from jaxgan.training.ema import Ema
 from jaxgan.training.finite import all_finite
@@ -158,10 +159,16 @@ def step_arguments(state: Any, batch: Any, rng: Any) -> tuple[Any, Any, Any, Any
 
 
 def compile_step(
-    step: StepFn, mesh: Mesh, state_shardings: Any, *, steps_per_dispatch: int = 1, donate: bool = True
+    step: StepFn,
+    mesh: Mesh,
+    state_shardings: Any,
+    *,
+    steps_per_dispatch: int = 1,
+    donate: bool = True,
+    forms: Choose | None = None,
 ) -> CompiledStep:
     """``jax.jit`` of a step over a mesh: state as its shardings say, batch split over the mesh, metrics whole, state
-    donated, its frozen networks kept.
+    donated, its frozen networks kept, and convolutions in the forms that ``forms`` chooses, if it is given.
 
     Call and lower the result inside ``jax.set_mesh(mesh)``.
     """
@@ -176,7 +183,7 @@ def compile_step(
     batch = NamedSharding(mesh, P(None, *BATCH) if steps_per_dispatch > 1 else BATCH)
     whole = NamedSharding(mesh, P())
     jitted = jax.jit(
-        function,
+        function if forms is None else WithForms(function, forms),
         in_shardings=step_arguments(state_shardings, batch, whole),
         out_shardings=(state_shardings.replace(frozen={}), whole),
         donate_argnums=(0,) if donate else (),
