@@ -103,6 +103,23 @@ def add_restore(made: argparse.ArgumentParser) -> None:
     made.add_argument("--seed", type=whole(0, MOST_SEED), default=0, help="of the latents (default 0)")
 
 
+def add_convolutions(made: argparse.ArgumentParser) -> None:
+    """Adds how convolutions are computed, and in which numbers."""
+    made.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        help="that the generator computes in (default: the config's generator.dtype)",
+    )
+    made.add_argument(
+        "--convolutions",
+        default="auto",
+        type=path,
+        metavar="X",
+        help="their forms on one CPU: auto measures them for up to 5 s and keeps what it found, xla, or a file "
+        "convolutions.json of a run (default auto)",
+    )
+
+
 def add_options(made: Any) -> None:
     """Adds the settings of sampling."""
     made.add_argument(

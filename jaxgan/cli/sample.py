@@ -42,11 +42,12 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.cli.run import open_run
     from jaxgan.experiment.drawn_for import STANDING_SEED, draws_for_labels, prepared_nets
     from jaxgan.training.compilation_cache import use_compilation_cache
+    from jaxgan.training.conv_choices import conv_choices
 
     use_compilation_cache(parsed.compilation_cache)
     out = Path(parsed.out)
     _check_out(out)
-    opened = open_run(parsed.workdir, step=parsed.step, raw=parsed.raw)
+    opened = open_run(parsed.workdir, step=parsed.step, raw=parsed.raw, dtype=parsed.dtype)
     method, mesh, evaluation = opened.method, opened.mesh, opened.config.evaluation
     options = flags.sampling_options(method, parsed)
     labeled = draws_for_labels(method)
@@ -80,11 +81,12 @@ def run(arguments: Sequence[str]) -> int:
             inputs=inputs,
         )
 
+    chosen = {"forms": conv_choices(parsed.convolutions, mesh=mesh, seconds=5.0)}
     if parsed.caption or (parsed.inputs and (of_pictures or not labeled)):
         from jaxgan.cli import sample_inputs
 
-        return sample_inputs.draw(opened, parsed, out, drawing, ready)
-    return _draw_for_labels(opened, parsed, out, drawing, ready())
+        return sample_inputs.draw(opened, parsed, out, drawing | chosen, ready)
+    return _draw_for_labels(opened, parsed, out, drawing, ready(), chosen)
 
 
 def _check_out(out: Path) -> None:
@@ -150,6 +152,7 @@ def _parse(arguments: Sequence[str]) -> Any:
         "--interpolation", choices=("slerp", "lerp"), default="slerp", help="how, between latents (default slerp)"
     )
     made.add_argument("--columns", type=flags.whole(1, 10_000), default=10, help="of a grid (default 10)")
+    flags.add_convolutions(made)
     flags.add_compilation_cache(made)
     parsed, overrides = flags.parse(made, arguments)
     if overrides:
@@ -172,8 +175,10 @@ def _parse(arguments: Sequence[str]) -> Any:
     return parsed
 
 
-def _draw_for_labels(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], nets: Any) -> int:
-    """Draws for classes, or for nothing."""
+def _draw_for_labels(
+    opened: Any, parsed: Any, out: Path, drawing: dict[str, Any], nets: Any, chosen: dict[str, Any]
+) -> int:
+    """Draws for classes, or for nothing; ``chosen`` are the forms of convolutions."""
     from jaxgan.cli import sample_inputs
     from jaxgan.cli.pictures import save_folder, save_png
     from jaxgan.evaluation import inputs_of_labels, label_inputs, sample_batches, tile
@@ -202,9 +207,9 @@ def _draw_for_labels(opened: Any, parsed: Any, out: Path, drawing: dict[str, Any
     if out.suffix == ".png":
         whole_rows(inputs.length, parsed.columns)
     # Compiled before the time is taken.
-    next(sample_batches(method, nets, inputs, indices=np.arange(1), **drawing))
+    next(sample_batches(method, nets, inputs, indices=np.arange(1), **drawing, **chosen))
     began = time.monotonic()
-    batches = _timed(sample_batches(method, nets, inputs, **drawing))
+    batches = _timed(sample_batches(method, nets, inputs, **drawing, **chosen))
     if out.suffix == ".npz":
         out.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {"images": np.concatenate(list(batches)), "labels": labels}

@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
+from jaxgan.convolutions import Choose, WithForms
 from jaxgan.evaluation.inputs import Rows, SampleInputs, check_labels
 from jaxgan.evaluation.options import TRUNCATION, TRUNCATION_MODE, Fixed, checked_options, split_options
 from jaxgan.latent import draw_latents
@@ -97,16 +98,23 @@ class SampleImages:
       method: draws.
       fixed: options with choices, as :func:`jaxgan.evaluation.options.split_options` gives them.
       key: what of the method's samples: 'image', 'point', ...; None for all of them, in a dict.
+      forms: chooses the forms of convolutions; None for XLA's.
     """
 
     method: Method
     fixed: Fixed = ()
     key: str | None = "image"
+    forms: Choose | None = None
 
     def __call__(self, operand: Operand, rows: Rows) -> Any:
         """Samples of rows {'index': int [B], 'conditions': trees of [B, ...]}: images and clips as uint8, other arrays
         as they come.
         """
+        if self.forms is None:
+            return self._drawn(operand, rows)
+        return WithForms(self._drawn, self.forms)(operand, rows)
+
+    def _drawn(self, operand: Operand, rows: Rows) -> Any:
         options = dict(self.fixed) | dict(operand.numbers)
         batch = sampling_batch(self.method, operand.rng, rows["index"], rows["conditions"], options, operand.step)
         drawn = self.method.sample(operand.nets, batch, operand.rng)
@@ -139,6 +147,7 @@ def sample_batches(
     step: int | None = None,
     key: str | None = "image",
     indices: np.ndarray | None = None,
+    forms: Choose | None = None,
 ) -> Iterator[Any]:
     """Draws a sample for each input, batch by batch.
 
@@ -153,6 +162,7 @@ def sample_batches(
       step: that the networks were trained to, where they take keywords of it.
       key: what is drawn, as in :class:`SampleImages`.
       indices: int [N], which inputs; all of them where None.
+      forms: as in :class:`SampleImages`.
 
     Yields:
       uint8 [<= batch_size, H, W, C], N images in all; of another key, arrays [<= batch_size, ...] of its dtype; of
@@ -169,7 +179,7 @@ def sample_batches(
     chosen = np.arange(inputs.length) if indices is None else np.asarray(indices)
     batch_size = -(-batch_size // mesh.size) * mesh.size
     fixed, numbers = split_options(method, checked_options(method, options or {}))
-    draw = SampleImages(method, fixed, key)
+    draw = SampleImages(method, fixed, key, forms)
     with jax.set_mesh(mesh):
         operand = Operand(fold_networks(nets), rng, numbers, as_step(step))
         pending: tuple[Any, int] | None = None

@@ -15,6 +15,7 @@ from jaxgan.evaluation.options import checked_options, split_options
 from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, fold_networks
 from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.parallel import BATCH, host_to_global, make_mesh, shardings
+from jaxgan.training.conv_choices import conv_choices
 from jaxgan.training.method import Experiment, Stage
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import CompiledStep, compile_step, init_state, make_stage_step
@@ -79,8 +80,10 @@ def compile_training(
     mesh = experiment_mesh(config, devices, experiment=experiment)
     state, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
     batch, key = host_to_global(random_batch(chosen), mesh), jax.random.key(0)
+    training = config.training
+    forms = conv_choices(training.convolutions, mesh=mesh, seconds=training.convolution_seconds)
     with jax.set_mesh(mesh):
-        step = compile_step(make_stage_step(chosen), mesh, where, donate=donate)
+        step = compile_step(make_stage_step(chosen), mesh, where, donate=donate, forms=forms)
         began = time.perf_counter()
         run = step.compile(state, batch, key)
         seconds = time.perf_counter() - began
@@ -119,8 +122,18 @@ def fresh_nets(experiment: Experiment) -> dict[str, Any]:
     return jax.jit(lambda key: {"g": experiment.fresh_state(key).nets["g"]})(jax.random.key(0))
 
 
-def compile_sampling(method: Any, nets: dict[str, Any], *, batch_size: int, mesh: Mesh | None = None) -> Sampling:
-    """Compiles what ``jaxgan sample`` draws a batch with."""
+def compile_sampling(
+    method: Any,
+    nets: dict[str, Any],
+    *,
+    batch_size: int,
+    mesh: Mesh | None = None,
+    convolutions: str = "auto",
+    seconds: float = 5.0,
+) -> Sampling:
+    """Compiles what ``jaxgan sample`` draws a batch with, with convolutions as
+    :func:`jaxgan.training.conv_choices.conv_choices` has them.
+    """
     mesh = make_mesh() if mesh is None else mesh
     whole, split = NamedSharding(mesh, P()), NamedSharding(mesh, BATCH)
     labels = jax.device_put(np.arange(batch_size, dtype=np.int32) % max(method.num_classes, 1), split)
@@ -133,7 +146,8 @@ def compile_sampling(method: Any, nets: dict[str, Any], *, batch_size: int, mesh
         return {"conditions": conditions, "index": jax.device_put(index, split)}
 
     with jax.set_mesh(mesh):
-        function = jax.jit(SampleImages(method, fixed, key=None).__call__)
+        forms = conv_choices(convolutions, mesh=mesh, seconds=seconds)
+        function = jax.jit(SampleImages(method, fixed, key=None, forms=forms).__call__)
         began = time.perf_counter()
         compiled = function.lower(operand, rows(0)).compile()
         seconds = time.perf_counter() - began

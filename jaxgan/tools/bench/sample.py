@@ -69,7 +69,13 @@ def measure(
         method = experiment.stage_named(stage).method
         nets = fresh_nets(experiment) if nets is None else nets
         for size in batch_sizes:
-            sampling = compile_sampling(method, nets, batch_size=size)
+            sampling = compile_sampling(
+                method,
+                nets,
+                batch_size=size,
+                convolutions=config.training.convolutions,
+                seconds=config.training.convolution_seconds,
+            )
             flops = total(products(sampling.trace()))
             moved = float((sampling.run.cost_analysis() or {}).get("bytes accessed", 0.0))
             median = statistics.median(timed_draws(sampling, draws=draws))
