@@ -41,8 +41,8 @@ from jaxgan.experiment.config_file import load
 from jaxgan.methods.gan import GAN
 from jaxgan.methods.regularizer import Regularizer
 from jaxgan.metrics import mode_scores
-from jaxgan.tools.monitor.alarms import RULES, UNPROVEN, Rule, series_of
 from jaxgan.tools.studies.ensemble import with_values
+from jaxgan.training.alarms import RULES, UNPROVEN, Rule, series_of
 from jaxgan.training.health import Health
 from jaxgan.training.state import TrainState, fresh_optimizers
 from jaxgan.training.step import make_step

@@ -1,4 +1,4 @@
-"""What a convolution in a program is asked to compute: shapes, strides, dilations and which dimension is which."""
+"""The operands and parameters of a convolution in a program: shapes, strides, dilations, the order of dimensions."""
 
 import math
 from typing import Any, NamedTuple

@@ -140,7 +140,7 @@ def _ordered(y: Array, labels: Sequence[int], asked: Convolution) -> Array:
 
 
 def _labels(spec: Sequence[int], *, without: Sequence[int] = ()) -> list[int]:
-    """What the axes of an operand are, in their order."""
+    """The meaning of an operand's axes, in their order."""
     return [label for _, label in sorted((axis, label) for label, axis in enumerate(spec)) if label not in without]
 
 
@@ -188,7 +188,7 @@ def _patches(lhs: Array, rhs: Array, asked: Convolution) -> Array:
 
 
 def _seen(lhs: Array, asked: Convolution) -> list[Array]:
-    """What the kernel sees at each place."""
+    """The part of the image that the kernel sees at each place."""
     padded, sides = _padded(lhs, asked), asked.lhs_spec[2:]
     found = []
     for place in itertools.product(*map(range, asked.places)):

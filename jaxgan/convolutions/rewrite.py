@@ -48,7 +48,7 @@ class WithForms:
         return getattr(self.function, "__name__", type(self.function).__name__)
 
     def __call__(self, *args: Any) -> Any:
-        """What ``function`` gives, to rounding."""
+        """The values of ``function``, to rounding."""
         closed, shapes = jax.make_jaxpr(self.function, return_shape=True)(*args)
         found = convolutions_in(closed)
         chosen: Chosen = {}
@@ -89,7 +89,7 @@ def _replaced(value: Any, chosen: Chosen) -> Any:
 
 
 def _call(asked: Convolution, form: str, eqn: Any) -> Any:
-    """The equation that calls a form in the place of ``eqn``."""
+    """The equation that calls a form, for the variables of ``eqn``."""
 
     def convolution(lhs: Array, rhs: Array) -> Array:
         return convolve(lhs, rhs, asked, form=form)

@@ -99,18 +99,22 @@ def _hash(value: Any) -> str:
 
 
 class _Preserved:
-    """Preservation policy: the newest ``keep`` checkpoints stay, the best one, and those of ``always``."""
+    """Preservation policy: the newest ``keep`` checkpoints stay, the best one, the one before an alarm, and those of
+    ``always``.
+    """
 
     def __init__(self, keep: int, always: Iterable[int]):
         self.keep = keep
         self.always = frozenset(always)
         self.best: int | None = None
+        self.before_alarm: int | None = None
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
         """Orbax's question, of all checkpoints from old to new."""
         del context
         newest = len(checkpoints) - self.keep
-        return [i >= newest or c.step == self.best or c.step in self.always for i, c in enumerate(checkpoints)]
+        kept = self.always | {self.best, self.before_alarm}
+        return [i >= newest or c.step in kept for i, c in enumerate(checkpoints)]
 
 
 def _readers() -> dict[str, ocp.Checkpointer]:
@@ -179,6 +183,10 @@ class Checkpoints:
     def keep_best(self, step: int | None) -> None:
         """Keeps the checkpoint of ``step``, as well as the newest, until another is named here."""
         self._policy.best = step
+
+    def keep_before_alarm(self, step: int | None) -> None:
+        """Keeps the checkpoint of ``step``, as well as the others, until another is named here."""
+        self._policy.before_alarm = step
 
     def save(
         self, state: TrainState, meta: dict[str, Any], *, wrong: Callable[[TrainState], list[str]] = non_finite

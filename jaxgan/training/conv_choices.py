@@ -37,7 +37,7 @@ def conv_choices(
     run: os.PathLike[str] | str | None = None,
     resumed: bool = False,
 ) -> Choose | None:
-    """What chooses the forms of a program's convolutions; None for XLA's alone.
+    """A function that chooses the forms of a program's convolutions; None for XLA's alone.
 
     Args:
       source: 'auto' to measure; 'xla'; or a file that another run left, whose choices are taken. The environment

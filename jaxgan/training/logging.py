@@ -29,7 +29,16 @@ class Writer:
     Used on process 0; elsewhere ``Writer(None, ...)`` writes nothing.
     """
 
-    def __init__(self, workdir: epath.PathLike | None, *, step: int, config: str = ""):
+    def __init__(
+        self,
+        workdir: epath.PathLike | None,
+        *,
+        step: int,
+        config: str = "",
+        told: Callable[[dict[str, Any]], None] = lambda record: None,
+    ):
+        """Opens the files of a run that goes on from ``step``; ``told`` is called with each record of scalars."""
+        self._told = told
         self._error: BaseException | None = None
         self._workdir = None if workdir is None else epath.Path(workdir)
         self._files: _Files | None = None if self._workdir is None else _Files(self._workdir, step, config)
@@ -101,6 +110,7 @@ class Writer:
             elif self._files is not None:
                 self._files.picture(name, array, step)
         self.latest = scalars
+        self._told({**about, **scalars})
         if self._files is not None:
             self._files.metrics.write({**about, **_strict(scalars)})
             for name, value in scalars.items():

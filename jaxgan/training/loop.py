@@ -19,6 +19,7 @@ from jax.sharding import Mesh
 from jaxgan.data.prefetch import prefetch
 from jaxgan.parallel import from_main, host_to_global, is_main, is_of_peer
 from jaxgan.training.agreement import is_everyones
+from jaxgan.training.alarm_watch import WINDOW, AlarmWatch
 from jaxgan.training.best import Best
 from jaxgan.training.checkpoint import Checkpoints, NonFiniteStateError
 from jaxgan.training.conv_choices import conv_choices
@@ -33,6 +34,7 @@ from jaxgan.training.meter import Meter
 from jaxgan.training.method import Evaluator, Experiment, FailedScore, Stage
 from jaxgan.training.pending import Pending
 from jaxgan.training.preemption import EXIT_RESTART, StopRequest
+from jaxgan.training.records import read_records
 from jaxgan.training.refresh import make_refresher
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import (
@@ -196,6 +198,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.pending = Pending(self.workdir)
         self.writer = Writer(None, step=0)
+        self.watch = AlarmWatch()
         self.health = Health(self.options.singular_values_every) if self.options.health else None
         self.rollbacks = 0
         self.identities: dict[str, Any] = {}
@@ -234,9 +237,31 @@ class _Run:
         self.best = Best(self.workdir, self.options.best, self.options.best_is, step=step, after=starts[-1])
         self.checkpoints.keep_best(self.best.step)
         self.writer.close()
-        self.writer = Writer(self.workdir if is_main() else None, step=step, config=config_text(self.config))
+        kept = None if found is None else found[1].get("before_alarm")
+        self.watch = AlarmWatch(self.records_until(step), kept=kept)
+        self.checkpoints.keep_before_alarm(kept)
+        self.writer = Writer(
+            self.workdir if is_main() else None, step=step, config=config_text(self.config), told=self.watch.add
+        )
         self.goodput.resumed_at = step
         return state
+
+    def records_until(self, step: int) -> list[dict[str, Any]]:
+        """The newest records up to a step, on process 0."""
+        if not is_main():
+            return []
+        records = read_records(epath.Path(self.workdir) / "metrics.jsonl")
+        return [record for record in records if record["step"] <= step][-WINDOW:]
+
+    def look_for_alarms(self) -> None:
+        """Says what the records of this process warn of, and keeps the checkpoint before it."""
+        before = self.watch.kept
+        if is_main():
+            self.watch.look(self.checkpoints.steps())
+        kept = from_main(-1 if self.watch.kept is None else self.watch.kept)
+        self.watch.kept = None if kept < 0 else kept
+        if self.watch.kept != before:
+            self.checkpoints.keep_before_alarm(self.watch.kept)
 
     def rolled_back(self, init_rng: jax.Array, error: DivergedError) -> TrainState:
         """The last good state, to go on from with other data and other randomness.
@@ -296,7 +321,9 @@ class _Run:
             if pending is not None:
                 self.pending.write(step, pending)
             data = {"position": step, "sets": self.identities}
+            self.look_for_alarms()
             meta = self.record | {"data": data, "stage": stage.name, "rollbacks": self.rollbacks}
+            meta["before_alarm"] = self.watch.kept
             try:
                 with writing(self.checkpoints.directory):
                     self.faults.saving(step, self.checkpoints.directory)

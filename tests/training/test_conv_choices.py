@@ -23,7 +23,7 @@ def found(sides):
 
 @pytest.fixture
 def measured(monkeypatch, tmp_path):
-    """What was measured, each time; all forms come out as products."""
+    """Counts of what was measured, each time; all forms come out as products."""
     calls = []
 
     def measure(left, *, seconds):

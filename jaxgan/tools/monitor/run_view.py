@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from etils import epath
 
-from jaxgan.tools.monitor.alarms import Alarm, alarms, series_of
+from jaxgan.training.alarms import Alarm, alarms, series_of
 from jaxgan.training.goodput import sentence, summary
 from jaxgan.training.records import read_records
 from jaxgan.training.workdir import read_config

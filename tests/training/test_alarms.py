@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxgan.tools.monitor import alarms as subject
-from jaxgan.tools.monitor.alarms import PAST, RULES, Rule, alarms
+from jaxgan.training import alarms as subject
+from jaxgan.training.alarms import PAST, RULES, Rule, alarms
 
 
 def records(metric, values, *, every=10, **more):
