@@ -1,80 +1,120 @@
-"""Times the forms of a convolution in turns, forwards and with both gradients, over layers of BigGAN-128.
+"""The forms of convolutions that are chosen for a config's step or sampler, and what they gain.
 
-    python docs/measure/conv_forms.py --batch=8 --rounds=5 --dtype=bfloat16
+    python docs/measure/conv_forms.py train --config=spade:camvid,narrow
+    python docs/measure/conv_forms.py sample --config=biggan:imagenet128 --config.generator.dtype=bfloat16
 
-Prints a JSON line a layer: median milliseconds of each form, and that of XLA's over the fastest one's.
+Chooses as `jaxgan train` does, within --seconds, without reading or keeping choices. Prints a JSON line for each
+convolution of another form than XLA's: milliseconds of both, timed anew in turns after the choice, and how often it
+stands in the program. Last come the whole programs in turns, and the least gain of any choice: below 1, a form slower
+than XLA's was chosen.
 """
 
 import argparse
 import functools
 import json
+import os
 import statistics
-import time
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-from jaxgan.nn.conv_forms import FORMS, conv_in_form
+import numpy as np
+from jax.sharding import Mesh
 
-# Side, channels in and out, of kernels of 3x3.
-LAYERS = (
-    (8, 1536, 1536),
-    (16, 1536, 1536),
-    (32, 768, 768),
-    (64, 384, 192),
-    (64, 192, 192),
-    (128, 96, 96),
-)
-PADS = ((1, 1), (1, 1))
+from jaxgan import recipes
+from jaxgan.convolutions import Chosen, Convolution, WithForms, choose_by_measuring, convolutions_in
+from jaxgan.convolutions.measure import compiled_form, first_seconds, seconds_of
+from jaxgan.evaluation.options import checked_options, split_options
+from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, fold_networks
+from jaxgan.experiment.config_file import load, split_overrides
+from jaxgan.parallel import make_mesh
+from jaxgan.tools.bench.compiled import compile_training, fresh_nets, quick_weights
+from jaxgan.training.step import make_stage_step
 
-
-def seconds(run: Callable[[], Any]) -> float:
-    """Of one call."""
-    began = time.perf_counter()
-    jax.block_until_ready(run())
-    return time.perf_counter() - began
+Call = Callable[[], Any]
 
 
-def timed(side: int, inputs: int, outputs: int, *, batch: int, rounds: int, dtype: str) -> dict[str, Any]:
-    """One layer's times."""
-    one, other = jax.random.split(jax.random.key(0))
-    x = jax.random.normal(one, (batch, side, side, inputs), dtype)
-    kernel = jax.random.normal(other, (3, 3, inputs, outputs), jnp.float32) / (9 * inputs) ** 0.5
-
-    def forward(form: str) -> Callable[..., Any]:
-        return jax.jit(functools.partial(conv_in_form, pads=PADS, form=form))
-
-    def gradients(form: str) -> Callable[..., Any]:
-        def loss(x: Any, kernel: Any) -> Any:
-            return jnp.square(conv_in_form(x, kernel, PADS, form=form).astype(jnp.float32)).sum()
-
-        return jax.jit(jax.grad(loss, (0, 1)))
-
-    found: dict[str, Any] = {"side": side, "inputs": inputs, "outputs": outputs, "batch": batch, "dtype": dtype}
-    for name, make in (("forward", forward), ("gradients", gradients)):
-        calls = {form: functools.partial(make(form), x, kernel) for form in FORMS}
-        for call in calls.values():
-            seconds(call)
-        times = [{form: seconds(call) for form, call in calls.items()} for _ in range(rounds)]
-        medians = {form: statistics.median(each[form] for each in times) for form in FORMS}
-        found[f"{name}_ms"] = {form: round(1e3 * value, 1) for form, value in medians.items()}
-        best = min(medians, key=lambda form: medians[form])
-        found[f"{name}_best"] = best
-        found[f"{name}_ratio"] = round(statistics.median(each["xla"] / each[best] for each in times), 2)
-    return found
+def program(
+    what: str, config: Any, stage: str | None, batch_size: int, mesh: Mesh
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """(a pure function, its arguments) of a config's step, or of its sampler."""
+    if what == "train":
+        config.training.convolutions = "xla"
+        made = compile_training(config, stage=stage, devices=mesh.devices.flatten(), donate=False)
+        return make_stage_step(made.stage), (made.state, made.batch, made.key)
+    experiment = recipes.build(quick_weights(config))
+    method = experiment.stage_named(stage).method
+    fixed, numbers = split_options(method, checked_options(method, {}))
+    index = np.arange(batch_size, dtype=np.uint32)
+    conditions = {"label": (index % method.num_classes).astype(np.int32)} if method.num_classes else {}
+    operand = Operand(fold_networks(fresh_nets(experiment)), jax.random.key(0), numbers, as_step(0))
+    return SampleImages(method, fixed, key=None).__call__, (operand, {"conditions": conditions, "index": index})
 
 
-def main() -> None:
-    """Prints the lines."""
+def whole(function: Callable[..., Any], arguments: tuple[Any, ...], chosen: Chosen, mesh: Any) -> tuple[Call, Call]:
+    """Calls of the program in XLA's forms and in those that were chosen."""
+    made = []
+    for form in ({}, chosen):
+        named = WithForms(function, functools.partial(_given, form))
+        with jax.set_mesh(mesh):
+            run = jax.jit(named).lower(*arguments).compile()
+        made.append(functools.partial(lambda run: jax.block_until_ready(run(*arguments)), run))
+    return made[0], made[1]
+
+
+def _given(chosen: Chosen, found: Mapping[Convolution, int]) -> Chosen:
+    return {asked: chosen[asked] for asked in found if asked in chosen}
+
+
+def in_turns(one: Call, other: Call, rounds: int) -> tuple[float, float, float]:
+    """Median milliseconds of both, and the median of their ratios."""
+    first_seconds(one), first_seconds(other)
+    times = [(seconds_of(one), seconds_of(other)) for _ in range(rounds)]
+    ratio = statistics.median(a / b for a, b in times)
+    return (*(round(1e3 * statistics.median(side), 2) for side in zip(*times)), round(ratio, 3))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints the lines; 1 where a form slower than XLA's was chosen."""
+    rest, overrides = split_overrides(arguments)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dtype", default="float32")
-    parsed = parser.parse_args()
-    for layer in LAYERS:
-        print(json.dumps(timed(*layer, batch=parsed.batch, rounds=parsed.rounds, dtype=parsed.dtype)), flush=True)
+    parser.add_argument("what", choices=("train", "sample"))
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--stage")
+    parser.add_argument("--batch_size", type=int, default=8, help="to sample")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for choosing (default 60)")
+    parser.add_argument("--rounds", type=int, default=7)
+    parsed = parser.parse_args(rest)
+    mesh = make_mesh(devices=jax.devices()[:1])
+    config = load(parsed.config, overrides)
+    function, given = program(parsed.what, config, parsed.stage, parsed.batch_size, mesh)
+    with jax.set_mesh(mesh):
+        found = convolutions_in(jax.make_jaxpr(function)(*given))
+    chosen = {a: form for a, form in choose_by_measuring(found, seconds=parsed.seconds).items() if form != "xla"}
+    gains = []
+    for asked, form in chosen.items():
+        xla, own, ratio = in_turns(compiled_form(asked, "xla"), compiled_form(asked, form), parsed.rounds)
+        gains.append(ratio)
+        row = {"convolution": asked.text(), "times": found[asked], "form": form, "xla_ms": xla, "ms": own}
+        print(json.dumps(row | {"gain": ratio}), flush=True)
+    xla, own, ratio = in_turns(*whole(function, given, chosen, mesh), parsed.rounds)
+    summary = {
+        "config": parsed.config,
+        "what": parsed.what,
+        "jaxlib": version("jaxlib"),
+        "cores": len(os.sched_getaffinity(0)),
+        "convolutions": len(found),
+        "in_another_form": len(chosen),
+        "least_gain": min(gains, default=None),
+        "xla_ms": xla,
+        "ms": own,
+        "gain": ratio,
+    }
+    print(json.dumps(summary))
+    return int(any(gain < 1 for gain in gains))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

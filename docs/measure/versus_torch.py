@@ -4,7 +4,8 @@
 Both sides live in one process on the same cores and take turns, A B A B: each timing of a form of PyTorch's follows
 one of ours, and the ratio is a pair's (PyTorch's time over ours: above 1, ours is faster), so that a drifting machine
 affects both equally. Medians are printed. ``--config.section.key=value`` sets our side; of it, torch follows the
-widths, the batch, D steps and optimisers.
+widths, the batch, D steps and optimisers. Its forms run in float32 and in bfloat16 (``--torch_dtypes``), whatever ours
+computes in: the ratio to the fastest of one precision is printed, and that to the fastest of any.
 
 The work is the same: ``train`` is d_steps updates of D and one of G with spectral norms, Adam and the average, on a
 batch that lies ready; ``sample`` draws latents and gives uint8 images, in evaluation. Ours also computes the gradients'
@@ -12,6 +13,7 @@ norms, which are logged, and in sampling one power iteration a weight, which tor
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -107,11 +109,23 @@ def take_turns(ours: Side, theirs: dict[str, Side], *, rounds: int) -> dict[str,
         "median_ratio_of_core_seconds": of_cores,
         "fastest_form": fastest,
         "ratio_to_fastest": medians[fastest],
+        "ratio_to_fastest_of": {
+            dtype: min(medians[name] for name in theirs if name.endswith(dtype))
+            for dtype in _DTYPES
+            if any(name.endswith(dtype) for name in theirs)
+        },
     }
 
 
+def in_dtype(config: Any, dtype: str) -> Any:
+    """``config`` with networks that compute in ``dtype``."""
+    made = config.copy_and_resolve_references()
+    made.generator.dtype = made.discriminator.dtype = dtype
+    return made
+
+
 def versus_train(config: Any, *, forms: Sequence[str], rounds: int, device: str = "cpu") -> dict[str, Any]:
-    """Paired training steps; networks compute in ``config.generator.dtype`` on both sides."""
+    """Paired training steps; ours compute in ``config.generator.dtype``, PyTorch's as each of ``forms`` says."""
     check_step(config)
     training = compile_training(config)
     method = training.stage.method
@@ -123,8 +137,9 @@ def versus_train(config: Any, *, forms: Sequence[str], rounds: int, device: str 
         with jax.set_mesh(training.mesh):
             state, _ = jax.block_until_ready(training.run(state, training.batch, training.key))
 
-    def theirs(form: str) -> Side:
-        run = run_like(config, method, form, device=device)
+    def theirs(name: str) -> Side:
+        form, dtype = name.split("/")
+        run = run_like(in_dtype(config, dtype), method, form, device=device)
         images, labels = run.place(host)
 
         def side() -> None:
@@ -135,6 +150,7 @@ def versus_train(config: Any, *, forms: Sequence[str], rounds: int, device: str 
 
     record = take_turns(ours, {form: theirs(form) for form in forms}, rounds=rounds)
     record["compile_seconds"] = round(training.compile_seconds, 1)
+    record["convolution_forms"] = dict(training.forms)
     return {"batch_size": config.data.batch_size, "d_steps": config.method.d_steps, **record}
 
 
@@ -149,8 +165,9 @@ def versus_sample(
     def ours() -> None:
         jax.block_until_ready(sampling.draw(0))
 
-    def theirs(form: str) -> Side:
-        run = run_like(config, method, form, device=device)
+    def theirs(name: str) -> Side:
+        form, dtype = name.split("/")
+        run = run_like(in_dtype(config, dtype), method, form, device=device)
         draw = run.sampler()
         labels = torch.arange(batch_size, device=device) % method.num_classes
 
@@ -162,6 +179,7 @@ def versus_sample(
 
     record = take_turns(ours, {form: theirs(form) for form in forms}, rounds=rounds)
     record["compile_seconds"] = round(sampling.compile_seconds, 1)
+    record["convolution_forms"] = dict(sampling.forms)
     rates = {name: round(1e3 * batch_size / value, 2) for name, value in record["milliseconds"].items()}
     return {"batch_size": batch_size, **record, "images_per_second": rates}
 
@@ -173,17 +191,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("what", choices=("train", "sample"))
     parser.add_argument("--config", default=None, help="default: biggan:cifar10, and to sample biggan:imagenet128")
     parser.add_argument("--forms", default=",".join(FORMS), help=f"of PyTorch's, comma-separated: {', '.join(FORMS)}")
-    parser.add_argument("--dtype", choices=_DTYPES, default="float32", help="of both sides' networks")
+    parser.add_argument("--dtype", choices=_DTYPES, default="float32", help="of our networks")
+    parser.add_argument("--torch_dtypes", default="float32,bfloat16", help="of PyTorch's, comma-separated")
     parser.add_argument("--rounds", type=int, default=5, help="timed pairs of each form (default 5)")
     parser.add_argument("--batch_size", type=int, default=None, help="default: the config's; to sample 8")
     parser.add_argument("--cores", type=int, default=None, help="that both sides may use, Linux alone (default: all)")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     parsed = parser.parse_args(rest)
-    forms = parsed.forms.split(",")
-    wrong = [form for form in forms if form not in FORMS]
+    pairs = itertools.product(parsed.forms.split(","), parsed.torch_dtypes.split(","))
+    wrong = [pair for pair in pairs if pair[0] not in FORMS or pair[1] not in _DTYPES]
+    forms = [f"{form}/{dtype}" for form in parsed.forms.split(",") for dtype in parsed.torch_dtypes.split(",")]
     if wrong or parsed.rounds < 1:
         raise UserError(
-            f"--forms={parsed.forms} --rounds={parsed.rounds}: forms are {', '.join(FORMS)}, rounds positive"
+            f"--forms={parsed.forms} --torch_dtypes={parsed.torch_dtypes} --rounds={parsed.rounds}: forms are "
+            f"{', '.join(FORMS)}, dtypes {', '.join(_DTYPES)}, rounds positive"
         )
     fast_cpu_convolutions()
     present = sorted(os.sched_getaffinity(0))
@@ -194,8 +215,7 @@ def main(arguments: Sequence[str]) -> int:
     torch.set_num_threads(parsed.cores or len(present))
     torch.manual_seed(0)
     name = parsed.config or {"train": "biggan:cifar10", "sample": "biggan:imagenet128"}[parsed.what]
-    config = load(name, overrides)
-    config.generator.dtype = config.discriminator.dtype = parsed.dtype
+    config = in_dtype(load(name, overrides), parsed.dtype)
     record: dict[str, Any] = {
         "what": parsed.what,
         "config": name,
@@ -214,11 +234,11 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     for form in forms:
         print(
-            f"{form:<24}{record['milliseconds'][form]:>10.1f} ms, {record['median_ratio'][form]:.2f} times ours "
+            f"{form:<36}{record['milliseconds'][form]:>10.1f} ms, {record['median_ratio'][form]:.2f} times ours "
             f"(pairs: {', '.join(f'{r:.2f}' for r in record['ratios'][form])}; of core-seconds "
             f"{record['median_ratio_of_core_seconds'][form]:.2f})"
         )
-    print(f"{'jaxgan':<24}{record['milliseconds']['jaxgan']:>10.1f} ms")
+    print(f"{'jaxgan':<36}{record['milliseconds']['jaxgan']:>10.1f} ms")
     print(json.dumps({key: record[key] for key in ("config", "overrides", "dtype", *conditions())}))
     return 0
 

@@ -1,7 +1,7 @@
 """A config's training step and sampler, compiled and ready to be timed."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +11,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxgan import recipes
+from jaxgan.convolutions import Choose, Chosen, Convolution
 from jaxgan.evaluation.options import checked_options, split_options
 from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, fold_networks
 from jaxgan.experiment.mesh import experiment_mesh
@@ -31,6 +32,7 @@ class Training(NamedTuple):
       state, batch, key: its arguments; the batch is random.
       compile_seconds: of lowering and compiling.
       images_per_step: as the trainer counts them: of one D update.
+      forms: those of its convolutions that are not XLA's, by the convolutions' texts.
     """
 
     experiment: Experiment
@@ -42,6 +44,7 @@ class Training(NamedTuple):
     key: Array
     compile_seconds: float
     images_per_step: int
+    forms: Mapping[str, str]
 
 
 def quick_weights(config: Any) -> Any:
@@ -53,6 +56,19 @@ def quick_weights(config: Any) -> Any:
         if "weight_init" in section:
             section.weight_init = "normal_02"
     return config
+
+
+def _noted(forms: Choose | None, taken: dict[str, str]) -> Choose | None:
+    """``forms``, which notes in ``taken`` what it chose other than XLA's."""
+    if forms is None:
+        return None
+
+    def choose(found: Mapping[Convolution, int]) -> Chosen:
+        chosen = forms(found)
+        taken.update({asked.text(): form for asked, form in chosen.items() if form != "xla"})
+        return chosen
+
+    return choose
 
 
 def random_batch(stage: Stage) -> dict[str, np.ndarray]:
@@ -82,12 +98,13 @@ def compile_training(
     batch, key = host_to_global(random_batch(chosen), mesh), jax.random.key(0)
     training = config.training
     forms = conv_choices(training.convolutions, mesh=mesh, seconds=training.convolution_seconds)
+    taken: dict[str, str] = {}
     with jax.set_mesh(mesh):
-        step = compile_step(make_stage_step(chosen), mesh, where, donate=donate, forms=forms)
+        step = compile_step(make_stage_step(chosen), mesh, where, donate=donate, forms=_noted(forms, taken))
         began = time.perf_counter()
         run = step.compile(state, batch, key)
         seconds = time.perf_counter() - began
-    return Training(experiment, chosen, mesh, run, state, batch, key, seconds, chosen.images_per_step)
+    return Training(experiment, chosen, mesh, run, state, batch, key, seconds, chosen.images_per_step, taken)
 
 
 def compile_shapes(config: Any, *, stage: str | None = None, devices: Sequence[Any] | None = None) -> Any:
@@ -109,12 +126,14 @@ class Sampling(NamedTuple):
       run: what ``draw`` calls, compiled.
       trace: () -> the jaxpr of what is compiled.
       compile_seconds: of lowering and compiling.
+      forms: as of :class:`Training`.
     """
 
     draw: Callable[[int], dict[str, Array]]
     run: Any
     trace: Callable[[], Any]
     compile_seconds: float
+    forms: Mapping[str, str]
 
 
 def fresh_nets(experiment: Experiment) -> dict[str, Any]:
@@ -145,8 +164,9 @@ def compile_sampling(
         index = np.arange(first, first + batch_size, dtype=np.uint32)
         return {"conditions": conditions, "index": jax.device_put(index, split)}
 
+    taken: dict[str, str] = {}
     with jax.set_mesh(mesh):
-        forms = conv_choices(convolutions, mesh=mesh, seconds=seconds)
+        forms = _noted(conv_choices(convolutions, mesh=mesh, seconds=seconds), taken)
         function = jax.jit(SampleImages(method, fixed, key=None, forms=forms).__call__)
         began = time.perf_counter()
         compiled = function.lower(operand, rows(0)).compile()
@@ -159,4 +179,4 @@ def compile_sampling(
         with jax.set_mesh(mesh):
             return function.trace(operand, rows(0)).jaxpr
 
-    return Sampling(draw, compiled, trace, seconds)
+    return Sampling(draw, compiled, trace, seconds, taken)

@@ -87,6 +87,7 @@ def measure(
                     "dtype": dtype,
                     "batch_size": size,
                     "compile_seconds": round(sampling.compile_seconds, 2),
+                    "other_forms": len(sampling.forms),
                     "batch_milliseconds": round(1e3 * median, 2),
                     "images_per_second": round(size / median, 2),
                     **peak_bytes(sampling.run),

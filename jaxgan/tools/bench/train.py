@@ -111,6 +111,7 @@ def measure_compiled(
         "d_steps": getattr(training.stage.method, "d_steps", 1),
         "steps": steps,
         "compile_seconds": round(training.compile_seconds, 2),
+        "convolution_forms": dict(training.forms),
         "step_milliseconds": round(1e3 * median, 2),
         "steps_per_second": round(1 / median, 4),
         "images_per_second": round(training.images_per_step / median, 2),
