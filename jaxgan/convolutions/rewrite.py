@@ -61,7 +61,8 @@ class WithForms:
 
 def in_forms(jaxpr: Any, chosen: Chosen) -> Any:
     """A (closed) jaxpr whose convolutions have the forms that were chosen for them; the same one where none has."""
-    if isinstance(jaxpr, core.ClosedJaxpr):
+    # Newer versions of JAX have one class for both, which is its own inner one.
+    if getattr(jaxpr, "jaxpr", jaxpr) is not jaxpr:
         inner = in_forms(jaxpr.jaxpr, chosen)
         return jaxpr if inner is jaxpr.jaxpr else jaxpr.replace(jaxpr=inner)
     eqns = [_in_form(eqn, chosen) for eqn in jaxpr.eqns]
