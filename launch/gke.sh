@@ -44,6 +44,13 @@ else
     [ -n "${HOSTS:-}" ] || fail "set HOSTS to the number of nodes"
     positive HOSTS "$HOSTS"
 fi
+for flag in "$@"; do
+    case $flag in
+        --restart | --from_step | --from_step=*)
+            fail "$flag would go back again at every restart: start \`jaxgan train\` with it once, then apply this without it"
+            ;;
+    esac
+done
 # One process has nobody to meet.
 [ "$HOSTS" -eq 1 ] || set -- "$@" --coordinator=auto
 

@@ -23,7 +23,12 @@ fail() {
 case ${CRASHES:-3} in *[!0-9]*) fail "CRASHES='$CRASHES'; give a whole number" ;; esac
 workdir=
 for flag in "$@"; do
-    case $flag in --workdir=*) workdir=${flag#*=} ;; esac
+    case $flag in
+        --workdir=*) workdir=${flag#*=} ;;
+        --restart | --from_step | --from_step=*)
+            fail "$flag would go back again at every requeue: start \`jaxgan train\` with it once, then submit without it"
+            ;;
+    esac
 done
 [ -n "$workdir" ] || fail "no --workdir=DIR among the flags; the run needs a folder that all nodes see"
 

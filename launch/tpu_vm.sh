@@ -12,7 +12,7 @@
 # (10: how often `resume` starts a worker again that fails where others do not).
 #
 # On each worker launch/one_node.py keeps the training going, and files in the home folder say how: run.log, run.exit
-# (the final exit code), run.lock (held while it runs), run.pid.
+# (the final exit code), run.lock (held while it runs), run.pid, run.told (by which `stop`).
 set -euo pipefail
 
 fail() {
@@ -36,6 +36,20 @@ tpus() {
 
 on() { # on WORKERS COMMAND
     tpus tpu-vm ssh "$TPU_NAME" --worker="$1" --command="$2"
+}
+
+# On all workers, again where one does not answer: to the others the command comes twice.
+on_all() { # COMMAND
+    local tried=1
+    until on all "$1"; do
+        if [ "$tried" -ge 5 ]; then
+            echo "tpu_vm.sh: a worker of $TPU_NAME does not answer, in $tried tries; the others were told" >&2
+            return 1
+        fi
+        echo "tpu_vm.sh: a worker of $TPU_NAME does not answer; trying again" >&2
+        tried=$((tried + 1))
+        sleep "$poll"
+    done
 }
 
 state() { # empty where there is none
@@ -107,7 +121,7 @@ train() {
     [ $# -gt 0 ] || fail "give the flags of jaxgan train"
     local flags
     printf -v flags '%q ' "$@" --coordinator=auto
-    on all "flock --nonblock run.lock true || { echo it is running already; exit 0; }; rm -f run.exit; \
+    on_all "flock --nonblock run.lock true || { echo it is running already; exit 0; }; rm -f run.exit; \
 nohup flock --nonblock run.lock sh -c 'venv/bin/python jaxgan/launch/one_node.py -- \"\$@\" & \
 echo \$! >run.pid; wait \$!; echo \$? >run.exit' one_node $flags >>run.log 2>&1 </dev/null &"
 }
@@ -119,14 +133,25 @@ status() {
 echo "worker: running"; fi' | grep '^worker: '
 }
 
-# SIGTERM to the supervisors: the training saves, and the exit code is 42.
+# SIGTERM to the supervisors: the training saves, and the exit code is 42. A second one would kill it, so that a worker
+# that is asked again, because another did not answer, is left alone.
 stop() {
-    # shellcheck disable=SC2016 # for the workers to expand
-    on all 'flock --nonblock run.lock true || kill "$(cat run.pid)"'
+    local id
+    id=$$-$(date +%s)
+    on_all "flock --nonblock run.lock true || [ \"\$(cat run.told 2>/dev/null)\" = $id ] || \
+{ kill \"\$(cat run.pid)\" && echo $id >run.told; }"
 }
 
 resume() {
     [ $# -gt 0 ] || fail "give the flags of jaxgan train"
+    local flag
+    for flag in "$@"; do
+        case $flag in
+            --restart | --from_step | --from_step=*)
+                fail "$flag would go back again at every start: \`tpu_vm.sh train\` with it once, then \`resume\` without it"
+                ;;
+        esac
+    done
     local now words word again broken before='' installed=yes failures=0
     while true; do
         now=$(state) || now=unknown
@@ -143,6 +168,7 @@ resume() {
                 continue
                 ;;
             *)
+                echo "tpu_vm.sh: $TPU_NAME is $now" >&2
                 sleep "$poll"
                 continue
                 ;;

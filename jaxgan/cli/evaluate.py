@@ -33,7 +33,7 @@ def _parser() -> Any:
         "--watch", action="store_true", help="score every new checkpoint of a run that trains, to its end"
     )
     what.add_argument(
-        "--watch_every_seconds", type=flags.number(0), default=10.0, help="how often --watch looks (default 10)"
+        "--watch_every_seconds", type=flags.number(0, 1e8), default=10.0, help="how often --watch looks (default 10)"
     )
     what.add_argument("--raw", action="store_true", help="the raw networks rather than their moving averages")
     what.add_argument(

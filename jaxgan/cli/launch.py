@@ -12,8 +12,9 @@ TOGETHER = ("train", "evaluate", "features", "study")
 
 _DESCRIPTION = """Runs a verb of jaxgan in N processes that meet over loopback, each on its own GPU, and starts them
 again after exit codes 42 (asks for it, or stuck), 134 (JAX ended it because a peer was lost), 137 (killed), 142 (the
-watchdog's timer) and 143 (SIGTERM before training listened), after a wait that doubles; other codes are final. Where
-restart after restart brings no new checkpoint, it gives up with 1. SIGTERM and SIGINT reach the processes as SIGTERM,
+watchdog's timer) and 143 (SIGTERM that nothing listened for), after a wait that doubles; other codes are final. Where
+restart after restart brings no new checkpoint, it gives up with 1. --restart and --from_step of train are carried out
+once, and left out of later starts. SIGTERM and SIGINT reach the processes as SIGTERM,
 on which they save and leave with 42; there is no restart then; a second one kills. The processes die with this one,
 however it dies."""
 

@@ -22,13 +22,15 @@ _EXAMPLES = """  jaxgan monitor runs/digits
 def run(arguments: Sequence[str]) -> int:
     """Runs the verb; returns the exit code."""
     made = flags.parser("monitor", _DESCRIPTION, _EXAMPLES)
-    made.add_argument("workdir", metavar="WORKDIR", help="the run's folder")
+    made.add_argument("workdir", type=flags.path, metavar="WORKDIR", help="the run's folder")
     made.add_argument("--watch", action="store_true", help="show it again and again, until Ctrl-C")
-    made.add_argument("--seconds", type=float, default=10.0, help="between two looks of --watch (default 10)")
-    made.add_argument("--html", metavar="FILE", help="write one HTML page: alarms, curves, a timeline of samples")
+    made.add_argument(
+        "--seconds", type=flags.number(0.5, 1e8), default=10.0, help="between two looks of --watch (default 10)"
+    )
+    made.add_argument(
+        "--html", type=flags.path, metavar="FILE", help="write one HTML page: alarms, curves, a timeline of samples"
+    )
     parsed = made.parse_args(arguments)
-    if not parsed.seconds >= 0.5:
-        raise UserError(f"--seconds={parsed.seconds}: give 0.5 or more")
     if parsed.watch and parsed.html:
         raise UserError("--watch shows a run in the terminal and --html writes a page: give one of the two")
 
@@ -38,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
 
     workdir = absolute(parsed.workdir)
     if parsed.html:
-        written = Path(os.path.expanduser(parsed.html))
+        written = Path(parsed.html)
         if not written.absolute().parent.is_dir():
             raise UserError(f"--html={parsed.html}: there is no folder {written.absolute().parent}")
         written.write_text(page(read_run(workdir)))

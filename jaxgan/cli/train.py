@@ -1,5 +1,6 @@
 """``jaxgan train``: train an experiment, or go on with one."""
 
+import faulthandler
 import logging
 import signal
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.training.preemption import EXIT_RESTART, leaving_at_once
 
 log = logging.getLogger("jaxgan")
 
@@ -22,7 +24,12 @@ _EXAMPLES = """  jaxgan train --config=biggan:digits16 --workdir=runs/digits
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs the verb; returns the exit code."""
+    """Runs the verb; returns the exit code. Until training listens for it, SIGTERM ends the process with code 42."""
+    with leaving_at_once():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     made = flags.parser("train", _DESCRIPTION, _EXAMPLES)
     flags.add_config(made)
     flags.add_workdir(made)
@@ -46,7 +53,6 @@ def run(arguments: Sequence[str]) -> int:
     from jaxgan.experiment.run import train_experiment
     from jaxgan.parallel import initialize, is_main, is_of_peer, leave
     from jaxgan.training.compilation_cache import use_compilation_cache
-    from jaxgan.training.preemption import EXIT_RESTART
     from jaxgan.training.watchdog import Limits
 
     use_compilation_cache(parsed.compilation_cache)
@@ -55,6 +61,9 @@ def run(arguments: Sequence[str]) -> int:
     peers: dict[str, Any] = dict(coordinator=parsed.coordinator, num_processes=parsed.num_processes)
     peers |= dict(process_id=parsed.process_id, connect_seconds=limits.connect, heartbeat_seconds=limits.heartbeat)
     initialize(**peers)
+    if jax.process_count() > 1 and not faulthandler.is_enabled():
+        # JAX ends a process whose peer is lost by SIGABRT; its stacks say where it was.
+        faulthandler.enable(all_threads=True)
     workdir = absolute(parsed.workdir)
     options: dict[str, Any] = dict(progress=not parsed.no_progress, accept_change=parsed.accept_config_change)
     options["accept_data_change"] = parsed.accept_data_change

@@ -16,7 +16,7 @@ _EXAMPLES = """  jaxgan verify runs/digits"""
 def run(arguments: Sequence[str]) -> int:
     """Runs the verb; returns the exit code."""
     made = flags.parser("verify", _DESCRIPTION, _EXAMPLES)
-    made.add_argument("workdir", metavar="WORKDIR", help="the run's folder")
+    made.add_argument("workdir", type=flags.path, metavar="WORKDIR", help="the run's folder")
     parsed = made.parse_args(arguments)
 
     from jaxgan.cli.run import absolute

@@ -33,6 +33,7 @@ from jaxgan.nn.pooling import POOLINGS
 from jaxgan.nn.remat import REMAT
 from jaxgan.nn.resample_conv import FORMS as RESAMPLE_FORMS
 from jaxgan.training.optim import KINDS, SCHEDULES
+from jaxgan.training.watchdog import MOST_SECONDS
 
 RULES = ("replicated", "fsdp", "zero1")
 REGEX = "a regular expression of parameters' paths, such as '.*/kernel'"
@@ -214,14 +215,16 @@ _TRAINING = {
 }
 
 _WATCHDOG = {
-    "begin": number("seconds from the start to the first compilation; 0 for no limit, as in all", low=0),
-    "restore": number("seconds of reading checkpoints", low=0),
-    "compile": number("seconds of compiling the step and running it once", low=0),
-    "step": number("seconds of one dispatch", low=0),
-    "save": number("seconds of one save", low=0),
-    "evaluate": number("seconds of all scores of a step", low=0),
-    "connect": whole("seconds that processes wait for each other at the start", 1),
-    "heartbeat": whole("seconds that a process may be silent", 1),
+    "begin": number(
+        "seconds from the start to the first compilation; 0 for no limit, as in all", low=0, high=MOST_SECONDS
+    ),
+    "restore": number("seconds of reading checkpoints", low=0, high=MOST_SECONDS),
+    "compile": number("seconds of compiling the step and running it once", low=0, high=MOST_SECONDS),
+    "step": number("seconds of one dispatch", low=0, high=MOST_SECONDS),
+    "save": number("seconds of one save", low=0, high=MOST_SECONDS),
+    "evaluate": number("seconds of all scores of a step", low=0, high=MOST_SECONDS),
+    "connect": whole("seconds that processes wait for each other at the start", 1, MOST_SECONDS),
+    "heartbeat": whole("seconds that a process may be silent", 1, MOST_SECONDS),
 }
 
 _EVALUATION = {

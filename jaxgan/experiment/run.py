@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.config_file import from_json
 from jaxgan.experiment.mesh import experiment_mesh
 from jaxgan.experiment.old_runs import complete, converted
+from jaxgan.experiment.open_run import restore_target
 from jaxgan.experiment.score_names import best_is
 from jaxgan.parallel import is_main
 from jaxgan.training.lock import lock
@@ -65,7 +66,10 @@ def train_experiment(
         if is_main():
             write_environment(workdir)
         if begin is not None:
-            restart(workdir) if begin == "restart" else go_back(workdir, int(begin))
+            if begin == "restart":
+                restart(workdir)
+            else:
+                go_back(workdir, int(begin), lambda: restore_target(experiment, mesh))
         shared: dict[str, Any] = dict(config=record, seed=config.seed, mesh=mesh, options=options)
         return train(experiment, workdir=workdir, evaluators=evaluators, **shared)
 

@@ -24,8 +24,8 @@ from etils import epath
 
 from jaxgan.training.errors import UserError
 
-# Asks for a restart (or stuck); a peer was lost; killed; the kernel's timer of the watchdog; SIGTERM before training
-# listened for it.
+# Asks for a restart (or stuck); a peer was lost; killed; the kernel's timer of the watchdog; SIGTERM before Python, or
+# in a verb that does not listen for it.
 RESTART = (42, 134, 137, 142, 143)
 GIVEN_UP = 1
 ASKS_FOR_RESTART = 42
@@ -40,7 +40,7 @@ class Policy:
 
     Attributes:
       procs: processes of the run; several meet over loopback, each on the GPU of its own number.
-      backoff_seconds: the first wait before a restart; it doubles while no new checkpoint comes.
+      backoff_seconds: the first wait before a restart; it doubles while no new checkpoint comes, up to 5 minutes.
       restarts_without_progress: restarts in a row without a new checkpoint, after which it gives up.
       grace_seconds: what the others have once a process has failed; then they are killed.
       save_seconds: what the others have once a process has left with 42, since they may be saving.
@@ -63,11 +63,18 @@ class Policy:
 
 
 def workdir_of(words: Sequence[str]) -> epath.Path | None:
-    """The run's folder, as the verb will read it from its flags; None where there is none."""
+    """The run's folder, as the verb will read it from its flags; None where there is none.
+
+    Raises:
+      UserError: where its name is empty.
+    """
     for index, flag in enumerate(words):
         name, equals, value = flag.partition("=")
         if name == "--workdir" and (equals or index + 1 < len(words)):
-            return epath.Path(os.path.expanduser(value if equals else words[index + 1]))
+            given = value if equals else words[index + 1]
+            if not given.strip():
+                raise UserError("--workdir= is empty; give the run's folder")
+            return epath.Path(os.path.expanduser(given))
     return None
 
 
@@ -77,6 +84,25 @@ def newest_step(workdir: epath.Path | None) -> int:
     if folder is None or not folder.exists():
         return -1
     return max((int(path.name) for path in folder.iterdir() if path.name.isdigit()), default=-1)
+
+
+def times_gone_back(workdir: epath.Path | None) -> int:
+    """How often a run has left something behind, as ``--restart`` and ``--from_step`` do, to the end."""
+    folder = None if workdir is None else workdir / "left"
+    return 0 if folder is None or not folder.exists() else sum(path.name.isdigit() for path in folder.iterdir())
+
+
+def without_going_back(words: Sequence[str]) -> list[str]:
+    """The words of a start after the first: each ``--restart`` or ``--from_step`` would throw away what came since."""
+    kept: list[str] = []
+    left = list(words)
+    while left:
+        name, equals, _ = (word := left.pop(0)).partition("=")
+        if name == "--from_step" and not equals:
+            del left[:1]
+        elif name not in ("--restart", "--from_step"):
+            kept.append(word)
+    return kept
 
 
 def commands(words: Sequence[str], procs: int) -> list[list[str]]:
@@ -258,6 +284,11 @@ def _wait(children: Sequence[Child], signals: Signals, policy: Policy) -> int:
         time.sleep(POLL_SECONDS)
 
 
+def pause_seconds(first: float, stuck: int) -> float:
+    """The wait before a restart, after ``stuck`` starts in a row that brought no checkpoint."""
+    return float(min(first * 2 ** min(max(stuck - 1, 0), 64), LONGEST_WAIT_SECONDS))
+
+
 def supervise(words: Sequence[str], policy: Policy) -> int:
     """Runs ``jaxgan`` with ``words``, and again where that can help; returns the final exit code.
 
@@ -266,19 +297,25 @@ def supervise(words: Sequence[str], policy: Policy) -> int:
     """
     policy.check()
     workdir, stuck = workdir_of(words), 0
+    began = newest_step(workdir), times_gone_back(workdir)
     with Signals() as signals:
         while True:
-            before = newest_step(workdir)
+            before, gone_back = newest_step(workdir), times_gone_back(workdir)
+            # A process that ended before it went back has still to do so.
+            if words[:1] == ["train"] and (before, gone_back) != began:
+                words = without_going_back(words)
             code = run_once(commands(words, policy.procs), signals, policy)
             if code not in RESTART or signals.count:
                 return code
             after = newest_step(workdir)
+            if times_gone_back(workdir) > gone_back:
+                before = -1
             stuck = 0 if after > before else stuck + 1
             if stuck > policy.restarts_without_progress:
                 _say(f"exit code {code}, and {stuck} starts in a row brought no checkpoint: given up")
                 return GIVEN_UP
-            wait = min(policy.backoff_seconds * 2**stuck, LONGEST_WAIT_SECONDS)
-            _say(f"exit code {code} at step {max(after, 0)}; starting again in {wait:.0f} s")
+            wait = pause_seconds(policy.backoff_seconds, stuck)
+            _say(f"exit code {code} at step {max(after, 0)}; starting again in {wait:g} s")
             if signals.came.wait(wait):
                 return ASKS_FOR_RESTART
 

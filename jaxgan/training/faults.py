@@ -3,13 +3,15 @@
 The variable ``JAXGAN_FAULT`` holds faults, separated by commas, each ``KIND@STEP``, ``KIND@STEP:PROCESS`` for one
 process of several (else it strikes every process), and for 'slow' also ``slow@STEP=SECONDS``:
 
-  kill    SIGKILL, after the step.
-  hang    the main thread never comes back from the step, and the process lives.
-  nan     the first network's parameters are NaN after the step (on all processes, or they would not agree).
-  slow    the step takes SECONDS (1) longer.
-  enospc  saving the checkpoint of the step fails: no space left on device.
-  eio     reading the checkpoint of the step fails: input/output error.
-  flip    one bit of the checkpoint of the step is flipped, once it is complete.
+  kill           SIGKILL, after the step.
+  hang           the main thread never comes back from the step, and the process lives.
+  hang_save      the same, from saving the checkpoint of the step.
+  hang_evaluate  the same, from the scores of the step.
+  nan            the first network's parameters are NaN after the step (on all processes, or they would not agree).
+  slow           the step takes SECONDS (1) longer.
+  enospc         saving the checkpoint of the step fails: no space left on device.
+  eio            reading the checkpoint of the step fails: input/output error.
+  flip           one bit of the checkpoint of the step is flipped, once it is complete.
 
     JAXGAN_FAULT=kill@37,eio@30:1 jaxgan launch --procs=2 -- train --config=biggan:digits16,smoke --workdir=runs/faulty
 
@@ -30,8 +32,8 @@ from etils import epath
 from jaxgan.training.errors import UserError
 
 VARIABLE = "JAXGAN_FAULT"
-KINDS = ("kill", "hang", "nan", "slow", "enospc", "eio", "flip")
-_FORM = re.compile(r"(?P<kind>[a-z]+)@(?P<step>\d+)(?::(?P<process>\d+))?(?:=(?P<seconds>\d+(?:\.\d+)?))?")
+KINDS = ("kill", "hang", "hang_save", "hang_evaluate", "nan", "slow", "enospc", "eio", "flip")
+_FORM = re.compile(r"(?P<kind>[a-z_]+)@(?P<step>\d+)(?::(?P<process>\d+))?(?:=(?P<seconds>\d+(?:\.\d+)?))?")
 
 
 class Fault(NamedTuple):
@@ -105,13 +107,20 @@ class Faults:
         return state.replace(nets={**state.nets, name: _poisoned(state.nets[name])})
 
     def saving(self, step: int, path: epath.PathLike) -> None:
-        """Before the checkpoint of ``step`` is written to ``path``.
+        """Before the checkpoint of ``step`` is written to ``path``: hangs, where that is due.
 
         Raises:
           OSError: of a full disk, where that is due.
         """
+        if self._plan and self._due("hang_save", step):
+            _hang()
         if self._plan and self._due("enospc", step):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
+
+    def evaluating(self, step: int) -> None:
+        """Before the scores of ``step``: hangs, where that is due."""
+        if self._plan and self._due("hang_evaluate", step):
+            _hang()
 
     def reading(self, step: int, path: epath.PathLike) -> None:
         """Before the checkpoint of ``step`` is read from ``path``.

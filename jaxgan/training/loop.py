@@ -130,9 +130,10 @@ def train(
     began = time.monotonic()
     process, peers = jax.process_index(), jax.process_count() > 1
     init_rng, step_rng = jax.random.split(jax.random.key(seed))
-    faults = Faults.from_environment(workdir=workdir, process=process)
+    faults, goodput = Faults.from_environment(workdir=workdir, process=process), Goodput(workdir, began=began)
     made = checked_evaluators(experiment, mesh, options) if evaluators is None else evaluators
-    with Watchdog(options.watchdog, workdir=workdir, process=process, peers=peers) as watchdog:
+    about: dict[str, Any] = dict(process=process, peers=peers, ending=goodput.cut_short)
+    with Watchdog(options.watchdog, workdir=workdir, **about) as watchdog:
         always = experiment.stage_starts[1:]
         run = _Run(
             experiment=experiment,
@@ -148,17 +149,17 @@ def train(
                 "rng": {"impl": str(jax.random.key_impl(step_rng)), "key": jax.random.key_data(step_rng).tolist()},
             },
             checkpoints=Checkpoints(workdir, keep=options.keep, always=always, reading=faults.reading),
-            goodput=Goodput(workdir, began=began),
+            goodput=goodput,
             stop=StopRequest(),
             watchdog=watchdog,
             faults=faults,
         )
-        try:
-            with run.stop:
+        with run.stop:
+            try:
                 state = run.whole(init_rng)
-        finally:
-            watchdog.beat("save")
-            run.close()
+            finally:
+                watchdog.beat("save")
+                run.close()
     run.writer.check()
     if is_main():
         log.info("time: %s", sentence(summary(workdir)))
@@ -213,6 +214,7 @@ class _Run:
                 with jax.set_mesh(self.mesh):
                     state = self.stages(state)
             except DivergedError as error:
+                self.goodput.write(error.step)
                 state = self.rolled_back(init_rng, error)
                 continue
             self.goodput.write(int(state.step))
@@ -305,6 +307,7 @@ class _Run:
             log.info("stopped by SIGTERM; all that was trained is saved, the same command goes on")
             try:
                 self.checkpoints.wait()
+                self.goodput.cut_short()
             finally:
                 os._exit(EXIT_RESTART)
 
@@ -346,6 +349,7 @@ class _Run:
         nets = self.experiment.nets_to_score(state, self.experiment.stages[number])
         results: dict[str, Any] = {}
         with self.quiet("evaluate"):
+            self.faults.evaluating(step)
             for evaluator in self.due(number, step):
                 try:
                     results |= evaluator.run(nets, step)
@@ -408,12 +412,21 @@ class _Run:
             check_same(found, self.identities.get(stage.name), resumed=bool(self.goodput.resumed_at))
         self.identities = self.identities | {stage.name: found}
 
+    @property
+    def step_rng(self) -> jax.Array:
+        """Of every step: after a rollback the randomness is not what led to it, as the data is not."""
+        return jax.random.fold_in(self.rng, self.rollbacks) if self.rollbacks else self.rng
+
+    def data(self, stage: Stage, step: int) -> Iterator[dict[str, np.ndarray]]:
+        """The batches from a step of a stage on; other ones after a rollback."""
+        return stage.data(step + self.rollbacks * self.experiment.total_steps)
+
     def begin_stage(self, number: int, state: TrainState) -> TrainState:
         stage = self.experiment.stages[number]
-        with prefetch(stage.data(0), lambda b: host_to_global(b, self.mesh), depth=1) as batches:
+        with prefetch(self.data(stage, 0), lambda b: host_to_global(b, self.mesh), depth=1) as batches:
             batch = next(batches)
         begin = compile_step(make_begin_stage(self.experiment, number), self.mesh, self.shardings)
-        return begin(state, batch, self.rng)[0]
+        return begin(state, batch, self.step_rng)[0]
 
     def stage(self, number: int, state: TrainState) -> TrainState:
         """Runs a stage to its end or to a request to stop."""
@@ -436,9 +449,8 @@ class _Run:
         run = compile_step(pure, self.mesh, self.shardings, steps_per_dispatch=k, forms=forms)
         beat = functools.partial(self.watchdog.beat, "step")
         refresh = make_refresher(stage.method, self.mesh, self.shardings, steps_per_dispatch=k, after_block=beat)
-        # After a rollback neither the randomness nor the data is what led to it.
-        rng = jax.random.fold_in(self.rng, self.rollbacks) if self.rollbacks else self.rng
-        source = _dispatches(stage.data(step - first + self.rollbacks * self.experiment.total_steps), k)
+        rng = self.step_rng
+        source = _dispatches(self.data(stage, step - first), k)
         progress = Progress(
             total=end - first,
             start=step - first,
@@ -478,14 +490,15 @@ class _Run:
                     scoring = bool(self.due(number, step))
                     pending = (records.pop(step, None) or _at(metrics, k, k - 1)) if scoring else None
                     self.write(stage, records)
-                    if scoring or stopping or step % options.save_every == 0 or step == end:
+                    saving = scoring or stopping or step % options.save_every == 0 or step == end
+                    if saving:
                         try:
                             self.check_finite(*(earlier for _, earlier in in_flight))
                         except DivergedError:
                             self.write(stage, {} if pending is None else {step: pending})
                             raise
                         self.save(stage, state, pending)
-                    if records or pending is not None:
+                    if records or saving:
                         self.goodput.write(step)
                     if stopping:
                         break

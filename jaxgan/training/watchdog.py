@@ -14,14 +14,13 @@ stacks on stderr.
 import contextlib
 import dataclasses
 import faulthandler
-import math
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from etils import epath
 
@@ -30,6 +29,8 @@ from jaxgan.training.preemption import EXIT_RESTART
 
 # Limits that JAX keeps.
 OF_JAX = ("connect", "heartbeat")
+# Three years; the kernel's timers take no number without an end.
+MOST_SECONDS = 10**8
 _STDERR = 2
 # Writing stacks to a pipe that nobody reads, or to a folder that hangs, takes no longer.
 _LAST_SECONDS = 10.0
@@ -63,10 +64,10 @@ class Limits:
     heartbeat: int = 100
 
     def checked(self) -> "Limits":
-        """These limits; UserError where one is negative or no number, or one of JAX's is no whole number from 1."""
+        """These limits; UserError where one is no number from 0 to 1e8, or one of JAX's is no whole number from 1."""
         for name, value in dataclasses.asdict(self).items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise UserError(f"watchdog.{name}={value}: give seconds, or 0 for no limit")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_SECONDS:
+                raise UserError(f"watchdog.{name}={value}: give seconds up to {MOST_SECONDS:g}, or 0 for no limit")
         for name in OF_JAX:
             if (value := getattr(self, name)) < 1 or value != int(value):
                 raise UserError(f"watchdog.{name}={value}: give whole seconds, at least 1")
@@ -91,6 +92,7 @@ class Watchdog:
         process: int = 0,
         peers: bool = False,
         alarm_seconds: float = 300.0,
+        ending: Callable[[], None] = lambda: None,
     ) -> None:
         """Checks the limits; entering the context starts the thread.
 
@@ -101,6 +103,7 @@ class Watchdog:
           peers: whether there are other processes: only then the kernel's timer is set, since it runs on while a
             process is stopped (Ctrl-Z), and only where nobody else uses SIGALRM.
           alarm_seconds: after its limit, how long the thread may fail to run before that timer ends the process.
+          ending: is called from the thread before it ends the process; what it raises is dropped.
 
         Raises:
           UserError: on a limit that is none.
@@ -110,6 +113,7 @@ class Watchdog:
         self._process = process
         self._peers = peers
         self._alarm_seconds = alarm_seconds
+        self._ending = ending
         self._current = ("begin", time.monotonic())
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="jaxgan-watchdog", daemon=True)
@@ -179,6 +183,8 @@ class Watchdog:
             faulthandler.dump_traceback(_STDERR)
         with contextlib.suppress(Exception):  # a full disk, a folder that is gone: the process ends all the same
             (self._workdir / name).write_bytes(text + _stacks())
+        with contextlib.suppress(Exception):
+            self._ending()
         os._exit(EXIT_RESTART)
 
 

@@ -45,7 +45,7 @@ def test_the_terminal_and_the_page_show_it(workdir, tmp_path, capsys, unchanged)
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--seconds=0"], "0.5 or more"),
+        (["--seconds=0"], "a number from 0.5"),
         (["--watch", "--html=x.html"], "one of the two"),
         (["--html=/nowhere/at/all/x.html"], "no folder"),
     ],

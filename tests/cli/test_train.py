@@ -1,7 +1,16 @@
+"""``jaxgan train``: how it ends, what it does before it trains, and how it goes back."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import jax
 import pytest
 
 from jaxgan.cli import train
+from jaxgan.cli.main import main
 from jaxgan.experiment import run
 
 COMMAND = ["--config=biggan:digits16,smoke", "--workdir=unused"]
@@ -27,3 +36,47 @@ def test_what_would_come_again_is_an_error(monkeypatch, message, processes):
     fails_with(monkeypatch, message, processes=processes)
     with pytest.raises(jax.errors.JaxRuntimeError, match=message):
         train.run(COMMAND)
+
+
+def listens_for_sigterm(pid):
+    (caught,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt")]
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc says what a process listens for")
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+def test_sigterm_before_training_asks_for_a_restart_at_once(tmp_path, seconds):
+    command = [sys.executable, "-m", "jaxgan", "train", "--config=cgan:ring8,smoke", f"--workdir={tmp_path / 'run'}"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not listens_for_sigterm(process.pid):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(seconds)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 42 and time.monotonic() - began < 5
+        assert "the same command goes on" in process.stderr.read()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_run_goes_back_where_it_is_told_to(tmp_path, capsys):
+    workdir = tmp_path / "run"
+    command = ["train", "--config=cgan:ring8,smoke", f"--workdir={workdir}", "--no_progress"]
+    command += ["--config.training.steps=4", "--config.training.save_every=2", "--config.evaluation.num_points=64"]
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(command) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
+
+    def steps(folder):
+        return sorted(path.name for path in (folder / "checkpoints").iterdir())
+
+    def left():
+        return sorted((workdir / "left").iterdir())
+
+    assert main([*command, "--from_step=3"]) == 1
+    assert "--from_step=3: no such checkpoint" in capsys.readouterr().err and not (workdir / "left").exists()
+    assert main([*command, "--from_step=2"]) == 0
+    assert steps(left()[0]) == ["4"] and steps(workdir) == ["2", "4"]
+    assert main([*command, "--restart"]) == 0
+    assert steps(left()[1]) == ["2", "4"] and steps(workdir) == ["2", "4"] and len(left()) == 2

@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.faults
+
 # Of the reading process, on top of what it takes to start.
 MEMORY_BYTES = 2**30
 SECONDS_EACH = 20

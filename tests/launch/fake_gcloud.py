@@ -1,8 +1,9 @@
 """Stands for `gcloud compute tpus` with a queued resource of two workers, which are folders of this machine.
 
 FAKE_GCLOUD names its folder: `state` (of the queued resource), `calls.jsonl` (arguments of every call), `workers/0` and
-`workers/1` (their home folders), `failures/VERB` (of the next calls of list, scp or ssh, 1 for one that fails). Where
-the metadata server would tell JAX its peers, SLURM's variables do.
+`workers/1` (their home folders), `failures/VERB` (of the next calls of list, scp or ssh, 1 for one that fails),
+`failures/ssh-1` (the same, of worker 1 alone). Where the metadata server would tell JAX its peers, SLURM's variables
+do.
 """
 
 import json
@@ -34,6 +35,8 @@ def worker_environment(worker: str) -> dict[str, str]:
 
 def ssh(arguments: list[str]) -> int:
     chosen = flag(arguments, "worker")
+    workers = WORKERS if chosen == "all" else [chosen]
+    answering = [worker for worker in workers if not fails(f"ssh-{worker}")]
     command = next(a for a in arguments if a.startswith("--command=")).removeprefix("--command=")
     started = [
         subprocess.Popen(
@@ -42,13 +45,13 @@ def ssh(arguments: list[str]) -> int:
             cwd=FOLDER / "workers" / worker,
             start_new_session=True,
         )
-        for worker in (WORKERS if chosen == "all" else [chosen])
+        for worker in answering
     ]
-    return max(process.wait() for process in started)
+    return max([*(process.wait() for process in started), 255 if len(answering) < len(workers) else 0])
 
 
 def fails(verb: str) -> bool:
-    """Whether this call of a verb is one that fails."""
+    """Whether this call of a verb, or of a worker, is one that fails."""
     file = FOLDER / "failures" / verb
     planned = file.read_text().split() if file.exists() else []
     if planned:

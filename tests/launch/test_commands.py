@@ -46,6 +46,18 @@ def test_commands_parse(path, parse):
             parse(known(words))
 
 
+@pytest.mark.parametrize("flags", [["--restart"], ["--from_step=3"], ["--from_step", "3"]], ids=" ".join)
+@pytest.mark.parametrize("script", [["slurm.sh"], ["gke.sh", "gpu"]], ids=" ".join)
+def test_what_runs_a_command_again_refuses_one_that_goes_back(script, flags):
+    done = subprocess.run(
+        ["bash", str(ROOT / "launch" / script[0]), *script[1:], "--config=x", "--workdir=y", *flags],
+        env={"PATH": "/usr/bin:/bin", "IMAGE": "i", "ACCELERATOR": "a", "HOSTS": "2"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "") and f"{flags[0]} would go back again" in done.stderr
+
+
 def test_commands_are_found():
     counts = {path.name: len(commands(path)) for path in FILES}
     for name in ("one_node.md", "slurm.md", "gke.md", "tpu_vm.md"):

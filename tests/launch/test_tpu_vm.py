@@ -185,9 +185,34 @@ def test_a_worker_that_fails_alone_is_started_again_but_not_for_ever(cloud):
     assert failed.returncode == 1 and "exit code 1 of a worker, 2 times" in failed.stderr
 
 
+def test_a_host_that_does_not_answer_is_asked_again_and_the_others_are_told_once(cloud):
+    worker_python(cloud, 'echo >>started; trap "echo >>told; sleep 1; exit 42" TERM; while :; do sleep 0.1; done')
+    cloud.run("create")
+    failures = cloud.folder / "failures"
+    failures.mkdir()
+    (failures / "ssh-1").write_text("1 1")
+    assert cloud.run("train", "--config=x", "--workdir=y")[1].count("does not answer; trying again") == 2
+    until(lambda: [cloud.worker(index, "started") for index in range(2)] == ["\n"] * 2, cloud)
+    (failures / "ssh-1").write_text("1 1")
+    cloud.run("stop")
+    until(lambda: cloud.run("status")[0] == "worker: 42\n" * 2, cloud)
+    assert [cloud.worker(index, "told") for index in range(2)] == ["\n"] * 2
+    (failures / "ssh-1").write_text("1 1 1 1 1")
+    assert "in 5 tries; the others were told" in cloud.run("stop", code=1)[1]
+
+
+def test_resume_says_that_it_waits(cloud):
+    (cloud.folder / "failures").mkdir()
+    (cloud.folder / "failures" / "list").write_text("1 1 0 0 0")
+    worker_python(cloud, "exit 0")
+    assert cloud.run("resume", "--config=x", "--workdir=y")[1].count("mine is unknown") == 2
+
+
 def test_what_is_missing_is_said(cloud):
     assert "create, train, resume" in cloud.run("begin", code=1)[1]
     assert "flags of jaxgan train" in cloud.run("train", code=1)[1]
+    for flags in (["--restart"], ["--from_step=3"], ["--from_step", "3"]):
+        assert f"{flags[0]} would go back again" in cloud.run("resume", "--config=x", *flags, code=1)[1]
     for name, value in (("POLL_SECONDS", "soon"), ("MAX_FAILURES", "-1"), ("SPOT", "True")):
         done = subprocess.run(
             ["bash", str(cloud.script), "status"],

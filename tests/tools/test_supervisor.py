@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -60,6 +61,35 @@ def test_restarts_without_a_checkpoint_are_few_and_with_one_have_no_end(supervis
     # A half-written checkpoint is none.
     part = [f"mkdir -p {tmp_path}/checkpoints/$$.orbax-checkpoint-tmp; exit 137"]
     assert supervised(*itertools.repeat(part, 9)) == (1, 6)
+
+
+def test_the_wait_doubles_while_no_checkpoint_comes(supervised, tmp_path, capsys):
+    fails = list(itertools.repeat(["exit 42"], 4))
+    assert supervised(*fails, [f"mkdir -p {tmp_path}/checkpoints/1; exit 42"], ["exit 0"], limit=9) == (0, 0)
+    waits = re.findall(r"again in (\S+) s", capsys.readouterr().err)
+    assert waits == ["0.01", "0.02", "0.04", "0.08", "0.01"]
+    assert supervisor.pause_seconds(5.0, 2000) == 300 and supervisor.pause_seconds(0.0, 2000) == 0
+
+
+@pytest.mark.parametrize("flags", [["--restart"], ["--from_step=2"], ["--from_step", "2"]], ids=" ".join)
+def test_a_run_goes_back_once(flags, tmp_path, monkeypatch):
+    """A start that ended before it did has still to; later ones go on from what came since, which is progress."""
+    made, left = tmp_path / "checkpoints", tmp_path / "left"
+    (made / "9").mkdir(parents=True)
+    scripts = iter(
+        [
+            "exit 137",
+            f"mkdir -p {left}/7.part; exit 137",
+            f"mv {left}/7.part {left}/7; mv {made}/9 {left}/7; mkdir {made}/1; exit 137",
+            "exit 137",
+            "exit 0",
+        ]
+    )
+    given = []
+    monkeypatch.setattr(supervisor, "commands", lambda words, n: given.append(words) or [["sh", "-c", next(scripts)]])
+    words = ["train", f"--workdir={tmp_path}", *flags, "--no_progress"]
+    assert supervisor.supervise(words, supervisor.Policy(backoff_seconds=0.01, restarts_without_progress=2)) == 0
+    assert given == [words] * 3 + [["train", f"--workdir={tmp_path}", "--no_progress"]] * 2
 
 
 def test_the_first_process_to_fail_decides_and_the_others_are_killed(supervised):
@@ -166,6 +196,7 @@ def test_the_run_folder_is_the_verbs():
         (["--", "trian"], "there is 'trian'"),
         (["--", "launch"], "there is 'launch'"),
         (["--procs=2", "--", "describe", "--config=gan"], "describe runs in one process"),
+        (["--", "train", "--config=x", "--workdir="], "--workdir= is empty"),
         (["--procs=2", "--", "train", "--coordinator=auto"], "--coordinator=auto and --procs=2 exclude each other"),
     ],
 )

@@ -85,18 +85,24 @@ def test_a_dead_or_stopped_peer_ends_the_job(job, name, victim, record_property)
     record_property("seconds", seconds)
     print(f"{name} of process {victim}: the other ended with {code} after {seconds:.1f} s")
     assert code in (42, -signal.SIGABRT), run.said()
+    # JAX ends a process by SIGABRT, the watchdog by 42: both with the stacks of all threads.
+    said = (run.folder / f"{1 - victim}.log").read_text()
+    if code == -signal.SIGABRT:
+        assert "Fatal Python error: Aborted" in said and re.search(r"File .*training/loop\.py", said), said[-3000:]
 
 
-def test_a_peer_that_hangs_ends_the_job_with_stacks(job):
-    run = job(fault="hang@20:1")
+@pytest.mark.parametrize(("kind", "section"), [("hang", "step"), ("hang_save", "save"), ("hang_evaluate", "evaluate")])
+def test_a_peer_that_hangs_ends_the_job_with_stacks(job, kind, section):
+    limits = [f"--config.watchdog.{name}={STEP}" for name in ("save", "evaluate")]
+    run = job(fault=f"{kind}@50:1", flags=[*limits, "--config.evaluation.every_steps=50"])
     run.until_step(10)
-    while not list((run.folder / "run").glob("faults/hang@20:1-1")):
+    while not list((run.folder / "run").glob(f"faults/{kind}@50:1-1")):
         time.sleep(0.05)
     ends = [run.end_of(index, within=STEP + SLACK) for index in range(2)]
-    print(f"hang of process 1: the processes ended with {ends}")
+    print(f"{kind} of process 1: the processes ended with {ends}")
     assert ends[1][0] == 42 and ends[0][0] in (42, -signal.SIGABRT), run.said()
     text = next((run.folder / "run").glob("stacks-1-*.txt")).read_text()
-    assert re.search(r"stuck: step .*watchdog\.step=6", text) and "in _hang" in text
+    assert re.search(rf"stuck: {section} .*watchdog\.{section}=6", text) and "in _hang" in text
 
 
 def test_an_interrupted_job_is_saved_at_an_agreed_step(job):

@@ -20,14 +20,18 @@ from jaxgan.training.errors import UserError
 from jaxgan.training.faults import VARIABLE, Fault, Faults, parse
 from jaxgan.training.state import TrainState
 
+pytestmark = pytest.mark.faults
+
 
 def test_faults_are_parsed():
     assert parse("") == ()
-    assert parse("kill@37, hang@5:1,slow@6=0.25,slow@7:2=3") == (
+    assert parse("kill@37, hang@5:1,slow@6=0.25,slow@7:2=3,hang_save@8,hang_evaluate@9:1") == (
         Fault("kill", 37),
         Fault("hang", 5, 1),
         Fault("slow", 6, None, 0.25),
         Fault("slow", 7, 2, 3.0),
+        Fault("hang_save", 8),
+        Fault("hang_evaluate", 9, 1),
     )
 
 
@@ -128,4 +132,5 @@ def test_without_faults_nothing_is_looked_at(tmp_path):
     faults.saving(1, "x")
     faults.reading(1, "x")
     faults.saved(1, None)
+    faults.evaluating(1)
     assert faults.after(1, state) is state

@@ -17,7 +17,11 @@ import pytest
 
 from jaxgan.training.records import read_records
 
+pytestmark = pytest.mark.faults
+
 STEPS, KILLS = (12, 12), 5
+# Of killed_run.py.
+SAVE_EVERY = 1
 SCRIPT = Path(__file__).with_name("killed_run.py")
 
 
@@ -67,6 +71,10 @@ def test_a_killed_run_equals_an_undisturbed_one(processes, tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         fallen.append(newest(killed))
+        # The next start goes on from there: the steps between two checkpoints are lost, and those that were trained
+        # while the newer one was written.
+        trained = max((r["step"] for r in read_records(killed / "metrics.jsonl")), default=0)
+        assert trained - fallen[-1] <= 2 * SAVE_EVERY
     assert fallen[0] < STEPS[0] <= fallen[-1] < sum(STEPS), f"kills fell on {fallen}: one stage saw none"
     process = start(processes, killed, cache)
     process.join(timeout=120)

@@ -11,6 +11,7 @@ import pytest
 from jaxgan.parallel import make_mesh
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
+from jaxgan.training.goodput import summary
 from jaxgan.training.loop import train
 from jaxgan.training.loop_options import LoopOptions
 from jaxgan.training.method import Evaluator
@@ -185,6 +186,51 @@ def test_a_rollback_goes_on_from_the_last_good_state_with_other_draws(toy, tmp_p
     plain = {r["step"]: r["noise"] for r in _noise_of(toy, tmp_path / "plain")}
     assert noise[3] == plain[3] and noise[4] != plain[4]
     assert checkpoint_steps(tmp_path) == [3]
+
+
+@pytest.mark.parametrize(("log_every", "said"), [(1, "not finite at step 5"), (100, "arrays hold NaN .* at step 6")])
+def test_networks_that_become_nan_end_a_run_and_are_not_saved(toy, methods, tmp_path, monkeypatch, log_every, said):
+    """Without a record in between, the state is looked at before it is saved."""
+    monkeypatch.setenv("JAXGAN_FAULT", "nan@4")
+    with pytest.raises(UserError, match=said):
+        go(toy.experiment((methods[0], 6)), tmp_path, dataclasses.replace(OPTIONS, log_every=log_every))
+    assert checkpoint_steps(tmp_path) == [3]
+
+
+def test_networks_that_become_nan_are_rolled_back_once(toy, methods, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXGAN_FAULT", "nan@4")
+    outcome = go(toy.experiment((methods[0], 6)), tmp_path, dataclasses.replace(OPTIONS, on_nonfinite="rollback"))
+    assert int(outcome.state.step) == 6 and checkpoint_steps(tmp_path) == [3, 6]
+    records = read_records(tmp_path / "metrics.jsonl")
+    assert [r["step"] for r in records] == [1, 2, 3, 4, 5, 6] and all(r["d/loss"] is not None for r in records)
+    meta = json.loads((tmp_path / "checkpoints" / "6" / "meta" / "metadata").read_text())
+    assert meta["rollbacks"] == 1
+    assert [r["part"] for r in read_records(tmp_path / "goodput.jsonl")][-1] == 2 and summary(tmp_path)["wasted"] > 0
+
+
+def test_a_stage_that_is_entered_again_after_a_rollback_draws_anew(toy, methods, tmp_path, monkeypatch):
+    class Draws(toy.Method):
+        def begin_stage(self, state, batch, rng):
+            return state.replace(extra={"entered": jax.random.randint(rng, (), 3, 2**30)})
+
+    experiment = toy.experiment((methods[0], 2), (Draws(), 4))
+    plain = go(experiment, tmp_path / "plain").state
+    monkeypatch.setenv("JAXGAN_FAULT", "nan@4")
+    options = dataclasses.replace(OPTIONS, on_nonfinite="rollback", save_every=6)
+    rolled_back = go(experiment, tmp_path / "rolled_back", options).state
+    assert int(rolled_back.step) == 6 and int(rolled_back.extra["entered"]) != int(plain.extra["entered"])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_flipped_bit_costs_its_checkpoint_and_nothing_else(toy, methods, whole, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXGAN_FAULT", "flip@6")
+    for _ in range(2):
+        outcome = go(toy.experiment((methods[0], 6)), tmp_path)
+        assert_same(outcome.state, whole[0].state)
+    assert [path.name.partition("-")[0] for path in (tmp_path / "quarantine").iterdir()] == ["6"]
+    assert checkpoint_steps(tmp_path) == [3, 6]
+    assert [r["step"] for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
 
 
 def _noise_of(toy, workdir):

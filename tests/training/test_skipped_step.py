@@ -7,11 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 from jaxgan.training.ema import Ema
 from jaxgan.training.method import Method
 from jaxgan.training.state import create_state
 from jaxgan.training.step import make_step
+
+pytestmark = pytest.mark.faults
 
 NUMBERS = st.sampled_from([0.0, 1.0, -3.5, np.nan, np.inf, -np.inf])
 

@@ -1,13 +1,16 @@
 """A process whose main thread is stuck ends with 42 and the stacks of its threads, wherever it is stuck."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from jaxgan.training.errors import UserError
+from jaxgan.training.records import read_records
 from jaxgan.training.watchdog import SECTIONS, Limits, Watchdog
 
 START = """
@@ -87,12 +90,48 @@ def test_time_in_which_the_process_is_stopped_does_not_count(tmp_path):
     process.communicate()
 
 
+RUN = """
+import sys
+
+sys.path.insert(0, sys.argv[1])
+import conftest as toy
+from jaxgan.parallel import make_mesh
+from jaxgan.training.loop import train
+from jaxgan.training.loop_options import LoopOptions
+from jaxgan.training.method import Evaluator
+from jaxgan.training.watchdog import Limits
+
+experiment = toy.experiment((toy.Toy(), 6), evaluators=[Evaluator("none", lambda nets, step: {}, 3)])
+limits = Limits(**{sys.argv[3]: 2.0})
+options = LoopOptions(save_every=3, log_every=1, progress=False, watchdog=limits)
+train(experiment, workdir=sys.argv[2], config={}, seed=0, mesh=make_mesh(), options=options)
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("fault", "section", "kind"),
+    [("hang_save@3", "save", "save"), ("hang_evaluate@3", "evaluate", "evaluate"), ("slow@2=60", "step", "step")],
+)
+def test_a_run_that_hangs_ends_within_the_limit_of_its_part(tmp_path, fault, section, kind):
+    command = [sys.executable, "-c", RUN, str(Path(__file__).parent), str(tmp_path / "run"), section]
+    xla = "--xla_backend_optimization_level=0"
+    environment = os.environ | {"JAXGAN_FAULT": fault, "XLA_FLAGS": xla}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 42, done.stderr
+    (file,) = (tmp_path / "run").glob("stacks-0-*.txt")
+    assert f"stuck: {section} has gone on" in file.read_text() and "faults.py" in file.read_text()
+    # The ledger has the time until then.
+    assert read_records(tmp_path / "run" / "goodput.jsonl")[-1]["seconds"][kind] >= 2
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"step": -1.0}, "watchdog.step=-1.0"),
         ({"save": float("nan")}, "watchdog.save=nan"),
         ({"evaluate": float("inf")}, "watchdog.evaluate=inf"),
+        ({"save": 1e300}, "watchdog.save=1e\\+300: give seconds up to 1e\\+08"),
         ({"begin": "soon"}, "watchdog.begin=soon"),
         ({"heartbeat": 0}, "watchdog.heartbeat=0"),
         ({"heartbeat": 1.5}, "watchdog.heartbeat=1.5"),
