@@ -16,7 +16,7 @@ from jaxgan.training.storage import writing
 _RECORDS = ("metrics.jsonl", "scores.jsonl")
 # What a run writes; its config and its lock stay where they are. Checkpoints go last: while they are there, nothing has
 # begun anew.
-_PARTS = ("samples", "tb", *_RECORDS, "goodput.jsonl", "best.json", "pending.json", "quarantine", "checkpoints")
+_PARTS = ("samples", "tb", *_RECORDS, "goodput.jsonl", "best.json", "pending.json", "convolutions.json", "quarantine", "checkpoints")
 
 
 def restart(workdir: epath.PathLike) -> None:
