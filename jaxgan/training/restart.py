@@ -7,20 +7,22 @@ from etils import epath
 from jaxgan.parallel import from_main, is_main
 from jaxgan.training.checkpoint import saved_steps
 from jaxgan.training.errors import UserError
-from jaxgan.training.storage import writing
+from jaxgan.training.storage import names_in, writing
 
 # What a run writes; its config and its lock stay where they are.
 _PARTS = ("checkpoints", "quarantine", "samples", "tb", "metrics.jsonl", "scores.jsonl", "goodput.jsonl", "best.json")
+_NOTES = ("records.json", "pending.json")
 
 
 def restart(workdir: epath.PathLike) -> None:
     """Moves all that the run has made to ``left/<time>/``, so that training begins at step 0.
 
     Raises:
-      UserError: where the folder cannot be written.
+      UserError: where the folder cannot be read or written.
     """
     root = epath.Path(workdir)
-    present = [name for name in (*_PARTS, "pending.json") if (root / name).exists()]
+    there = names_in(root)
+    present = [name for name in (*_PARTS, *_NOTES) if name in there]
     if present and is_main():
         _move(root, present)
     from_main(0)  # the others wait
