@@ -140,9 +140,9 @@ def config_problem(workdir: epath.PathLike) -> str | None:
     return _problem(root, content)
 
 
-def read_config(workdir: epath.PathLike, *, check: bool = True) -> dict[str, Any]:
-    """The config that a run was started under. Where ``config.json`` is missing or damaged, it is that of the newest
-    sound checkpoint, which is said; with ``check`` also where it is another than env.json and the checkpoints note.
+def read_config(workdir: epath.PathLike) -> dict[str, Any]:
+    """The config that a run was started under. Where ``config.json`` is missing, damaged or another than env.json and
+    the checkpoints note, it is that of the newest sound checkpoint, which is said.
 
     Raises:
       UserError: where ``workdir`` holds no run, or no checkpoint holds the config.
@@ -152,7 +152,7 @@ def read_config(workdir: epath.PathLike, *, check: bool = True) -> dict[str, Any
     path, problem = root / "config.json", config_problem(root)
     content = read_or_none(path)
     found = None if content is None else _parsed(content)
-    if found is not None and (problem is None or not check):
+    if found is not None and problem is None:
         return found
     saved = _newest_saved(root)
     if saved is None or saved.config is None:
