@@ -42,7 +42,7 @@ def program(
     """(a pure function, its arguments) of a config's step, or of its sampler."""
     if what == "train":
         config.training.convolutions = "xla"
-        made = compile_training(config, stage=stage, devices=mesh.devices.flatten(), donate=False)
+        made = compile_training(config, stage=stage, devices=list(mesh.devices.flat), donate=False)
         return make_stage_step(made.stage), (made.state, made.batch, made.key)
     experiment = recipes.build(quick_weights(config))
     method = experiment.stage_named(stage).method

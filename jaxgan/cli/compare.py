@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxgan.cli import arguments as flags
 from jaxgan.training.errors import UserError
+from jaxgan.training.records import read_records
 from jaxgan.training.strict_json import strict_json
 
 _DESCRIPTION = """Puts two results side by side: files of the JSON lines that `jaxgan evaluate --json` prints, or runs
@@ -86,22 +87,29 @@ def read_results(name: str) -> dict[str, dict[str, Any]]:
       UserError: where there is none, or a line is no result.
     """
     path = Path(name)
-    if path.is_dir():
+    of_run = path.is_dir()
+    if of_run:
         path = path / "scores.jsonl"
     if not path.is_file():
         raise UserError(f"no results at {name}: give a file of `jaxgan evaluate --json`, or a run with scores.jsonl")
-    found = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    # A run's lines have checksums; those that are damaged are left out, and said.
+    lines = [json.dumps(r) for r in read_records(path)] if of_run else path.read_text().splitlines()
+    found, failed = {}, {}
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             result = json.loads(line)
+            if result["value"] is None and "error" in result:
+                failed[str(result["metric"])] = str(result["error"])
+                continue
             found[result["metric"]] = {**result, "value": float(result["value"]), "stamp": dict(result["stamp"])}
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(
                 f"{path}, line {number} is no result with `metric`, `value` and `stamp` ({error!r}); a number without "
                 "its protocol is not compared"
             ) from None
     if not found:
-        raise UserError(f"{path} holds no result")
+        reasons = "".join(f"; {metric} failed: {reason}" for metric, reason in failed.items())
+        raise UserError(f"{path} holds no result{reasons}")
     return found

@@ -317,7 +317,7 @@ def score_run(parsed: Any) -> Iterator[Scores]:
         if not steps:
             raise UserError(f"{parsed.workdir} has no checkpoint yet; train it further")
     elif parsed.step is not None:
-        if not parsed.step.isdigit():
+        if not (parsed.step.isascii() and parsed.step.isdecimal()):
             raise UserError(f"--step={parsed.step}: give a step, or 'all'")
         steps = [int(parsed.step)]
     for step in steps:

@@ -29,7 +29,7 @@ def sweep(parsed: Any) -> Iterator[Scores]:
     if parsed.values is None and parsed.sweep != TRUNCATION:
         raise UserError(f"--sweep={parsed.sweep} needs --values=V,V,...")
     texts = [f"{value:g}" for value in TRUNCATIONS] if parsed.values is None else parsed.values.split(",")
-    if parsed.step is not None and not parsed.step.isdigit():
+    if parsed.step is not None and not (parsed.step.isascii() and parsed.step.isdecimal()):
         raise UserError(f"--step={parsed.step}: a sweep is of one checkpoint; give its step")
     if parsed.out and importlib.util.find_spec("matplotlib") is None:
         raise UserError("--out needs matplotlib: pip install jaxgan[plots]")

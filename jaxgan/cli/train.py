@@ -96,22 +96,31 @@ def _report(workdir: Any) -> None:
             print(f"{name:<11}{found[-1]}")
     print(f"{'metrics':<11}{workdir / 'metrics.jsonl'}")
     from jaxgan.evaluation.protocol import line
+    from jaxgan.training.best import read_best
     from jaxgan.training.records import read_records
 
-    scored = read_records(workdir / "scores.jsonl")
-    if (workdir / "best.json").exists():
-        print(f"{'best':<11}{(workdir / 'best.json').read_bytes().decode(errors='replace').strip()}")
+    # Others are no scores, whoever wrote them.
+    scored = [r for r in read_records(workdir / "scores.jsonl") if {"metric", "value"} <= r.keys()]
+    best, problem = read_best(workdir)
+    if problem is not None:
+        log.warning("%s %s: it is not used", workdir / "best.json", problem)
+    if best is not None:
+        print(f"{'best':<11}{best['metric']} {best['value']:.6g} at step {best['step']}")
     for record in scored:
         if record["step"] != scored[-1]["step"]:
             continue
         if record["value"] is None:
             print(f"{record['metric']:<11}failed: {record.get('error', 'not a number')}")
         else:
-            print(line(record["metric"], float(record["value"]), record.get("stderr"), record["stamp"]))
+            print(line(record["metric"], float(record["value"]), record.get("stderr"), record.get("stamp", {})))
     sys.stdout.flush()
 
 
 def _numbered(folder: Any, suffix: str) -> list[Any]:
     """The entries of a folder whose names begin with a step, in its order; others are someone else's."""
-    found = [p for p in folder.glob(f"*{suffix}") if p.stem.partition("-")[0].isdigit()] if folder.exists() else []
+    found = [p for p in folder.glob(f"*{suffix}") if _is_step(p.stem.partition("-")[0])] if folder.exists() else []
     return sorted(found, key=lambda p: int(p.stem.partition("-")[0]))
+
+
+def _is_step(name: str) -> bool:
+    return name.isascii() and name.isdecimal()

@@ -12,6 +12,7 @@ from jaxgan.experiment.old_runs import complete, converted
 from jaxgan.experiment.open_run import restore_target
 from jaxgan.experiment.score_names import best_is
 from jaxgan.parallel import is_main
+from jaxgan.training.errors import UserError
 from jaxgan.training.lock import lock
 from jaxgan.training.loop import Outcome, checked_evaluators, train
 from jaxgan.training.loop_options import LoopOptions
@@ -76,9 +77,11 @@ def train_experiment(
 
 def _is_same(workdir: epath.PathLike, record: dict[str, Any], defaults: ConfigDict | None) -> bool:
     """Whether the folder's run has this config, in an earlier version's sections and keys."""
-    if not (epath.Path(workdir) / "config.json").exists():
+    try:
+        before = read_config(workdir)
+    except UserError:  # a new folder, or one whose config is gone for good, of which claim_config tells
         return False
-    config = from_json(converted(read_config(workdir, check=False)))
+    config = from_json(converted(before))
     if defaults is not None:
         complete(config, defaults)
     return json.loads(config.to_json()) == record

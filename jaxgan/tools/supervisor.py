@@ -83,7 +83,9 @@ def newest_step(workdir: epath.Path | None) -> int:
     folder = None if workdir is None else workdir / "checkpoints"
     if folder is None or not folder.exists():
         return -1
-    return max((int(path.name) for path in folder.iterdir() if path.name.isdigit()), default=-1)
+    return max(
+        (int(path.name) for path in folder.iterdir() if path.name.isascii() and path.name.isdecimal()), default=-1
+    )
 
 
 def times_gone_back(workdir: epath.Path | None) -> int:

@@ -1,13 +1,12 @@
 """Checkpoints that are atomic, asynchronous and verified: what is damaged is told from what could not be read."""
 
-import contextlib
 import dataclasses
 import enum
 import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,18 +15,31 @@ import orbax.checkpoint as ocp
 from etils import epath
 
 from jaxgan.parallel import from_main
+from jaxgan.training import storage
 from jaxgan.training.digest import digest, non_finite
 from jaxgan.training.errors import UserError
 from jaxgan.training.state import TrainState, Variables
-from jaxgan.training.storage import UnreadableError, is_memory_error, is_read_error, unreadable_file, writing
+from jaxgan.training.storage import (
+    UnreadableError,
+    close_all,
+    is_memory_error,
+    is_read_error,
+    list_names,
+    names_in,
+    pauses,
+    read_or_none,
+    unreadable,
+    unreadable_file,
+    writing,
+)
 
 log = logging.getLogger("jaxgan")
 
 
 # Layers by their names today, and as the first version saved them.
 EARLIER_NAMES = {"project": "seed", "norm_project": "norm_seed"}
-# Waits between attempts to read, in seconds; a storage that fails for longer ends the run.
-RETRY_SECONDS = (1.0, 4.0, 15.0)
+# What marks a checkpoint as whole on object stores, where no folder can take its name when it is complete.
+_WHOLE = "commit_success.txt"
 
 
 class DamagedCheckpointError(Exception):
@@ -74,19 +86,40 @@ def _worst(outcome: _Outcome) -> _Outcome:
 
 
 def saved_steps(workdir: epath.PathLike) -> list[int]:
-    """The steps that a run's folder holds checkpoints of, sound or not, oldest first; nothing is opened."""
-    folder = epath.Path(workdir) / "checkpoints"
-    return sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit()) if folder.exists() else []
+    """The steps that a run's folder holds checkpoints of, sound or not, oldest first; nothing is opened.
+
+    Raises:
+      UnreadableError: where storage fails.
+    """
+    names = names_in(epath.Path(workdir) / "checkpoints")
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
 
-def saved_configs(workdir: epath.PathLike) -> set[str]:
-    """The fingerprints of the configs that a run's checkpoints were saved under, of those that can be read."""
-    found = set()
-    for step in saved_steps(workdir):
-        path = epath.Path(workdir) / "checkpoints" / str(step) / "meta" / "metadata"
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            found.add(str(json.loads(path.read_text())["config"]))
-    return found
+def sound_metas(workdir: epath.PathLike) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(step, meta) of the checkpoints whose meta is what was saved, newest first; their states are not read.
+
+    Raises:
+      UnreadableError: where storage fails.
+    """
+    for step in reversed(saved_steps(workdir)):
+        content = read_or_none(epath.Path(workdir) / "checkpoints" / str(step) / "meta" / "metadata")
+        try:
+            meta: Any = None if content is None else json.loads(content)
+        except (ValueError, RecursionError):
+            continue
+        if _meta_problem(meta) is None and meta.get("data", {}).get("position", step) == step:
+            yield step, {name: value for name, value in meta.items() if name != "checksum"}
+
+
+def _meta_problem(meta: Any) -> str | None:
+    """In which way a checkpoint's meta is not what was saved; None where it is."""
+    if not isinstance(meta, dict) or "digest" not in meta or "signature" not in meta:
+        return "holds no digest"
+    if "checksum" not in meta:
+        # Those that count records have one; older ones have neither.
+        return "has lost its checksum" if "records" in meta else None
+    rest = {name: value for name, value in meta.items() if name != "checksum"}
+    return None if meta["checksum"] == _hash(rest) else "differs from what was saved"
 
 
 def fingerprints(nets: Mapping[str, Variables]) -> dict[str, str]:
@@ -96,6 +129,16 @@ def fingerprints(nets: Mapping[str, Variables]) -> dict[str, str]:
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _is_whole(folder: epath.Path) -> bool:
+    """Whether a folder named as a step is a whole checkpoint's; any error of looking at it is raised."""
+    try:
+        if "://" in str(folder):
+            return _WHOLE in list_names(folder)
+        return folder.stat().is_directory
+    except FileNotFoundError:  # removed since its name was read
+        return False
 
 
 class _Preserved:
@@ -168,7 +211,8 @@ class Checkpoints:
             create=not read_only,
             read_only=read_only,
         )
-        self._manager = ocp.CheckpointManager(self._directory, options=self._options)
+        with (storage.reading if read_only else writing)(self._directory):
+            self._manager = ocp.CheckpointManager(self._directory, options=self._options)
         self._readers = _readers()
 
     @property
@@ -179,6 +223,42 @@ class Checkpoints:
     def steps(self) -> list[int]:
         """The steps present, oldest first."""
         return sorted(self._manager.all_steps())
+
+    def listed_steps(self) -> list[int]:
+        """The steps present, oldest first, once storage can look at every folder that is there: one that it cannot look
+        at is none to it, and the run would begin anew, or at an earlier step.
+
+        Raises:
+          UnreadableError: where it goes on to fail.
+        """
+        for pause in (0.0, *pauses()):
+            reason = ""
+            try:
+                if unseen := self._unseen():
+                    reason = f"{unseen[0].name} is there and is not seen as a checkpoint"
+            except Exception as error:  # object stores raise kinds of their own
+                if not is_read_error(error):
+                    raise
+                reason = str(error)
+            if _worst(_Outcome.UNREADABLE if reason else _Outcome.READ) is _Outcome.READ:
+                return self.steps()
+            if pause is None:
+                break
+            if pause:
+                log.warning("cannot read %s (%s); trying again in %.0f s", self._directory, reason, pause)
+                time.sleep(pause)
+            self._manager.reload()
+        raise unreadable(self._directory, reason or "another process could not")
+
+    def _unseen(self) -> list[epath.Path]:
+        """The folders of whole checkpoints that were not found when the folder was read."""
+        known = {str(step) for step in self._manager.all_steps()}
+        try:
+            names = list_names(self._directory)
+        except FileNotFoundError:
+            return []
+        found = [n for n in names if n.isascii() and n.isdecimal() and n == str(int(n)) and n not in known]
+        return [path for n in found if _is_whole(path := self._directory / n)]
 
     def keep_best(self, step: int | None) -> None:
         """Keeps the checkpoint of ``step``, as well as the newest, until another is named here."""
@@ -221,12 +301,9 @@ class Checkpoints:
 
     def _meta(self, step: int) -> dict[str, Any]:
         meta = self._fetch(step, "meta", ocp.args.JsonRestore())
-        if not isinstance(meta, dict) or "digest" not in meta:
-            raise DamagedCheckpointError(f"{self._directory / str(step)}/meta holds no digest")
-        saved = meta.pop("checksum", None)
-        if saved is not None and saved != _hash(meta):  # older checkpoints have none
-            raise DamagedCheckpointError(f"{self._directory / str(step)}/meta differs from what was saved")
-        return meta
+        if (problem := _meta_problem(meta)) is not None:
+            raise DamagedCheckpointError(f"{self._directory / str(step)}/meta {problem}")
+        return {name: value for name, value in meta.items() if name != "checksum"}
 
     def _check_frozen(self, step: int, meta: dict[str, Any], given: dict[str, str]) -> None:
         """Refuses frozen networks other than those that the checkpoint was trained with; ``given`` are fingerprints."""
@@ -295,7 +372,7 @@ class Checkpoints:
           DamagedCheckpointError: where the content is not what was saved.
         """
         folder, frozen = self._directory / str(step), fingerprints(target.frozen)
-        for pause in (*RETRY_SECONDS, None):
+        for pause in pauses():
             outcome, reason, found = _Outcome.READ, "", None
             try:
                 found = self._load(step, target, frozen)
@@ -348,7 +425,7 @@ class Checkpoints:
             return self._read(step, target)
         passed: set[int] = set()
         while True:
-            steps = [s for s in self.steps() if s not in passed]
+            steps = [s for s in self.listed_steps() if s not in passed]
             candidate = from_main(steps[-1] if steps else -1)
             if candidate < 0:
                 self._check_none_lost(passed)
@@ -366,7 +443,7 @@ class Checkpoints:
     def _check_none_lost(self, passed: set[int]) -> None:
         """Refuses to begin anew where there were checkpoints."""
         place = self._root / "quarantine"
-        damaged = sorted(p.name for p in place.iterdir()) if place.exists() else []
+        damaged = names_in(place)
         if passed or damaged:
             raise UserError(
                 f"none of the checkpoints in {self._root} is sound ({len(passed) or len(damaged)} damaged"
@@ -381,8 +458,9 @@ class Checkpoints:
         )
         self._manager.close()
         if jax.process_index() == 0:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            (self._directory / str(step)).rename(place)
+            with writing(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                (self._directory / str(step)).rename(place)
         from_main(0)
         self._manager = ocp.CheckpointManager(self._directory, options=self._options)
 
@@ -396,8 +474,13 @@ class Checkpoints:
             self._manager.wait_until_finished()
 
     def close(self) -> None:
-        """Waits, and frees the threads."""
-        try:
-            self.wait()
-        finally:
+        """Waits, and frees the threads.
+
+        Raises:
+          UserError: where a save could not be written.
+        """
+        close_all(self.wait, self._close)
+
+    def _close(self) -> None:
+        with writing(self._directory):
             self._manager.close()

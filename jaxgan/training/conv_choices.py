@@ -20,6 +20,7 @@ from jaxgan.parallel import platform
 from jaxgan.training.cache_folder import cache_folder
 from jaxgan.training.compilation_cache import cpu_name
 from jaxgan.training.errors import UserError
+from jaxgan.training.storage import read_or_none
 
 log = logging.getLogger("jaxgan")
 
@@ -54,7 +55,7 @@ def conv_choices(
         source = os.environ.get(VARIABLE, AUTO)
     if source == XLA or platform() != "cpu" or mesh.size > 1:
         return None
-    if resumed and run is not None and not (Path(run) / FILE_NAME).exists():
+    if resumed and run is not None and read_or_none(Path(run) / FILE_NAME) is None:
         log.info("convolutions: XLA's forms, as the run began")
         return None
     pinned: tuple[tuple[str, str], ...] | None = None
@@ -109,15 +110,20 @@ def _digest(forms: Mapping[str, str]) -> str:
 
 
 def _read(path: Path) -> dict[str, str] | None:
-    """The choices in a file; None where there is none, or it is damaged, which is said."""
+    """The choices in a file; None where there is none, or it is damaged, which is said.
+
+    Raises:
+      UnreadableError: where storage fails, which says nothing of the choices.
+    """
+    content = read_or_none(path)
+    if content is None:
+        return None
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(content)
         forms = dict(record["forms"])
         if record["sha256"] != _digest(forms):
             raise ValueError("its checksum is not that of its content")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         log.warning("%s is damaged (%s) and left out: forms of convolutions are chosen anew", path, error)
         return None
     return forms

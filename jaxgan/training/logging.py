@@ -5,7 +5,7 @@ import math
 import queue
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -17,9 +17,10 @@ from tqdm import tqdm
 
 from jaxgan.training.events import Events
 from jaxgan.training.method import FailedScore, Score
+from jaxgan.training.record_counts import Count, check_counts, write_counts
 from jaxgan.training.records import RecordsFile
 from jaxgan.training.state import TrainState
-from jaxgan.training.storage import writing
+from jaxgan.training.storage import close_all, writing
 from jaxgan.training.strict_json import strict_json
 
 
@@ -35,13 +36,22 @@ class Writer:
         *,
         step: int,
         config: str = "",
+        counts: Mapping[str, int] | None = None,
         told: Callable[[dict[str, Any]], None] = lambda record: None,
     ):
-        """Opens the files of a run that goes on from ``step``; ``told`` is called with each record of scalars."""
+        """Opens the files of ``workdir``, and says which records are lost.
+
+        Args:
+          workdir: the run's folder; None to write nothing.
+          step: the last one whose records are kept.
+          config: shown in TensorBoard.
+          counts: the number of records of each file that the checkpoint knows of; None where it does not say.
+          told: called with each record of scalars.
+        """
         self._told = told
         self._error: BaseException | None = None
         self._workdir = None if workdir is None else epath.Path(workdir)
-        self._files: _Files | None = None if self._workdir is None else _Files(self._workdir, step, config)
+        self._files: _Files | None = None if self._workdir is None else _Files(self._workdir, step, config, counts)
         self.latest: dict[str, float] = {}
         self._queue: queue.Queue[Any] = queue.Queue(maxsize=256)
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
@@ -74,13 +84,31 @@ class Writer:
         if self._error is not None:
             raise self._error
 
+    def counts(self) -> dict[str, int]:
+        """The number of records in each file, after a :meth:`flush`; none where there are no files."""
+        return {} if self._files is None else self._files.counts()
+
+    def keep_counts(self, step: int) -> None:
+        """Flushes, and notes in ``records.json`` how many records there are up to ``step``.
+
+        Raises:
+          UserError: as :meth:`flush`.
+        """
+        self.flush()
+        if self._files is not None:
+            self._files.keep_counts(step)
+
     def close(self) -> None:
-        """Writes what is left and stops the thread."""
+        """Writes what is left and stops the thread.
+
+        Raises:
+          UserError: where it cannot be written, unless :meth:`check` raises what went wrong before.
+        """
         self._queue.join()
         self._queue.put(None)
         self._thread.join()
         if self._files is not None:
-            self._files.close()
+            self._files.close(failing=self._error is not None)
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -125,12 +153,17 @@ def _strict(fields: dict[str, Any]) -> dict[str, Any]:
 class _Files:
     """The files of one run's records, open."""
 
-    def __init__(self, workdir: epath.Path, step: int, config: str):
+    def __init__(self, workdir: epath.Path, step: int, config: str, counts: Mapping[str, int] | None):
+        self._workdir = workdir
         self._samples = workdir / "samples"
         with writing(self._samples):
             self._samples.mkdir(parents=True, exist_ok=True)
-        self.metrics = RecordsFile(workdir / "metrics.jsonl", step=step)
-        self.scores = RecordsFile(workdir / "scores.jsonl", step=step)
+        self._counts = check_counts(workdir, counts, step=step)
+        # Before the files are cut: fewer records than counted would be taken for lost.
+        write_counts(workdir, self._counts)
+        checked = counts is not None
+        self.metrics = RecordsFile(workdir / "metrics.jsonl", step=step, checked=checked)
+        self.scores = RecordsFile(workdir / "scores.jsonl", step=step, checked=checked)
         self.events = Events(workdir / "tb", step=step, config=config)
 
     def picture(self, name: str, picture: np.ndarray, step: int) -> None:
@@ -145,10 +178,15 @@ class _Files:
         self.scores.flush()
         self.events.flush()
 
-    def close(self) -> None:
-        self.metrics.close()
-        self.scores.close()
-        self.events.close()
+    def counts(self) -> dict[str, int]:
+        return {"metrics.jsonl": self.metrics.count, "scores.jsonl": self.scores.count}
+
+    def keep_counts(self, step: int) -> None:
+        self._counts = [*self._counts, Count(step, self.counts())]
+        write_counts(self._workdir, self._counts)
+
+    def close(self, *, failing: bool) -> None:
+        close_all(self.metrics.close, self.scores.close, self.events.close, failing=failing)
 
 
 class Progress:

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import json
 import logging
 import os
 import time
@@ -32,7 +33,7 @@ from jaxgan.training.logging import Progress, Writer, parameter_table
 from jaxgan.training.loop_options import LoopOptions
 from jaxgan.training.meter import Meter
 from jaxgan.training.method import Evaluator, Experiment, FailedScore, Stage
-from jaxgan.training.pending import Pending
+from jaxgan.training.pending import Pending, numbers
 from jaxgan.training.preemption import EXIT_RESTART, StopRequest
 from jaxgan.training.records import read_records
 from jaxgan.training.refresh import make_refresher
@@ -44,7 +45,7 @@ from jaxgan.training.step import (
     make_stage_step,
     needs_begin_stage,
 )
-from jaxgan.training.storage import writing
+from jaxgan.training.storage import close_all, writing
 from jaxgan.training.watchdog import Watchdog
 from jaxgan.training.workdir import config_text, fingerprint
 
@@ -157,9 +158,12 @@ def train(
         with run.stop:
             try:
                 state = run.whole(init_rng)
-            finally:
+            except BaseException:
                 watchdog.beat("save")
-                run.close()
+                run.close(failing=True)
+                raise
+            watchdog.beat("save")
+            run.close()
     run.writer.check()
     if is_main():
         log.info("time: %s", sentence(summary(workdir)))
@@ -203,6 +207,8 @@ class _Run:
         self.health = Health(self.options.singular_values_every) if self.options.health else None
         self.rollbacks = 0
         self.identities: dict[str, Any] = {}
+        # The metrics of the step that it goes on from, where its scores are still to come.
+        self.waiting: dict[str, float] | None = None
         # The same on all processes, and of no other start.
         self.start = from_main(int(time.time()) % 2**31)
 
@@ -228,6 +234,7 @@ class _Run:
             log.info("parameters:\n%s", parameter_table(state))
         with self.quiet("restore"):
             found = self.checkpoints.restore(state)
+        meta: dict[str, Any] = {}
         if found is not None:
             state, meta = found
             log.info("going on from step %d (%s)", int(state.step), self.checkpoints.directory)
@@ -236,15 +243,17 @@ class _Run:
             self.rollbacks = max(self.rollbacks, meta.get("rollbacks", 0))
             self.identities = meta["data"].get("sets", {})
         step, starts = int(state.step), self.experiment.stage_starts
-        self.best = Best(self.workdir, self.options.best, self.options.best_is, step=step, after=starts[-1])
-        self.checkpoints.keep_best(self.best.step)
         self.writer.close()
-        kept = None if found is None else found[1].get("before_alarm")
-        self.watch = AlarmWatch(self.records_until(step), kept=kept)
-        self.checkpoints.keep_before_alarm(kept)
-        self.writer = Writer(
-            self.workdir if is_main() else None, step=step, config=config_text(self.config), told=self.watch.add
-        )
+        self.waiting = self.pending.read(step, meta)
+        # A step that is still to be scored is recorded with its scores; a kill may have left a part of that.
+        last, counts = step if self.waiting is None else step - 1, meta.get("records")
+        about: dict[str, Any] = dict(step=last, after=starts[-1], checked=counts is not None)
+        self.best = Best(self.workdir, self.options.best, self.options.best_is, **about)
+        self.checkpoints.keep_best(self.best.step)
+        self.watch = AlarmWatch(self.records_until(last), kept=meta.get("before_alarm"))
+        self.checkpoints.keep_before_alarm(self.watch.kept)
+        files: dict[str, Any] = dict(config=config_text(self.config), counts=counts, told=self.watch.add)
+        self.writer = Writer(self.workdir if is_main() else None, step=last, **files)
         self.goodput.resumed_at = step
         return state
 
@@ -292,12 +301,9 @@ class _Run:
                 state = self.stage(number, state)
         return state
 
-    def close(self) -> None:
-        """Writes what is left, and waits for the last checkpoint."""
-        try:
-            self.writer.close()
-        finally:
-            self.checkpoints.close()
+    def close(self, *, failing: bool = False) -> None:
+        """Writes what is left, and waits for the last checkpoint; where ``failing``, an error is under way."""
+        close_all(self.writer.close, self.checkpoints.close, failing=failing)
 
     @contextlib.contextmanager
     def quiet(self, kind: str) -> Iterator[None]:
@@ -321,12 +327,15 @@ class _Run:
         with self.watchdog.section("save"), self.goodput.time("save"):
             # Records first: a run that goes on from this checkpoint does not write them again.
             self.writer.flush()
-            if pending is not None:
-                self.pending.write(step, pending)
+            # Process 0 writes them, here and in the checkpoint.
+            to_come = numbers(pending) if pending is not None and is_main() else None
+            if to_come is not None:
+                self.pending.write(step, to_come)
             data = {"position": step, "sets": self.identities}
             self.look_for_alarms()
             meta = self.record | {"data": data, "stage": stage.name, "rollbacks": self.rollbacks}
-            meta["before_alarm"] = self.watch.kept
+            meta |= {"settings": json.loads(config_text(self.config)), "records": self.writer.counts()}
+            meta |= {"pending": to_come, "before_alarm": self.watch.kept}
             try:
                 with writing(self.checkpoints.directory):
                     self.faults.saving(step, self.checkpoints.directory)
@@ -377,7 +386,7 @@ class _Run:
     def scored_if_pending(self, state: TrainState) -> None:
         """Computes the scores of a checkpoint whose run ended before it had them."""
         step = int(state.step)
-        metrics = self.pending.read(step)
+        metrics, self.waiting = self.waiting, None
         if metrics is not None:
             stage = self.experiment.stage_of_checkpoint(step)
             names = [stage.name for stage in self.experiment.stages]
@@ -394,7 +403,7 @@ class _Run:
         """Computes the scores that are due at a step, which is saved, and writes them with the step's metrics."""
         results = self.evaluate(number, state, step)
         self.write(self.experiment.stages[number], {step: metrics | results})
-        self.writer.flush()
+        self.writer.keep_counts(step)
         self.pending.done()
         if self.best.update(step, results):
             self.checkpoints.keep_best(step)

@@ -11,22 +11,24 @@ from jaxgan.parallel import from_main, is_main
 from jaxgan.training.checkpoint import Checkpoints, DamagedCheckpointError, saved_steps
 from jaxgan.training.errors import UserError
 from jaxgan.training.state import TrainState
-from jaxgan.training.storage import writing
+from jaxgan.training.storage import names_in, writing
 
-_RECORDS = ("metrics.jsonl", "scores.jsonl")
+_RECORDS = ("metrics.jsonl", "scores.jsonl", "records.json")
+_NOTES = ("goodput.jsonl", "best.json", "pending.json", "convolutions.json")
 # What a run writes; its config and its lock stay where they are. Checkpoints go last: while they are there, nothing has
 # begun anew.
-_PARTS = ("samples", "tb", *_RECORDS, "goodput.jsonl", "best.json", "pending.json", "convolutions.json", "quarantine", "checkpoints")
+_PARTS = ("samples", "tb", *_RECORDS, *_NOTES, "quarantine", "checkpoints")
 
 
 def restart(workdir: epath.PathLike) -> None:
     """Moves all that the run has made to ``left/<time>/``, so that training begins at step 0.
 
     Raises:
-      UserError: where the folder cannot be written.
+      UserError: where the folder cannot be read or written.
     """
     root = epath.Path(workdir)
-    present = [name for name in _PARTS if (root / name).exists()]
+    there = names_in(root)
+    present = [name for name in _PARTS if name in there]
     if present and is_main():
         with _left_behind(root) as place:
             _move(root, place, present)
@@ -97,7 +99,7 @@ def _inside(folder: epath.Path) -> list[epath.Path]:
 def _step_of(picture: epath.Path) -> int:
     """The step that a picture's name begins with; -1 of someone else's file."""
     number = picture.stem.partition("-")[0]
-    return int(number) if number.isdigit() else -1
+    return int(number) if number.isascii() and number.isdecimal() else -1
 
 
 @contextlib.contextmanager

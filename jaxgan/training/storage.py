@@ -1,23 +1,48 @@
 """Errors of storage: what passes by itself or is mended (EIO, ESTALE, EACCES) told from damage, and named."""
 
 import errno
+import logging
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from etils import epath
 
 from jaxgan.training.errors import UserError
 
+log = logging.getLogger("jaxgan")
+
+# Waits between attempts to read, in seconds; a storage that fails for longer ends the run.
+RETRY_SECONDS = (1.0, 4.0, 15.0)
 # A file that should be there and is not is damage, as a wrong byte is. Other errors of reading say nothing of content.
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 _TENSORSTORE_ERRNO = re.compile(r"OS error (\d+)|os_error_code='(\d+)'")
+# Object stores speak of no errno: statuses of gRPC and of HTTP, and connections.
+_REMOTE = re.compile(
+    r"\b(?:UNAVAILABLE|DEADLINE_EXCEEDED|PERMISSION_DENIED|UNAUTHENTICATED|ABORTED|CANCELLED)\b"
+    r"|RESOURCE_EXHAUSTED.*(?:HTTP|[Qq]uota|\b[Rr]ate\b)"
+    r"|HTTP(?:/[\d.]+)?\D{0,40}(?:401|403|408|429|5\d\d)\b"
+    r"|\b(?:401|403|408|429|5\d\d) (?:GET|HEAD|POST) http"
+    r"|[Cc]onnection (?:reset|refused|aborted|closed)|[Tt]imed out"
+)
 _CHUNK_BYTES = 2**24
+
+T = TypeVar("T")
 
 
 class UnreadableError(UserError):
     """Stored bytes that could not be read, of which nothing is known to be wrong."""
+
+
+def unreadable(path: object, reason: str) -> UnreadableError:
+    """The error of bytes at ``path`` that could not be read."""
+    return UnreadableError(
+        f"cannot read {path}: {reason}. Nothing says that it is damaged, and nothing was changed: mend the storage or "
+        "the permissions and run the same command again"
+    )
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -32,31 +57,108 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 def os_errno(error: BaseException) -> int | None:
     """The number of the operating system's error that ``error`` came from, whether Python or TensorStore met it."""
-    for one in chain(error):
-        if isinstance(one, OSError) and one.errno is not None:
-            return one.errno
-        if found := _TENSORSTORE_ERRNO.search(str(one)):
-            return int(found.group(1) or found.group(2))
-        if isinstance(one, TimeoutError):
-            return errno.ETIMEDOUT
-    return None
+    return next((number for one in chain(error) if (number := _own_errno(one)) is not None), None)
+
+
+def _own_errno(one: BaseException) -> int | None:
+    if isinstance(one, OSError) and one.errno is not None:
+        return one.errno
+    if found := _TENSORSTORE_ERRNO.search(str(one)):
+        return int(found.group(1) or found.group(2))
+    return errno.ETIMEDOUT if isinstance(one, TimeoutError) else None
 
 
 def is_read_error(error: BaseException) -> bool:
-    """Whether reading failed for a reason that says nothing of the content."""
-    number = os_errno(error)
-    if number is not None:
-        return number not in _MISSING
-    found = [one for one in chain(error) if isinstance(one, OSError)]
-    return bool(found) and not any(isinstance(one, FileNotFoundError | NotADirectoryError) for one in found)
+    """Whether reading failed for a reason that says nothing of the content: the operating system's, or an object
+    store's (no access, no connection, too many requests, a server that fails).
+    """
+    for one in chain(error):
+        if (number := _own_errno(one)) is not None:
+            return number not in _MISSING
+        if _REMOTE.search(str(one)):
+            return True
+        if isinstance(one, OSError):
+            return not isinstance(one, FileNotFoundError | NotADirectoryError | IsADirectoryError)
+    return False
 
 
 def is_memory_error(error: BaseException) -> bool:
-    """Whether there was too little memory, of the host or a device; a full disk is none."""
+    """Whether there was too little memory, of the host or a device; a full disk is none, nor is a server's quota."""
     return any(
-        isinstance(one, MemoryError) or ("RESOURCE_EXHAUSTED" in str(one) and os_errno(one) is None)
+        isinstance(one, MemoryError)
+        or ("RESOURCE_EXHAUSTED" in str(one) and os_errno(one) is None and not _REMOTE.search(str(one)))
         for one in chain(error)
     )
+
+
+def pauses() -> tuple[float | None, ...]:
+    """The waits after each attempt to read, in seconds; None after the last one."""
+    return (*RETRY_SECONDS, None)
+
+
+def _patiently(path: epath.PathLike, read: Callable[[epath.Path], T]) -> T | None:
+    """``read(path)``, tried again where storage fails for a while; None where nothing is there.
+
+    Raises:
+      UnreadableError: where storage goes on to fail.
+    """
+    for pause in pauses():
+        try:
+            return read(epath.Path(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except Exception as error:  # object stores raise kinds of their own
+            if not is_read_error(error):
+                raise
+            reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+            if pause is None:
+                raise unreadable(path, reason) from error
+            log.warning("cannot read %s (%s); trying again in %.0f s", path, reason, pause)
+            time.sleep(pause)
+    raise AssertionError("the last pause is None")
+
+
+def read_or_none(path: epath.PathLike) -> bytes | None:
+    """The bytes of a file; None where there is no such file, which is all that None says.
+
+    Raises:
+      UnreadableError: where they could not be read, nor after the waits of ``RETRY_SECONDS``.
+    """
+    return _patiently(path, lambda file: file.read_bytes())
+
+
+def list_names(folder: epath.PathLike) -> list[str]:
+    """The names in a folder, sorted; one that is missing is an error."""
+    return sorted(path.name for path in epath.Path(folder).iterdir())
+
+
+def names_in(folder: epath.PathLike) -> list[str]:
+    """The names in a folder, sorted; none where there is no such folder.
+
+    Raises:
+      UnreadableError: as :func:`read_or_none`.
+    """
+    return _patiently(folder, list_names) or []
+
+
+def close_all(*closers: Callable[[], None], failing: bool = False) -> None:
+    """Calls each in order, whatever the others do, and then raises the first error; the rest are logged.
+
+    Args:
+      closers: what closes.
+      failing: whether an error is under way already, which none of these may replace: all are logged.
+    """
+    first: Exception | None = None
+    for close in closers:
+        try:
+            close()
+        except Exception as error:
+            if not failing and first is None:
+                first = error
+            elif str(error) != str(first):
+                log.error("while closing: %s", error)
+    if first is not None:
+        raise first
 
 
 def unreadable_file(folder: epath.PathLike) -> tuple[epath.Path, OSError] | None:
@@ -75,6 +177,22 @@ def unreadable_file(folder: epath.PathLike) -> tuple[epath.Path, OSError] | None
     except OSError as error:
         return None if error.errno in _MISSING else (path, error)
     return None
+
+
+@contextmanager
+def reading(path: epath.PathLike) -> Iterator[None]:
+    """Names ``path`` in the operating system's error of a read in the block that fails.
+
+    Raises:
+      UnreadableError: where it does.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = os_errno(error)
+        if isinstance(error, UserError) or number is None:
+            raise
+        raise unreadable(path, _reason(number)) from error
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import pytest
 
 from jaxgan.cli import compare, evaluate, features
 from jaxgan.training.errors import UserError
+from jaxgan.training.records import line_of
 
 IMAGES, RUN = ("--images=a.npz", "--against=b.npz"), ("--workdir=run",)
 
@@ -72,5 +73,21 @@ def test_results_must_be_numbers_and_know_no_config(tmp_path):
     path.write_text(json.dumps({"metric": "fd", "value": "good", "stamp": {}}))
     with pytest.raises(UserError, match="line 1 is no result"):
         compare.read_results(str(path))
+    path.write_text("[" * 100_000)
+    with pytest.raises(UserError, match="line 1 is no result"):
+        compare.read_results(str(path))
     with pytest.raises(UserError, match=r"--config\.x: results are compared as they are"):
         compare.run([str(path), str(path), "--config.x=1"])
+
+
+def test_a_run_with_a_failed_score_is_compared_by_the_others(tmp_path):
+    lines = [
+        {"step": 3, "metric": "fd", "value": 2.5, "stamp": {}},
+        {"step": 3, "metric": "kid", "value": None, "error": "no split 'test'"},
+    ]
+    path = tmp_path / "scores.jsonl"
+    path.write_text("".join(line_of(line, path.name) for line in lines))
+    assert list(compare.read_results(str(tmp_path))) == ["fd"]
+    path.write_text(line_of(lines[1], path.name))
+    with pytest.raises(UserError, match=r"holds no result; kid failed: no split 'test'"):
+        compare.read_results(str(tmp_path))

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from jaxgan.cli.main import main
+from jaxgan.training.record_counts import Count, write_counts
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.zip"))[-1]
 
@@ -33,6 +34,16 @@ def test_it_names_what_is_damaged_and_changes_nothing(workdir, capsys):
     damaged = [line.split()[0] for line in printed.splitlines() if "DAMAGED" in line]
     assert damaged == ["checkpoints/6", "metrics.jsonl", "best.json"]
     assert "lines [2] of 6" in printed and "3 damaged" in printed
+
+
+def test_a_damaged_config_and_lost_records_are_reported_with_the_rest(workdir, capsys):
+    (workdir / "config.json").write_text("{")
+    write_counts(workdir, [Count(6, {"metrics.jsonl": 7, "scores.jsonl": 5})])
+    assert main(["verify", str(workdir)]) == 1
+    damaged = [line for line in capsys.readouterr().out.splitlines() if "DAMAGED" in line]
+    assert [line.split()[0] for line in damaged] == ["config.json", "checkpoints/", "metrics.jsonl"]
+    assert "DAMAGED: is damaged" in damaged[0] and "not checked" in damaged[1]
+    assert "1 of 7 records up to step 6 are lost" in damaged[2]
 
 
 def test_a_folder_without_a_run_is_said_to_be_none(tmp_path, capsys):

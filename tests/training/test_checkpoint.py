@@ -1,4 +1,5 @@
 import errno
+import json
 import logging
 import math
 import os
@@ -214,7 +215,7 @@ def test_where_none_was_saved_there_is_none_and_where_all_are_damaged_it_is_said
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES, errno.ETIMEDOUT])
 @pytest.mark.parametrize("passing", [True, False])
 def test_what_could_not_be_read_is_tried_again_and_never_taken_for_damage(workdir, monkeypatch, number, passing):
-    monkeypatch.setattr("jaxgan.training.checkpoint.RETRY_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr("jaxgan.training.storage.RETRY_SECONDS", (0.01, 0.01))
     restore, calls = ocp.Checkpointer.restore, []
 
     def failing(self, directory, **options):
@@ -234,6 +235,42 @@ def test_what_could_not_be_read_is_tried_again_and_never_taken_for_damage(workdi
     opened.close()
     assert not (workdir / "quarantine").exists()
     assert sorted(p.name for p in (workdir / "checkpoints").iterdir()) == ["2", "5"]
+
+
+@pytest.mark.parametrize(("look", "name"), [("exists", "checkpoints"), ("isdir", "checkpoints/5")])
+@pytest.mark.parametrize("passing", [True, False])
+def test_a_folder_that_cannot_be_looked_at_is_not_taken_for_none(workdir, monkeypatch, look, name, passing):
+    """Asked whether it exists, the operating system says no where storage fails."""
+    monkeypatch.setattr("jaxgan.training.storage.RETRY_SECONDS", (0.01, 0.01))
+    whole, failures = getattr(os.path, look), []
+
+    def failing(path):
+        if os.fspath(path) != str(workdir / name) or (passing and len(failures) == 2):
+            return whole(path)
+        failures.append(path)
+        return False
+
+    monkeypatch.setattr(os.path, look, failing)
+    opened = Checkpoints(workdir)
+    if passing:
+        assert_same(opened.restore(blank())[0], state_at(5))
+    else:
+        with pytest.raises(UnreadableError, match=r"cannot read .*checkpoints: .* is not seen as a checkpoint"):
+            opened.restore(blank())
+    opened.close()
+    assert sorted(p.name for p in (workdir / "checkpoints").iterdir()) == ["2", "5"]
+
+
+def test_metadata_that_counts_records_must_have_its_checksum(workdir):
+    opened = Checkpoints(workdir)
+    opened.save(state_at(8), {"records": {"metrics.jsonl": 8}})
+    opened.close()
+    path = workdir / "checkpoints" / "8" / "meta" / "metadata"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "checksum"}))
+    opened = Checkpoints(workdir)
+    assert_same(opened.restore(blank())[0], state_at(5))
+    opened.close()
+    assert [p.name[:2] for p in (workdir / "quarantine").iterdir()] == ["8-"]
 
 
 def test_a_state_that_is_not_finite_is_not_saved(checkpoints):

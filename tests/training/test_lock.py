@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -31,6 +33,32 @@ def test_a_second_process_is_refused_until_the_first_dies_however_it_dies(tmp_pa
     with lock(tmp_path), pytest.raises(UserError, match="in use by process"), lock(tmp_path):
         pass
     with lock(tmp_path):
+        pass
+
+
+def test_where_there_are_no_locks_a_holder_is_known_by_its_heartbeat(tmp_path, monkeypatch, caplog):
+    def no_locks(file, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    refused = pytest.raises(UserError, match=rf"in use by process {os.getpid()}")
+    with lock(tmp_path, beat_seconds=0.1), refused, lock(tmp_path, beat_seconds=0.2):
+        pass
+    assert "has no locks (ENOLCK); a second run here is told by its heartbeat alone" in caplog.text
+    # One that died beats no more.
+    (tmp_path / "LOCK").write_text(json.dumps({"host": "here", "pid": 7, "run": "abcdef0123"}))
+    with lock(tmp_path, beat_seconds=0.1):
+        assert json.loads((tmp_path / "LOCK").read_text())["pid"] == os.getpid()
+
+
+def full_file(path, mode, **options):
+    return open("/dev/full", mode, **options)
+
+
+def test_a_lock_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "LOCK").write_text("")
+    monkeypatch.setattr("jaxgan.training.lock.open", full_file, raising=False)
+    with pytest.raises(UserError, match=r"cannot write .*/LOCK: E"), lock(tmp_path):
         pass
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -6,6 +7,7 @@ import signal
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from jaxgan.parallel import make_mesh
@@ -14,7 +16,8 @@ from jaxgan.training.errors import UserError
 from jaxgan.training.goodput import summary
 from jaxgan.training.loop import train
 from jaxgan.training.loop_options import LoopOptions
-from jaxgan.training.method import Evaluator
+from jaxgan.training.method import Evaluator, Score
+from jaxgan.training.pending import Pending
 from jaxgan.training.preemption import StopRequest
 from jaxgan.training.records import read_records
 
@@ -281,6 +284,72 @@ def test_a_run_that_ended_before_its_scores_computes_them_first(toy, methods, wh
     mine, theirs = (read_records(w / "metrics.jsonl") for w in (tmp_path, whole[1]))
     for a, b in zip(mine, theirs, strict=True):
         assert {k: v for k, v in a.items() if "perf/" not in k} == {k: v for k, v in b.items() if "perf/" not in k}
+
+
+def without_speed(records):
+    return [{k: v for k, v in record.items() if "perf/" not in k} for record in records]
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_text("{")])
+def test_scores_that_were_to_come_are_not_forgotten_with_the_note_of_them(toy, methods, whole, tmp_path, spoil, caplog):
+    def dies(nets, step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(toy.experiment((methods[0], 6), evaluators=[Evaluator("scores", dies, 4)]), tmp_path)
+    spoil(tmp_path / "pending.json")
+    go(toy.experiment((methods[0], 6), evaluators=[Evaluator("scores", scores, 4)]), tmp_path)
+    mine, theirs = (read_records(w / "metrics.jsonl") for w in (tmp_path, whole[1]))
+    assert without_speed(mine) == without_speed(theirs)
+    assert "the scores of step 4 were to come" in caplog.text
+
+
+def test_scores_that_came_before_a_kill_are_recorded_once(toy, methods, tmp_path, monkeypatch):
+    def dies(self):
+        raise KeyboardInterrupt
+
+    evaluators = [Evaluator("scores", lambda nets, step: {"eval/fd": Score(step / 2, None, {})}, 4)]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Pending, "done", dies)
+        go(toy.experiment((methods[0], 6), evaluators=evaluators), tmp_path)
+    assert read_records(tmp_path / "metrics.jsonl")[-1]["eval/fd"] == 2.0
+    go(toy.experiment((methods[0], 6), evaluators=evaluators), tmp_path)
+    assert [r["step"] for r in read_records(tmp_path / "scores.jsonl")] == [4, 6]
+    assert [r["step"] for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
+
+
+def no_room(*given):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def full_file(path, mode):
+    return open("/dev/full", mode)
+
+
+async def no_room_later(self, item, directory):
+    if item["data"]["position"] > 3:
+        no_room()
+    (directory / "metadata").write_text(json.dumps(item))
+
+
+# What a full disk left in the buffers of files is written once more when they are collected.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("full", ["metrics.jsonl", "tb", "checkpoints"])
+def test_a_full_disk_is_one_sentence_that_names_a_path(toy, methods, tmp_path, monkeypatch, full):
+    go(toy.experiment((methods[0], 3)), tmp_path)
+    with monkeypatch.context() as patch:
+        if full == "metrics.jsonl":
+            patch.setattr("jaxgan.training.records.open", full_file, raising=False)
+        elif full == "tb":
+            patch.setattr("tensorboardX.record_writer.RecordWriter.flush", no_room)
+        else:
+            patch.setattr(ocp.JsonCheckpointHandler, "_save_fn", no_room_later)
+        with pytest.raises(UserError, match=rf"cannot write {tmp_path}/{full}: ENOSPC.*make room") as error:
+            go(toy.experiment((methods[0], 6)), tmp_path)
+    assert "\n" not in str(error.value)
+    outcome = go(toy.experiment((methods[0], 6)), tmp_path)
+    assert int(outcome.state.step) == 6
+    assert [r["step"] for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4, 5, 6]
 
 
 def test_other_data_than_before_is_refused_with_what_differs(toy, methods, tmp_path):

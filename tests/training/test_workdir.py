@@ -1,9 +1,12 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import pytest
 
+from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
+from jaxgan.training.state import TrainState
 from jaxgan.training.workdir import claim_config, fingerprint, read_config, write_environment
 
 CONFIG = {"seed": 0, "data": {"batch_size": 64, "name": "digits"}}
@@ -59,3 +62,44 @@ def test_a_config_that_changed_by_itself_is_refused(tmp_path):
     path.write_text(path.read_text().replace("64", "65"))
     with pytest.raises(UserError, match=r"not the config that the run was started under"):
         read_config(tmp_path)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A folder with a checkpoint that keeps its config."""
+    claim_config(tmp_path, CONFIG)
+    write_environment(tmp_path)
+    checkpoints = Checkpoints(tmp_path)
+    state = TrainState(step=jnp.int32(3), nets={"g": {"params": {"w": jnp.ones(3)}}}, opt={})
+    checkpoints.save(state, {"config": fingerprint(CONFIG), "settings": CONFIG, "records": {}})
+    checkpoints.close()
+    return tmp_path
+
+
+DAMAGE = {
+    "missing": lambda path: path.unlink(),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:20]),
+    "changed": lambda path: path.write_text(path.read_text().replace("64", "65")),
+    "swapped": lambda path: path.write_bytes(path.with_name("env.json").read_bytes()),
+}
+
+
+@pytest.mark.parametrize("spoil", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_config_is_read_from_a_checkpoint_and_written_again(run, spoil, caplog):
+    spoil(run / "config.json")
+    assert read_config(run) == CONFIG
+    assert "read from checkpoint 3" in caplog.text
+    with pytest.raises(UserError, match=r'(?s)under another config.*-    "batch_size": 64.*\+    "batch_size": 32'):
+        claim_config(run, CHANGED)
+    caplog.clear()
+    claim_config(run, CONFIG)
+    assert "written again with the config given, that of checkpoint 3" in caplog.text
+    assert json.loads((run / "config.json").read_text()) == CONFIG
+
+
+def test_a_config_that_was_accepted_and_not_yet_saved_under_is_the_runs(run):
+    claim_config(run, CHANGED, accept_change=True)
+    write_environment(run)
+    assert read_config(run) == CHANGED
+    with pytest.raises(UserError, match="under another config"):
+        claim_config(run, CONFIG)

@@ -18,7 +18,11 @@ _GAP_PIXELS = 6
 def newest_samples(workdir: epath.PathLike, variant: str, seed: int) -> epath.Path | None:
     """The last picture of samples that a run left, or None."""
     folder = run_folder(workdir, (variant, seed)) / "samples"
-    steps = [int(p.stem) for p in folder.glob("*.png") if p.stem.isdigit()] if folder.exists() else []
+    steps = (
+        [int(p.stem) for p in folder.glob("*.png") if p.stem.isascii() and p.stem.isdecimal()]
+        if folder.exists()
+        else []
+    )
     return folder / f"{max(steps)}.png" if steps else None
 
 
