@@ -2,11 +2,11 @@
 
 import logging
 import signal
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.cli.say import say
 
 log = logging.getLogger("jaxgan")
 
@@ -84,22 +84,21 @@ def _report(workdir: Any) -> None:
     steps = _numbered(workdir / "checkpoints", "")
     for name, found in (("samples", pictures), ("events", events), ("checkpoint", steps)):
         if found:
-            print(f"{name:<11}{found[-1]}")
-    print(f"{'metrics':<11}{workdir / 'metrics.jsonl'}")
+            say(f"{name:<11}{found[-1]}")
+    say(f"{'metrics':<11}{workdir / 'metrics.jsonl'}")
     from jaxgan.evaluation.protocol import line
     from jaxgan.training.records import read_records
 
     scored = read_records(workdir / "scores.jsonl")
     if (workdir / "best.json").exists():
-        print(f"{'best':<11}{(workdir / 'best.json').read_bytes().decode(errors='replace').strip()}")
+        say(f"{'best':<11}{(workdir / 'best.json').read_bytes().decode(errors='replace').strip()}")
     for record in scored:
         if record["step"] != scored[-1]["step"]:
             continue
         if record["value"] is None:
-            print(f"{record['metric']:<11}failed: {record.get('error', 'not a number')}")
+            say(f"{record['metric']:<11}failed: {record.get('error', 'not a number')}")
         else:
-            print(line(record["metric"], float(record["value"]), record.get("stderr"), record["stamp"]))
-    sys.stdout.flush()
+            say(line(record["metric"], float(record["value"]), record.get("stderr"), record["stamp"]))
 
 
 def _numbered(folder: Any, suffix: str) -> list[Any]:
