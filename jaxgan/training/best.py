@@ -8,7 +8,7 @@ import jax
 from etils import epath
 
 from jaxgan.training.errors import UserError
-from jaxgan.training.method import Score
+from jaxgan.training.method import FailedScore, Score
 from jaxgan.training.records import read_records
 from jaxgan.training.storage import write_whole
 
@@ -58,7 +58,11 @@ class Best:
         """
         if self._name is None or not results or step <= self._after:
             return False
+        if isinstance(results.get(self._name), FailedScore):
+            return False
         if self._name not in results:
+            if any(isinstance(value, FailedScore) for value in results.values()):
+                return False  # it may be one of those that failed together
             scores = sorted(name for name, value in results.items() if isinstance(value, Score | float))
             if not scores:
                 return False
