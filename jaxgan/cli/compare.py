@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.cli.say import say
 from jaxgan.training.errors import UserError
 from jaxgan.training.records import read_records
 from jaxgan.training.strict_json import strict_json
@@ -54,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
         else:
             error, gap = _stderr(a, b), b["value"] - a["value"]
             spread = "" if error is None else f" ± {error:.2g}"
-            print(f"{metric:<28}{a['value']:>12.5g}{b['value']:>12.5g}   difference {gap:+.4g}{spread}")
+            say(f"{metric:<28}{a['value']:>12.5g}{b['value']:>12.5g}   difference {gap:+.4g}{spread}")
     return 0
 
 

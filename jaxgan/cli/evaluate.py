@@ -11,6 +11,8 @@ from jaxgan.training.strict_json import strict_json
 
 _DESCRIPTION = """Scores a trained run, or any images, and stamps each number with its protocol.
 
+A score that cannot be computed is printed as failed, with the reason; the others stand, and the exit code is 1.
+
 A run (--workdir) is scored by its config's evaluation section, or by --metrics, against its own data or --against;
 images (--images) are scored against --against. Both are a folder of images, an .npz (`images`), or a data set:
 tfds:cifar10:test, digits:train. --against may also be an .npz of statistics (`mu`, `sigma`)."""
@@ -96,14 +98,10 @@ def run(arguments: Sequence[str]) -> int:
     initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
 
     if parsed.images:
-        _print(scoring.score_sets(parsed), parsed.json)
-    elif parsed.sweep:
-        for scores in sweep.sweep(parsed):
-            _print(scores, parsed.json)
-    else:
-        for scores in scoring.score_run(parsed):
-            _print(scores, parsed.json)
-    return 0
+        return int(_print(scoring.score_sets(parsed), parsed.json))
+    every = sweep.sweep(parsed) if parsed.sweep else scoring.score_run(parsed)
+    failed = [_print(scores, parsed.json) for scores in every]
+    return int(any(failed))
 
 
 def _check(parsed: Any) -> None:
@@ -139,15 +137,22 @@ def _check(parsed: Any) -> None:
         raise UserError(f"--truncation_mode={parsed.truncation_mode} needs --truncation=VALUE")
 
 
-def _print(scores: Mapping[str, Any], as_json: bool) -> None:
+def _print(scores: Mapping[str, Any], as_json: bool) -> bool:
+    """Prints scores, on process 0, and failed ones with their reasons; returns whether any failed."""
     from jaxgan.evaluation.protocol import line
     from jaxgan.parallel import is_main
+    from jaxgan.training.method import FailedScore
 
+    failed = [name for name, score in scores.items() if isinstance(score, FailedScore)]
     if not is_main():
-        return
+        return bool(failed)
+    steps = [score.stamp["step"] for name, score in scores.items() if name not in failed and "step" in score.stamp]
     for name, score in scores.items():
         if as_json:
-            step = {"step": score.stamp["step"]} if "step" in score.stamp else {}
+            step = {"step": steps[0]} if steps and (name in failed or "step" in score.stamp) else {}
             print(strict_json({**step, "metric": name, **score.fields()}), flush=True)
+        elif name in failed:
+            print(printable(f"{name:<11}failed: {score.reason}"), flush=True)
         else:
             print(printable(line(name, score.value, score.stderr, score.stamp)), flush=True)
+    return bool(failed)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.cli.say import say
 
 _DESCRIPTION = (
     """Prints the recipes, the paper of each, and the variants of their configs, for --config=NAME:VARIANT."""
@@ -48,9 +49,9 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     for record in records:
         source = f"{record['paper']}, arXiv:{record['arxiv']}" if record["arxiv"] else record["file"]
-        print(f"{record['config']}  {source}")
+        say(f"{record['config']}  {source}")
         for variant in record["variants"]:
             takes = Options(tuple(variant["flags"]), {key: tuple(v) for key, v in variant["keys"].items()})
-            print(f"  {record['config']}:{variant['name']}{takes}")
-    print("\nThe first variant is meant where none is given; ',smoke' makes any of them tiny.")
+            say(f"  {record['config']}:{variant['name']}{takes}")
+    say("\nThe first variant is meant where none is given; ',smoke' makes any of them tiny.")
     return 0

@@ -90,7 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"jaxgan {verb}: interrupted", file=sys.stderr)
         return _leave(130)
     except Exception as error:
-        if "--traceback" in rest or not isinstance(error, ValueError | OSError | MemoryError):
+        known = isinstance(error, ValueError | OSError | MemoryError) or _is_out_of_memory(error)
+        if "--traceback" in rest or not known:
             if not _has_peers():
                 raise
             traceback.print_exc()
@@ -102,7 +103,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _sentence(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"this machine's memory does not suffice ({error}); take fewer images, or smaller batches"
+    if _is_out_of_memory(error):
+        return (
+            f"the device's memory does not suffice ({printable(str(error).splitlines()[0])}); take a smaller batch, or "
+            "more devices (`jaxgan plan` says what a step needs)"
+        )
     return printable(str(error), lines=True)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether XLA says that a device has too little memory."""
+    return isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
 
 
 def _has_peers() -> bool:

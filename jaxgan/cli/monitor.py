@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxgan.cli import arguments as flags
+from jaxgan.cli.say import say
 from jaxgan.training.errors import UserError
 
 _DESCRIPTION = """Shows a run: its newest metrics with curves, where the time went, and alarms, which foresee some kinds
@@ -44,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
         if not written.absolute().parent.is_dir():
             raise UserError(f"--html={parsed.html}: there is no folder {written.absolute().parent}")
         written.write_text(page(read_run(workdir)))
-        print(f"wrote {written}")
+        say(f"wrote {written}")
         return 0
     while True:
         _show(workdir, clear=parsed.watch)
@@ -62,4 +63,6 @@ def _show(workdir: os.PathLike[str], *, clear: bool) -> None:
 
     size = shutil.get_terminal_size((100, 60))
     shown = screen(read_run(workdir), width=size.columns, height=size.lines - 1)
-    print(("\x1b[H\x1b[2J" if clear and sys.stdout.isatty() else "") + shown, flush=True)
+    if clear and sys.stdout.isatty():
+        print("\x1b[H\x1b[2J", end="")
+    say(shown)

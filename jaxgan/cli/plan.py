@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.cli.say import say
 from jaxgan.training.errors import UserError
 
 log = logging.getLogger("jaxgan")
@@ -83,15 +84,21 @@ def run(arguments: Sequence[str]) -> int:
         _stay_on_cpu()
     if parsed.calibrate:
         return _calibrate(load(parsed.config, overrides), parsed)
-    plans = []
+    plans: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
     for name, batch in cases:
         config = in_steps(load(parsed.config, overrides))
         if batch is not None:
             config.data.batch_size = batch
-        plans += plan_config(config, name, parsed)
-    scaling = weak_scaling(plans) if parsed.weak_scaling else []
-    _show(plans, scaling, parsed)
-    return 0
+        try:
+            plans += plan_config(config, name, parsed)
+        except ValueError as error:  # of the topology's shape, or of the batch over it
+            if len(cases) == 1:
+                raise
+            failed.append({"topology": name, "batch": config.data.batch_size, "error": str(error)})
+    scaling = weak_scaling(plans) if parsed.weak_scaling and plans else []
+    _show(plans, failed, scaling, parsed)
+    return 0 if plans else 1
 
 
 def _stay_on_cpu() -> None:
@@ -217,21 +224,22 @@ def _calibrate(config: Any, parsed: Any) -> int:
     return 0
 
 
-def _show(plans: list[dict[str, Any]], scaling: list[dict[str, Any]], parsed: Any) -> None:
+def _show(
+    plans: list[dict[str, Any]], failed: list[dict[str, Any]], scaling: list[dict[str, Any]], parsed: Any
+) -> None:
+    """Prints plans, and why there are none of the ``failed`` topologies."""
     from jaxgan.tools.planner import page, report
 
-    if parsed.html:
+    if parsed.html and plans:
         place = Path(parsed.html)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(page.page(plans, title=f"jaxgan plan: {parsed.config}", scaling=scaling))
         log.info("wrote %s", place)
     if parsed.json:
-        print(json.dumps(plans, indent=2))
+        print(json.dumps([*plans, *failed], indent=2))
     else:
-        print(report.summary(plans))
-        if scaling:
-            print("\n" + report.scaling(scaling))
-        else:
-            for plan in plans:
-                print("\n" + report.details(plan))
+        parts = [report.summary(plans)] if plans else []
+        parts += [report.scaling(scaling)] if scaling else [report.details(plan) for plan in plans]
+        parts += [f"{case['topology']}, batch {case['batch']}: {case['error']}" for case in failed]
+        say("\n\n".join(parts))
     sys.stdout.flush()

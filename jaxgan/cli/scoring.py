@@ -21,7 +21,7 @@ from jaxgan.evaluation.feature_scores import METRICS, Settings
 from jaxgan.evaluation.image_scores import IMAGE_METRICS
 from jaxgan.evaluation.neighbours import neighbour_grid
 from jaxgan.evaluation.protocol import code_version
-from jaxgan.evaluation.score import Advance, reference_statistics, score
+from jaxgan.evaluation.score import Advance, attempted, reference_statistics, score
 from jaxgan.evaluation.statistics import Statistics, is_statistics, load_statistics
 from jaxgan.experiment.drawn_for import (
     LATENT_SEED,
@@ -36,18 +36,18 @@ from jaxgan.experiment.drawn_for import (
 from jaxgan.experiment.open_split import open_split
 from jaxgan.experiment.score_names import RUN_METRICS, metric_names
 from jaxgan.experiment.score_stamps import as_scores, config_version, sample_stamp
-from jaxgan.experiment.scores import score_samples
+from jaxgan.experiment.scores import check_classes, score_samples
 from jaxgan.experiment.scoring import Scoring, open_distances
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
 from jaxgan.parallel import is_main, make_mesh
 from jaxgan.training.errors import UserError
 from jaxgan.training.logging import images_bar
-from jaxgan.training.method import Evaluator, Score
+from jaxgan.training.method import Evaluator, FailedScore, Score
 
 log = logging.getLogger("jaxgan")
 
-Scores = dict[str, Score]
+Scores = dict[str, Score | FailedScore]
 DEFAULT_METRICS = "fd,kid,precision,recall"
 NEIGHBOUR_ROWS = 10
 
@@ -125,6 +125,7 @@ def score_sets(parsed: Any) -> Scores:
         batch_size=_batch_size(parsed),
         advance=_bars(parsed, _totals(eval_set, reference)),
         distances=open_distances(names),
+        record_failures=True,
     )
     if parsed.neighbours:
         few = eval_set_of(
@@ -175,6 +176,7 @@ def scoring_of(parsed: Any, run: Run, own: Sequence[str] = ()) -> tuple[Scoring,
             functools.partial(run.stage.examples or functools.partial(open_split, run.config), data_dir=parsed.data_dir)
         ),
         data_dir=_data_dir(parsed, run),
+        class_names=run.class_names,
     )
     return scoring, asked
 
@@ -215,6 +217,7 @@ def score_checkpoint(
         options=options,
         batch_size=parsed.batch_size,
         advance=_bars(parsed, {f"samples of {run.config.recipe}": count, **_totals(reference)}),
+        record_failures=True,
     )
 
 
@@ -230,14 +233,16 @@ class _Opened(NamedTuple):
 
 def _open(parsed: Any, run: Run) -> _Opened:
     own = _own(run)
-    scoring, asked = scoring_of(parsed, run, [name for evaluator in own for name in evaluator.scores])
+    scoring, asked = scoring_of(parsed, run, [name for evaluator in own for name in evaluator.scores or ()])
     options = sampling_options(run.method, parsed)
     if options and asked:
         raise UserError(f"{asked[0]} is the run's own, which samples without options: leave {next(iter(options))} out")
     if parsed.metrics is not None:
-        own = [evaluator for evaluator in own if set(evaluator.scores) & set(asked)]
+        own = [evaluator for evaluator in own if set(evaluator.scores or ()) & set(asked)]
     elif options:
         own = []
+    if any("tstr" in (evaluator.scores or ()) for evaluator in own):
+        check_classes(run.class_names, scoring.source(run.config.data.split))
     images = scoring.of([*METRICS, *IMAGE_METRICS])
     reference = reference_of_run(parsed, run, scoring) if images or parsed.neighbours else None
     return _Opened(run, scoring, reference, own, None if parsed.metrics is None else asked)
@@ -254,8 +259,10 @@ def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores,
     if opened.scoring.names:
         found |= score_checkpoint(parsed, run, opened.scoring, opened.reference, options)
     for evaluator in opened.own:
-        given = as_scores(evaluator.run(run.nets, run.step), _float_stamp(run, evaluator))
-        found |= {name: value for name, value in given.items() if opened.asked is None or name in opened.asked}
+        given = attempted([evaluator.name], functools.partial(_own_scores, run, evaluator), record=True)
+        # A whole evaluator that failed bears its own name.
+        whole = isinstance(given.get(evaluator.name), FailedScore)
+        found |= {name: value for name, value in given.items() if opened.asked is None or whole or name in opened.asked}
     if parsed.neighbours:
         _neighbours_of_run(parsed, run, opened, options)
     if not found and not parsed.neighbours:
@@ -264,6 +271,10 @@ def _one(parsed: Any, step: int | None, opened: _Opened | None) -> tuple[Scores,
             "--features=efficientnet_lite0"
         )
     return found, opened
+
+
+def _own_scores(run: Run, evaluator: Evaluator) -> Scores:
+    return as_scores(evaluator.run(run.nets, run.step), _float_stamp(run, evaluator))
 
 
 def _float_stamp(run: Run, evaluator: Evaluator) -> dict[str, Any]:

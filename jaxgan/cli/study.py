@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.cli.say import say
 from jaxgan.experiment.key import MOST_SEED
 from jaxgan.training.errors import UserError
 
@@ -172,10 +173,10 @@ def _train(study: Any, parsed: Any) -> int:
         log.info("stopped by %s; the same command goes on", signal.Signals(stopped_by).name)
         return EXIT_RESTART if stopped_by == signal.SIGTERM else 128 + stopped_by
     if is_main():
-        print((workdir / "results.md").read_text())
+        say((workdir / "results.md").read_text())
         for name in ("results.md", "results.jsonl", "results.png", "samples.png"):
             if (workdir / name).exists():
-                print(workdir / name)
+                say(str(workdir / name))
         sys.stdout.flush()
     return 0
 

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from jaxgan.cli import plan as plan_verb
+from jaxgan.cli.say import say
 
 log = logging.getLogger("jaxgan")
 
@@ -59,7 +60,7 @@ def _show(records: list[dict[str, Any]], planned: list[dict[str, Any]]) -> None:
         width = max(map(len, names))
         names.insert(1, "-" * width)
         for name, line in zip(names, report.summary(planned).splitlines()):
-            print(f"{name.ljust(width)}  {line}")
+            say(f"{name.ljust(width)}  {line}")
     for record in records:
         if "error" in record:
-            print(f"{record['variant']} on {record['topology']}: {record['error']}")
+            say(f"{record['variant']} on {record['topology']}: {record['error']}")

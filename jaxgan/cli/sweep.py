@@ -18,6 +18,7 @@ from jaxgan.evaluation.options import (
 )
 from jaxgan.parallel import is_main
 from jaxgan.training.errors import UserError
+from jaxgan.training.method import Score
 
 log = logging.getLogger("jaxgan")
 
@@ -61,17 +62,19 @@ def _plot(out: str, title: str, values: list[str], curve: list[Scores]) -> None:
     from matplotlib import pyplot
 
     x, *others = curve[0]
+    # A point of which either score failed is left out.
     figure, axes = pyplot.subplots(1, len(others), figsize=(5 * len(others), 4), squeeze=False)
     for axis, y in zip(axes[0], others):
-        points = [(scores[x], scores[y]) for scores in curve]
+        drawn = [(value, scores.get(x), scores.get(y)) for value, scores in zip(values, curve)]
+        known = [(value, a, b) for value, a, b in drawn if isinstance(a, Score) and isinstance(b, Score)]
         axis.errorbar(
-            [a.value for a, _ in points],
-            [b.value for _, b in points],
-            xerr=[a.stderr or 0 for a, _ in points],
-            yerr=[b.stderr or 0 for _, b in points],
+            [a.value for _, a, _ in known],
+            [b.value for _, _, b in known],
+            xerr=[a.stderr or 0 for _, a, _ in known],
+            yerr=[b.stderr or 0 for _, _, b in known],
             marker="o",
         )
-        for value, (a, b) in zip(values, points):
+        for value, a, b in known:
             axis.annotate(value, (a.value, b.value), textcoords="offset points", xytext=(4, 4))
         axis.set_xlabel(x)
         axis.set_ylabel(y)

@@ -3,11 +3,11 @@
 import faulthandler
 import logging
 import signal
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.cli.say import say
 from jaxgan.training.preemption import EXIT_RESTART, leaving_at_once
 
 log = logging.getLogger("jaxgan")
@@ -93,8 +93,8 @@ def _report(workdir: Any) -> None:
     steps = _numbered(workdir / "checkpoints", "")
     for name, found in (("samples", pictures), ("events", events), ("checkpoint", steps)):
         if found:
-            print(f"{name:<11}{found[-1]}")
-    print(f"{'metrics':<11}{workdir / 'metrics.jsonl'}")
+            say(f"{name:<11}{found[-1]}")
+    say(f"{'metrics':<11}{workdir / 'metrics.jsonl'}")
     from jaxgan.evaluation.protocol import line
     from jaxgan.training.best import read_best
     from jaxgan.training.records import read_records
@@ -105,15 +105,14 @@ def _report(workdir: Any) -> None:
     if problem is not None:
         log.warning("%s %s: it is not used", workdir / "best.json", problem)
     if best is not None:
-        print(f"{'best':<11}{best['metric']} {best['value']:.6g} at step {best['step']}")
+        say(f"{'best':<11}{best['metric']} {best['value']:.6g} at step {best['step']}")
     for record in scored:
         if record["step"] != scored[-1]["step"]:
             continue
         if record["value"] is None:
-            print(f"{record['metric']:<11}failed: {record.get('error', 'not a number')}")
+            say(f"{record['metric']:<11}failed: {record.get('error', 'not a number')}")
         else:
-            print(line(record["metric"], float(record["value"]), record.get("stderr"), record.get("stamp", {})))
-    sys.stdout.flush()
+            say(line(record["metric"], float(record["value"]), record.get("stderr"), record.get("stamp", {})))
 
 
 def _numbered(folder: Any, suffix: str) -> list[Any]:

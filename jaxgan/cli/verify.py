@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jaxgan.cli import arguments as flags
+from jaxgan.cli.say import say
 
 _DESCRIPTION = """Reads every file of a run and checks it: checkpoints against their digests, records and events
 against their checksums and counts, pictures by decoding them. Nothing is changed or moved. The exit code is 1 where
@@ -22,7 +23,7 @@ def run(arguments: Sequence[str]) -> int:
 
     damaged = 0
     for name, problem in _checked(absolute(parsed.workdir)):
-        print(f"{name:<34}{'ok' if problem is None else 'DAMAGED: ' + problem}")
+        say(f"{name:<34}{'ok' if problem is None else 'DAMAGED: ' + problem}")
         damaged += problem is not None
     print(f"{damaged} damaged" if damaged else "all sound")
     return 1 if damaged else 0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxgan.data.image_files import EXTENSIONS, decode, reason
-from jaxgan.data.picture_scan import Scan, class_order, listing, readable_folders, scan_pictures
+from jaxgan.data.image_files import EXTENSIONS, REMEDY, decode, reason
+from jaxgan.data.picture_scan import Scan, class_order, listing, readable_folders, scan_pictures, some
 from jaxgan.data.printable import printable
 from jaxgan.data.reading import is_passing
 from jaxgan.data.source import Batch, Source, image_fields
@@ -39,9 +39,9 @@ def folder_source(
     A file that is no image, cannot be read, or lies outside the sub-folders is left out, and so is a class without
     images. All are named in ``rejected`` and counted in one logged warning; hidden files and folders are passed over.
 
-    Where ``path`` has a sub-folder 'train' and one of 'test', 'val' and 'validation', and no others, these are splits
-    with a sub-folder per class each; the classes are those of 'train'. Without them ``test_share`` holds out a share of
-    each class, the same in every run, drawn by the files' names.
+    Where ``path`` has a sub-folder 'train' and one of 'test', 'val' and 'validation', these are splits with a
+    sub-folder per class each, and others next to them are refused; the classes are those of 'train'. Without them
+    ``test_share`` holds out a share of each class, the same in every run, drawn by the files' names.
 
     Args:
       path: the folder.
@@ -92,12 +92,22 @@ def folder_source(
 
 
 def folder_splits(root: Path) -> tuple[str, ...]:
-    """The sub-folders of ``root`` that are splits: 'train' and one or more of ``HELD_OUT``, without others next to
-    them; () where sub-folders are classes.
+    """The sub-folders of ``root`` that are splits: 'train' and one or more of ``HELD_OUT``; () where sub-folders are
+    classes.
+
+    Raises:
+      ValueError: where others lie next to those, which would make all of them classes.
     """
     names = {folder.name for folder in sub_folders(root)}
-    is_split = "train" in names and len(names) > 1 and names <= {"train", *HELD_OUT}
-    return tuple(name for name in ("train", *HELD_OUT) if name in names) if is_split else ()
+    splits = tuple(name for name in ("train", *HELD_OUT) if name in names)
+    if "train" not in splits or len(splits) < 2:
+        return ()
+    if others := sorted(names.difference(splits)):
+        raise ValueError(
+            f"{printable(str(root))} has the splits {', '.join(splits)} and other folders next to them: "
+            f"{some(others)}; move those elsewhere, or rename train/ if all are classes"
+        )
+    return splits
 
 
 def _check_split(name: str, splits: Sequence[str], split: str, test_share: float) -> None:
@@ -195,7 +205,7 @@ def _fetch(
                 raise
             raise ValueError(
                 f"cannot read {printable(files[index])}, which was readable when its folder was scanned: "
-                f"{reason(error)}; restore or remove the file and start again"
+                f"{reason(error)}; {REMEDY}"
             ) from error
         images[row] = center_crop_resize(to_channels(image, channels), size)
     return {"image": images, "label": labels[indices]}

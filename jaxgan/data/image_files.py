@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import io
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,11 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")
 MAX_PIXELS = 2**26
 # Progressive JPEGs have about ten; each takes a pass over the whole picture.
 MAX_JPEG_SCANS = 500
+
+# What to do about a file that can no longer be read.
+REMEDY = (
+    "restore it, or remove it, and go on with a run that was trained on it by the same command and --accept_data_change"
+)
 
 _TURNED = (5, 6, 7, 8)
 _ORIENTATION = 0x0112
@@ -211,20 +215,18 @@ def read_header(file: str | Path) -> Header:
 
 def seems_whole(file: str | Path) -> bool:
     """Whether a file ends as its format has it, which tells truncation without reading it; False where that is not
-    certain.
+    certain, as of WebP, which has no mark at its end.
     """
 
-    def ends() -> tuple[bytes, bytes, int]:
+    def ends() -> tuple[bytes, bytes]:
         with open(file, "rb") as raw:
-            start, length = raw.read(12), raw.seek(0, io.SEEK_END)
+            start, length = raw.read(2), raw.seek(0, io.SEEK_END)
             raw.seek(max(0, length - _TAIL_BYTES))
-            return start, raw.read(_TAIL_BYTES).rstrip(b"\0"), length
+            return start, raw.read(_TAIL_BYTES).rstrip(b"\0")
 
-    start, end, length = retried(ends, file)
-    if start[:4] == b"RIFF" and len(start) == 12:
-        return 8 + struct.unpack("<I", start[4:8])[0] <= length
+    start, end = retried(ends, file)
     marks = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND\xaeB`\x82"}
-    return start[:2] in marks and end.endswith(marks[start[:2]])
+    return start in marks and end.endswith(marks[start])
 
 
 def read_headers(files: Sequence[Path]) -> list[Header]:
@@ -253,7 +255,7 @@ def _named(file: str | Path, read: Callable[[str | Path], "np.ndarray | Header"]
     except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged files
         if is_passing(error):
             raise
-        raise ValueError(f"cannot read {printable(str(file))}: {reason(error)}; restore or remove it") from error
+        raise ValueError(f"cannot read {printable(str(file))}: {reason(error)}; {REMEDY}") from error
 
 
 def reason(error: Exception) -> str:

@@ -104,12 +104,16 @@ def _array_bytes(member: IO[bytes], name: str) -> int:
     return member.tell() + math.prod(shape) * dtype.itemsize
 
 
-def free_memory() -> int:
-    """Bytes of memory that this process can still take: of the machine, of its control group and of its own limit."""
+def free_memory(root: Path = Path("/")) -> int:
+    """Bytes of memory that this process can still take: of the machine, of its control group and of its own limit.
+
+    Args:
+      root: of the file system that says so.
+    """
     found = [2**63]
-    for path, parse in (("/proc/meminfo", _available), ("/sys/fs/cgroup/memory.max", int)):
+    for path, read in ((root / "proc/meminfo", _available), (root / "sys/fs/cgroup", _left_of_group)):
         try:
-            found.append(parse(Path(path).read_text()))
+            found.append(read(path))
         except (OSError, ValueError):  # another system, or no limit
             continue
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
@@ -118,9 +122,21 @@ def free_memory() -> int:
     return min(found)
 
 
-def _available(meminfo: str) -> int:
-    line = next(line for line in meminfo.splitlines() if line.startswith("MemAvailable:"))
+def _available(meminfo: Path) -> int:
+    line = next(line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable:"))
     return int(line.split()[1]) * 1024
+
+
+def _left_of_group(group: Path) -> int:
+    """Bytes that the limit of a control group leaves; files that were read count as free."""
+    limit = int((group / "memory.max").read_text())
+    try:
+        used = int((group / "memory.current").read_text())
+        lines = (group / "memory.stat").read_text().splitlines()
+        files = sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+        return max(0, limit - max(0, used - files))
+    except OSError:  # the root's group says no more than the limit
+        return limit
 
 
 def npz_names(path: str | os.PathLike[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Open a data set by name ('digits', 'folder:PATH', 'pairs:DIR', 'tfds:NAME'), or a source for each domain."""
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -10,9 +11,12 @@ from jaxgan.data.digits import digits_source
 from jaxgan.data.folder import folder_source
 from jaxgan.data.image_pairs import pairs_source
 from jaxgan.data.plain_images import domain_source, domain_sources, single_image_source, split_domains
-from jaxgan.data.source import Source, load, select, subset
+from jaxgan.data.printable import printable
+from jaxgan.data.source import Source, fits_in_memory, load, select, subset
 from jaxgan.data.stacked_mnist import stacked_mnist_source
 from jaxgan.data.tfds_source import tfds_source, tfds_splits
+
+logger = logging.getLogger("jaxgan.data")
 
 AUTO_LOAD_BYTES = 4 * 2**30
 FORMS = "'digits', 'stacked_mnist', 'folder:PATH', 'pairs:DIR', 'domains:DIR', 'image:PATH' or 'tfds:NAME'"
@@ -43,7 +47,8 @@ def open_dataset(
       image_size: (height, width); None is for sets with a size of their own: not 'folder:PATH' and 'digits'.
       channels: of images, 1 (grey) or 3 (RGB); of 'stacked_mnist' 3.
       in_memory: True decodes the whole set into memory now, False leaves it where it is, 'auto' decodes sets of up to
-        4 GiB: reading from memory is some ten times as fast. Of 'stacked_mnist' it is the digits that are decoded.
+        4 GiB that take no more than half of the free memory: reading from memory is some ten times as fast. Of
+        'stacked_mnist' it is the digits that are decoded.
       image_key, label_key: the features of a TFDS set (``label_key=None``: one class).
       fields: any features of a TFDS set, or the sides of 'pairs:DIR', by the fields' new names: see
         :func:`jaxgan.data.tfds_source` and :func:`jaxgan.data.pairs_source`.
@@ -160,6 +165,12 @@ def _check_in_memory(given: bool | Literal["auto"]) -> None:
 
 
 def _placed(source: Source, in_memory: bool | Literal["auto"]) -> Source:
-    if in_memory is True or (in_memory == "auto" and source.num_bytes <= AUTO_LOAD_BYTES):
+    if in_memory is True:
         return load(source)
+    if in_memory is False or source.num_bytes > AUTO_LOAD_BYTES:
+        return source
+    if source.in_memory or fits_in_memory(source):
+        return load(source)
+    size = f"{source.num_bytes / 1e9:.1f} GB"
+    logger.info("%s stays on disk: its %s are more than half of the free memory", printable(source.name), size)
     return source

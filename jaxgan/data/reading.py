@@ -61,6 +61,19 @@ def retried(call: Callable[[], T], path: str | os.PathLike[str]) -> T:
     raise AssertionError
 
 
+def of_system(call: Callable[[], T]) -> T:
+    """``call()`` of a reader that says RuntimeError whatever happens: a passing error of the disk or the mount, which
+    its text names, is raised as the OSError that it is.
+    """
+    try:
+        return call()
+    except RuntimeError as error:
+        codes = [code for code in sorted(PASSING) if os.strerror(code) in str(error)]
+        if not codes:
+            raise
+        raise OSError(codes[0], os.strerror(codes[0])) from error
+
+
 def not_regular(mode: int) -> str:
     """Description of what a file of this ``st_mode`` is, where it is no regular one; '' where it is."""
     return "" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no file")

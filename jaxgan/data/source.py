@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.data.fields import Field, check_ids, label_field
+from jaxgan.data.npz import MEMORY_SHARE, free_memory
 
 Batch = dict[str, np.ndarray]
 
@@ -172,14 +173,26 @@ def image_fields(shape: Sequence[int], classes: int) -> dict[str, Field]:
     return {"image": Field(tuple(shape), np.uint8, "image"), "label": label_field(classes)}
 
 
+def fits_in_memory(source: Source) -> bool:
+    """Whether all examples take no more than half of the memory that is free."""
+    return source.num_bytes <= MEMORY_SHARE * free_memory()
+
+
 def load(source: Source) -> Source:
     """Decodes a whole set into memory, every field of it; a set that is there already is returned as it is.
 
     Raises:
-      ValueError: as ``source.fetch`` does, naming the example that cannot be read.
+      ValueError: where it takes more than half of the free memory, before any is taken; as ``source.fetch`` does,
+        naming the example that cannot be read.
     """
     if source.in_memory:
         return source
+    if not fits_in_memory(source):
+        raise ValueError(
+            f"{source.name} takes {source.num_bytes / 1e9:.1f} GB in memory, more than half of the "
+            f"{free_memory() / 1e9:.1f} GB that are free; leave it where it is (data.in_memory=false), or make its "
+            f"pictures smaller"
+        )
     arrays = {key: np.empty((source.length, *field.shape), field.dtype) for key, field in source.fields.items()}
 
     def fill(start: int) -> None:

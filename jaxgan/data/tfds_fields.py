@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxgan.data.fields import MASK, Field, FieldSpec, check_ids, pad
+from jaxgan.data.source import MAX_CLASSES
 from jaxgan.data.transforms import center_crop_resize, center_crop_resize_ids, to_channels
 
 
@@ -89,8 +90,8 @@ def tfds_reader(
       channels: of images, 1 or 3.
 
     Raises:
-      ValueError: where there is no such feature, it cannot be read as the kind that is asked for, or an axis of
-        variable length has no length to be padded to.
+      ValueError: where there is no such feature, it cannot be read as the kind that is asked for, it has too many
+        classes, or an axis of variable length has no length to be padded to.
     """
     import tensorflow_datasets as tfds
 
@@ -104,6 +105,12 @@ def tfds_reader(
     if text:
         shape, dtype, sequences = (), np.uint8, (*sequences, None)
     label = isinstance(feature, tfds.features.ClassLabel)
+    # Before its names are read, which are made where it has none.
+    if label and (feature.num_classes or 0) > MAX_CLASSES:
+        raise ValueError(
+            f"{name}: {spec.key!r} has {feature.num_classes:,} classes, more than the {MAX_CLASSES:,} that are taken; "
+            f"leave the field out (label_key=None of a set of images), or prepare the set with fewer classes"
+        )
     sizes = (*sequences, *shape)
     depth = max((axis + 1 for axis, size in enumerate(sizes) if size is None), default=0)
     if depth != len(spec.lengths):

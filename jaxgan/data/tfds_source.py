@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxgan.data.fields import FieldSpec, field_specs, label_field
 from jaxgan.data.printable import printable
+from jaxgan.data.reading import is_passing, of_system, retried
 from jaxgan.data.source import Batch, Source
 from jaxgan.data.tfds_fields import TfdsReader, holds_pictures, tfds_reader
 
@@ -231,15 +232,19 @@ def _shards(name: str, instructions: Sequence[Any]) -> _Shards:
 
 
 def _read(records: Any, shards: _Shards, indices: Sequence[int]) -> list[Any]:
-    """The records of ``indices``; ValueError naming the file of the first that cannot be read."""
+    """The records of ``indices``; ValueError naming the file of the first that cannot be read, OSError where the disk
+    or the mount fails.
+    """
+    first = shards.files[bisect.bisect_right(shards.ends, indices[0])] if indices else shards.name
     try:
-        return list(records.__getitems__(indices))
+        return retried(lambda: of_system(lambda: list(records.__getitems__(indices))), first)
     # ArrayRecord says RuntimeError, decoders what they like; neither names the set, nor mostly the file.
     except Exception as error:
+        if is_passing(error):
+            raise
         if len(indices) > 1:
             return [_read(records, shards, [index])[0] for index in indices]
-        (index,) = indices
-        file = shards.files[bisect.bisect_right(shards.ends, index)]
+        (index,), file = indices, first
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         raise ValueError(
             f"cannot read example {index} of {shards.name}, in {printable(file)}: {why}; restore the file, or prepare "

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from jaxgan.data.fields import Field, label_field
+from jaxgan.data.printable import printable
+from jaxgan.data.reading import is_passing, of_system, read_file, retried
 from jaxgan.data.source import Batch, Source
 
 _RECORDS, _ABOUT = "tokens.array_record", "about.json"
@@ -71,12 +73,26 @@ def write_tokens(folder: Path, batches: Iterable[Mapping[str, np.ndarray]], abou
 
 
 def about_tokens(folder: Path) -> dict[str, Any] | None:
-    """The ``about`` of a set; None where there is no set."""
+    """The ``about`` of a set; None where there is no set.
+
+    Raises:
+      ValueError: naming the folder, where it is damaged.
+      OSError: where the disk or the mount fails.
+    """
     try:
-        found: dict[str, Any] = json.loads((folder / _ABOUT).read_text())
+        found = json.loads(read_file(folder / _ABOUT))
     except FileNotFoundError:
         return None
-    return found
+    except ValueError as error:
+        raise ValueError(_damaged(folder, f"{_ABOUT} is no JSON: {error}")) from error
+    lacking = {"length", "tokens", "vocabulary", "class_names"} - (found.keys() if isinstance(found, dict) else set())
+    if lacking:
+        raise ValueError(_damaged(folder, f"{_ABOUT} has no {', '.join(sorted(lacking))}"))
+    return dict(found)
+
+
+def _damaged(folder: Path, why: str) -> str:
+    return f"the set of tokens in {printable(str(folder))} is damaged: {why}; remove that folder, and it is made again"
 
 
 def token_source(folder: Path, *, name: str, version: str) -> Source:
@@ -117,8 +133,17 @@ def _records(path: str) -> Any:
 
 
 def _fetch(path: str, lengths: Mapping[str, int], indices: np.ndarray) -> Batch:
-    found = _records(path).__getitems__([int(index) for index in indices])
-    rows = np.stack([np.frombuffer(record, "<i4") for record in found]).astype(np.int32)
+    wanted = [int(index) for index in indices]
+    try:
+        found = retried(lambda: of_system(lambda: _records(path).__getitems__(wanted)), path)
+        rows = np.stack([np.frombuffer(record, "<i4") for record in found]).astype(np.int32)
+        if rows.shape[1] != sum(lengths.values()) + 1:
+            raise ValueError(f"a row has {rows.shape[1]} numbers, not {sum(lengths.values()) + 1}")
+    except Exception as error:  # ArrayRecord says RuntimeError, and does not name the file
+        if is_passing(error):
+            raise
+        why = f"{_RECORDS}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise ValueError(_damaged(Path(path).parent, printable(why))) from error
     parts = np.split(rows, np.cumsum([*lengths.values()]), axis=1)
     return {name: part.copy() for name, part in zip(lengths, parts)} | {LABEL: parts[-1][:, 0].copy()}
 

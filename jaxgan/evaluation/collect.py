@@ -16,7 +16,7 @@ from jax.sharding import PartitionSpec as P
 from jaxgan.data import Source, prefetch
 from jaxgan.evaluation.inputs import SampleInputs
 from jaxgan.evaluation.options import checked_options, split_options
-from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, fold_networks
+from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, check_networks, fold_networks
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.metrics.feature_moments import FeatureMoments, add_rows, zero_moments
 from jaxgan.metrics.inception_score import ScoreSums, add_logits, split_of, zero_score_sums
@@ -72,8 +72,9 @@ def images_of_samples(
     """An image drawn for each input, the i-th from ``fold_in(rng, i)``, as ``sample_images`` draws them.
 
     Raises:
-      UserError: on options that the method does not declare, or out of their bounds.
+      UserError: on options that the method does not declare, or out of their bounds; on networks that are not finite.
     """
+    check_networks(nets)
     fixed, numbers = split_options(method, checked_options(method, options or {}))
     draw = SampleImages(method, fixed)
 

@@ -20,6 +20,7 @@ from jaxgan.evaluation.options import TRUNCATION, TRUNCATION_MODE, Fixed, checke
 from jaxgan.latent import draw_latents
 from jaxgan.nn import fold_spectral_norms, to_uint8
 from jaxgan.parallel import shard_batch, to_host
+from jaxgan.training.digest import non_finite
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Batch, Method
 from jaxgan.training.state import Variables
@@ -129,6 +130,19 @@ def as_step(step: int | None) -> np.ndarray | None:
 _draw = jax.jit(SampleImages.__call__, static_argnums=0)
 
 
+def check_networks(nets: dict[str, Variables]) -> None:
+    """Refuses networks that hold NaN or infinity, which would draw black pictures.
+
+    Raises:
+      UserError: naming the first array that does.
+    """
+    if wrong := non_finite(nets):
+        raise UserError(
+            f"{len(wrong)} arrays of the networks hold NaN or infinity, first {wrong[0]}: nothing can be drawn from "
+            "them; take those of an earlier checkpoint"
+        )
+
+
 @jax.jit
 def fold_networks(nets: dict[str, Variables]) -> dict[str, Variables]:
     """``nets`` to draw from: their spectral norms are computed once here, rather than in every batch."""
@@ -169,9 +183,10 @@ def sample_batches(
       None, dicts of such.
 
     Raises:
-      UserError: on options that the method does not declare, or out of their bounds; on labels that it has not, or a
-        batch of no images.
+      UserError: on options that the method does not declare, or out of their bounds; on labels that it has not, a
+        batch of no images, or networks that are not finite.
     """
+    check_networks(nets)
     if "label" in method.conditions:
         check_labels(inputs, method.num_classes)
     if batch_size < 1:

@@ -1,5 +1,7 @@
 """Score two sets of images, with stamps: the one way that training, the command line and notebooks share."""
 
+import functools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,16 +12,41 @@ from jax.sharding import Mesh
 from jaxgan.data.picture_scan import some
 from jaxgan.evaluation.collect import FeatureRequest, all_images, collect
 from jaxgan.evaluation.eval_set import EvalSet
-from jaxgan.evaluation.feature_scores import METRICS, Settings, reference_request, request_of, scores_of
+from jaxgan.evaluation.feature_scores import (
+    METRICS,
+    Settings,
+    reference_request,
+    request_of,
+    score_name,
+    scores_of,
+)
 from jaxgan.evaluation.image_scores import IMAGE_METRICS, PAIRED, Distance, image_scores
 from jaxgan.evaluation.inputs import even_choice
 from jaxgan.evaluation.protocol import code_version
 from jaxgan.evaluation.statistics import Statistics, cached_statistics, content_key, statistics_key, statistics_of
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.training.errors import UserError
-from jaxgan.training.method import Score
+from jaxgan.training.method import FailedScore, Score
+
+logger = logging.getLogger("jaxgan.evaluation")
 
 Advance = Callable[[int], None]
+
+
+def attempted(
+    names: Sequence[str], compute: Callable[[], Mapping[str, Score | FailedScore]], *, record: bool
+) -> dict[str, Score | FailedScore]:
+    """The scores that ``compute`` gives; where it raises ValueError and ``record`` is set, ``names`` as failed scores
+    with that reason, which is logged.
+    """
+    try:
+        return dict(compute())
+    except ValueError as error:
+        if not record:
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        logger.warning("%s failed: %s", ", ".join(names), reason)
+        return {name: FailedScore(reason) for name in names}
 
 
 def statistics(
@@ -83,7 +110,8 @@ def score(
     advance: Callable[[str], Advance] = lambda what: lambda images: None,
     cache: Path | None = None,
     distances: Mapping[str, Distance] | None = None,
-) -> dict[str, Score]:
+    record_failures: bool = False,
+) -> dict[str, Score | FailedScore]:
     """Scores one set of images against another.
 
     Args:
@@ -98,13 +126,16 @@ def score(
       advance: given what a pass is over, returns what is told the number of images done.
       cache: the folder of cached statistics; ``statistics_dir()`` where None.
       distances: the perceptual ones among ``names``.
+      record_failures: a score that cannot be computed (too few images, features that are not finite, classes of other
+        names) comes as a :class:`jaxgan.training.method.FailedScore` with its reason, and the others as they are;
+        otherwise it raises.
 
     Returns:
       Name -> score: those of features first, each kind in the order asked for.
 
     Raises:
       UserError: on unknown names, a reference that is missing or of another protocol.
-      ValueError: where numbers do not suffice or are not finite.
+      ValueError: where numbers do not suffice or are not finite, unless failures are recorded.
     """
     unknown = [n for n in names if n not in METRICS and n not in IMAGE_METRICS]
     if unknown:
@@ -128,7 +159,9 @@ def score(
             "reference": against.get("data", "statistics of unknown origin"),
             **{f"reference_{k}": against.get(k) for k in ("version", "split", "count", "crop")},
         }
-    found: dict[str, Score] = {}
+    if pixels and not isinstance(reference, EvalSet):
+        raise UserError(f"{pixels[0]} compares pixels: give images, not statistics, as --against")
+    found: dict[str, Score | FailedScore] = {}
     if features:
         if network is None:
             raise UserError(f"{features[0]} needs a feature network: --features=inception or efficientnet_lite0")
@@ -156,17 +189,22 @@ def score(
             "network_sha256": network.digest,
             **({} if made is None else {"reference_key": _reference_key(made)}),
         }
-        found |= scores_of(features, images, made, network=network, settings=settings, stamp=full)
+        for name in features:
+            compute = functools.partial(scores_of, [name], images, made, network=network, settings=settings, stamp=full)
+            found |= attempted([score_name(name, network)], compute, record=record_failures)
     if pixels:
-        if not isinstance(reference, EvalSet):
-            raise UserError(f"{pixels[0]} compares pixels: give images, not statistics, as --against")
+        assert isinstance(reference, EvalSet)
         ours, theirs = (all_images(s.images, mesh=mesh, batch_size=batch_size) for s in (eval_set, reference))
-        for name in pixels:
+
+        def of_pixels(name: str) -> dict[str, Score]:
             other, about = theirs, protocol
             if name in PAIRED:
                 other = _partners(name, eval_set, reference, theirs)
                 about = protocol | {"reference_count": len(other)}
-            found |= image_scores([name], ours, other, stamp=about, batch_size=batch_size, distances=distances)
+            return image_scores([name], ours, other, stamp=about, batch_size=batch_size, distances=distances)
+
+        for name in pixels:
+            found |= attempted([name], functools.partial(of_pixels, name), record=record_failures)
     return found
 
 

@@ -13,8 +13,9 @@ from jax import Array
 from jax.sharding import Mesh
 
 from jaxgan.evaluation.grids import tile
+from jaxgan.evaluation.inputs import check_labels, inputs_of_labels
 from jaxgan.evaluation.options import Fixed, checked_options, split_options
-from jaxgan.evaluation.sampling import Operand, as_step, sampling_batch
+from jaxgan.evaluation.sampling import Operand, as_step, check_networks, sampling_batch
 from jaxgan.nn import to_uint8
 from jaxgan.parallel import shard_batch, to_host
 from jaxgan.training.method import Method
@@ -37,7 +38,8 @@ class StyleImages:
       step: that the networks were trained to.
 
     Raises:
-      ValueError: where the method has no styles, or draws for more than a label.
+      ValueError: where the method has no styles, or draws for more than a label, or its networks are not finite; on
+        labels that it has not.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class StyleImages:
     ) -> None:
         if method.style_shape is None or not set(method.conditions) <= {"label"}:
             raise ValueError("this method has no styles between its latents and its images")
+        check_networks(nets)
         self.method, self.mesh = method, mesh
         self.batch_size = -(-batch_size // mesh.size) * mesh.size
         self.fixed, numbers = split_options(method, checked_options(method, options or {}))
@@ -67,6 +70,7 @@ class StyleImages:
         return self._in_batches(_draw, index, labels, ws)
 
     def _in_batches(self, function: Any, index: np.ndarray, labels: np.ndarray, *more: np.ndarray) -> np.ndarray:
+        check_labels(inputs_of_labels(labels), self.method.num_classes)
         conditions = {"label": labels} if self.method.num_classes else {}
         rows = {"index": np.asarray(index), "more": more, "conditions": conditions}
         found = []

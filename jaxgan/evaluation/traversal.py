@@ -12,7 +12,8 @@ from jax import Array
 from jax.sharding import Mesh
 
 from jaxgan.evaluation.grids import tile
-from jaxgan.evaluation.sampling import as_step, sampling_batch
+from jaxgan.evaluation.inputs import check_labels, inputs_of_labels
+from jaxgan.evaluation.sampling import as_step, check_networks, sampling_batch
 from jaxgan.latent import Prior
 from jaxgan.nn import to_uint8
 from jaxgan.parallel import shard_batch, to_host
@@ -55,8 +56,10 @@ def code_traversal(
       uint8 [h, w, C].
 
     Raises:
-      ValueError: on a code that there is not, fewer than one row or two columns, or a method without a prior.
+      ValueError: on a code or a class that there is not, fewer than one row or two columns, a method without a prior,
+        or networks that are not finite.
     """
+    check_networks(nets)
     values: np.ndarray
     if code in range(len(prior.categorical)):
         values = np.arange(prior.categorical[code])
@@ -71,6 +74,7 @@ def code_traversal(
     mapped = jnp.resize(mapped, (-(-count // mesh.size) * mesh.size, prior.size))
     with jax.set_mesh(mesh):
         taking: Any = _taking_mapped(cast(Hashable, method))
+        check_labels(inputs_of_labels(np.array([label])), method.num_classes)
         images = to_host(_draw(taking, nets, mapped, jnp.full(len(mapped), label, jnp.int32), rng, as_step(step)))
     return tile(images[:count], len(values))
 

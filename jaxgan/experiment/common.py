@@ -155,13 +155,14 @@ def data_stage(
     steps: int | None = None,
     updates: int = 1,
 ) -> Stage:
-    """A stage on the batches of a data set; nothing is opened before it trains.
+    """A stage on the batches of a data set; nothing is opened before ``check_data`` or training.
 
     Args:
       config: with the sections of :func:`common_sections`.
       method: what is trained.
       fields: what a batch will hold, without the batch axis.
-      open_dataset: opens the set, or one a domain, whose batches must hold those fields; further ones are left out.
+      open_dataset: opens the set, or one a domain, whose batches must hold those fields; further ones are left out. It
+        is called several times, and gives the same set each time.
       evaluators: its scores, for a mesh.
       name: of the stage; the recipe's where None.
       steps: its length; ``training.steps`` where None.
@@ -172,16 +173,18 @@ def data_stage(
     """
     data, rows, chain = config.data, config.data.batch_size * updates, augmentations(config.data.augment)
 
+    def opened() -> Sources:
+        source = open_dataset()
+        _check_fields(data.name, fields, batch_fields(source, augment=chain, with_index=INDEX in fields))
+        return source
+
     def data_identity() -> dict[str, Any]:
         sources = open_dataset()
         return identity(sources if isinstance(sources, Mapping) else {"data": sources})
 
     def stream(start_step: int) -> Iterator[dict[str, np.ndarray]]:
-        source = open_dataset()
-        with_index = INDEX in fields
-        _check_fields(data.name, fields, batch_fields(source, augment=chain, with_index=with_index))
         found = batches(
-            source,
+            opened(),
             batch_size=rows,
             seed=config.seed,
             start_step=start_step,
@@ -190,7 +193,7 @@ def data_stage(
             workers=data.workers,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
-            with_index=with_index,
+            with_index=INDEX in fields,
         )
         return _only(found, fields)
 
@@ -204,6 +207,7 @@ def data_stage(
         ema=average_of(config, method, data.batch_size),
         evaluators=evaluators,
         data_identity=data_identity,
+        check_data=opened,
     )
 
 

@@ -5,6 +5,7 @@ import difflib
 import functools
 import importlib.util
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -89,8 +90,10 @@ def _parse(text: str, current: Any, key: str) -> Any:
         return words[text.lower()]
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two of hundreds of brackets
         value = text
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise UserError(f"--config.{key}: a number of {len(text)} characters is larger than any that is taken")
     if isinstance(current, tuple):
         value = tuple(value) if isinstance(value, list | tuple) else (value,)
         if any(isinstance(v, str) for v in value):

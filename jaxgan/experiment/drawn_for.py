@@ -29,6 +29,11 @@ def reference_split(config: ConfigDict, method: Method) -> str:
     return config.evaluation.reference_split or own
 
 
+def likelihood_split(config: ConfigDict) -> str:
+    """The split whose examples likelihoods are of: ``evaluation.reference_split``, else that for testing."""
+    return config.evaluation.reference_split or config.data.test_split
+
+
 def draws_for_labels(method: Method) -> bool:
     """Whether a class, or nothing, is all that ``method`` draws for."""
     return set(method.conditions) <= {"label"}

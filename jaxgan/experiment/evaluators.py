@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.data import Source, open_dataset
 from jaxgan.evaluation import accuracy, class_grid, label_inputs, sample_images, train_classifier
+from jaxgan.evaluation.likelihood import LIKELIHOOD_METRICS
 from jaxgan.evaluation.options import checked_options
 from jaxgan.evaluation.panels import label_maps, panel_grid, sample_panels
 from jaxgan.evaluation.stacked_modes import stacked_mode_coverage
@@ -21,6 +22,7 @@ from jaxgan.experiment.drawn_for import (
     STANDING_SEED,
     data_eval_set,
     draws_for_labels,
+    likelihood_split,
     prepared_nets,
     reference_split,
     sample_inputs,
@@ -29,12 +31,13 @@ from jaxgan.experiment.drawn_for import (
 )
 from jaxgan.experiment.score_names import metric_names
 from jaxgan.experiment.score_stamps import sample_stamp, sampling_stamp, stamped
-from jaxgan.experiment.scores import score_samples
+from jaxgan.experiment.scores import check_meaning, names_given, score_samples
 from jaxgan.experiment.scoring import Scoring, feature_network, open_distances, settings_of
 from jaxgan.latent import Prior
 from jaxgan.metrics import class_spread, classes_hit, mode_coverage
+from jaxgan.metrics.diversity import relative_spread
 from jaxgan.training.errors import UserError
-from jaxgan.training.method import Evaluator, Method, Result
+from jaxgan.training.method import Evaluator, FailedScore, Method, Result
 from jaxgan.training.state import Variables
 
 # What ``evaluation.tstr`` gives, without classes and with them.
@@ -55,21 +58,26 @@ def image_evaluators(
     ``eval/trts``, how often the latter labels samples as they were asked for; ``eval/classes_hit``, for how many
     classes it does so mostly; ``eval/modes`` and ``eval/modes_kl``, how many classes it finds in the samples and how
     far from uniform; ``eval/spread_min`` and ``eval/spread_mean``, the spread within a class over that of real images,
-    of the worst class and on average.
+    of the worst class and on average, of classes with two real images that differ.
+
+    A score that cannot be computed fails alone where ``evaluation.on_error`` is 'record'.
 
     Args:
       method, config: of the experiment.
-      source: split -> its data.
+      source: split -> its data; each is opened once.
       mesh: the devices.
       ema: whether averages are among the networks that are scored, for stamps.
 
     Raises:
-      UserError: on an unknown score, or weights that are not there: at the start rather than hours later.
+      UserError: on an unknown score, one without a meaning for the method, or weights or splits that are not there: at
+        the start rather than hours later.
     """
     evaluation, data, seed = config.evaluation, config.data, config.seed
+    source = functools.cache(source)
     classes = max(method.num_classes, 1)
     drawing: dict[str, Any] = dict(mesh=mesh, batch_size=evaluation.batch_size)
     names = metric_names(evaluation.metrics)
+    check_meaning(names, config, method)
     network = feature_network(evaluation, names)
     settings = settings_of(evaluation)
     distances = open_distances(names)
@@ -82,6 +90,7 @@ def image_evaluators(
 
     # What scores read is opened now: a split that is not there costs no training.
     needed = [reference_split(config, method)] if names or not draws_for_labels(method) else []
+    needed += [likelihood_split(config)] if scoring.of(LIKELIHOOD_METRICS) else []
     for split in dict.fromkeys([*needed, *([data.split, data.test_split] if evaluation.tstr else [])]):
         opened = source(split)
         if opened.length < 2:
@@ -166,7 +175,7 @@ def image_evaluators(
         predicted = judge(images)
         hit, agreement = classes_hit(predicted, labels, classes)
         modes, kl = mode_coverage(predicted, classes)
-        ratio = class_spread(images, labels, classes) / class_spread(*real(data.split), classes)
+        spread = relative_spread(class_spread(images, labels, classes), class_spread(*real(data.split), classes))
         values = {
             "eval/tstr": accuracy(train(images, labels), *real(data.test_split)),
             "eval/tstr_real": accuracy(judge, *real(data.test_split)),
@@ -174,11 +183,15 @@ def image_evaluators(
             "eval/classes_hit": float(hit),
             "eval/modes": float(modes),
             "eval/modes_kl": kl,
-            "eval/spread_min": float(np.nanmin(ratio)),
-            "eval/spread_mean": float(np.nanmean(ratio)),
         }
+        failed: dict[str, Result] = {}
+        if np.isnan(spread).all():
+            reason = "no class that was drawn has two real images that differ, whose spread could be compared with"
+            failed = dict.fromkeys(("eval/spread_min", "eval/spread_mean"), FailedScore(reason))
+        else:
+            values |= {"eval/spread_min": float(np.nanmin(spread)), "eval/spread_mean": float(np.nanmean(spread))}
         stamp = classifier_stamp(step) | {"reference_count": len(real(data.test_split)[1])}
-        return dict(stamped(values, stamp, classifier))
+        return dict(stamped(values, stamp, classifier)) | failed
 
     def scores(nets: dict[str, Variables], step: int) -> dict[str, Result]:
         split = reference_split(config, method)
@@ -193,12 +206,13 @@ def image_evaluators(
             ema=ema,
             num_images=evaluation.num_images,
             seed=seed + LATENT_SEED,
+            record_failures=evaluation.get("on_error", "record") == "record",
         )
         return {f"eval/{name}": score for name, score in found.items()}
 
-    made = [Evaluator("samples", samples, evaluation.every_steps)]
+    made = [Evaluator("samples", samples, evaluation.every_steps, ())]
     if names:
-        made.append(Evaluator("scores", scores, evaluation.every_steps))
+        made.append(Evaluator("scores", scores, evaluation.every_steps, names_given(scoring)))
     if evaluation.tstr:
         run, gives = (tstr, TSTR_SCORES) if method.num_classes else (modes, MODE_SCORES)
         made.append(Evaluator("tstr", run, evaluation.every_steps, gives))

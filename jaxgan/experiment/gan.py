@@ -231,7 +231,7 @@ def build_experiment(config: ConfigDict, method: Method | None = None) -> Experi
     )
     if toy:
         stream = functools.partial(_toy_data, config, stage.batch["point"].shape[0])
-        stage = stage._replace(data=stream, data_identity=None)
+        stage = stage._replace(data=stream, data_identity=None, check_data=None)
     return Experiment(stages=(stage,), rules=rules)
 
 

@@ -109,7 +109,8 @@ def growing_experiment(
         own = at_side(config, side)
         game = changed(_game(own, networks, makers, side, fade))
         (stage,) = build_experiment(own, with_fresh_optimizers(game)).stages
-        return stage._replace(name=name, steps=steps)
+        # All sides are of one set, which is opened, and perhaps decoded, for each of them.
+        return stage._replace(name=name, steps=steps, check_data=None if stages else stage.check_data)
 
     stages: list[Stage] = []
     for side in sides:

@@ -1,15 +1,16 @@
 """Experiment of one stage on the images of a set, whose samples and likelihoods are scored on held-out ones."""
 
+import functools
 from typing import Any
 
 import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from jaxgan.data import Field
+from jaxgan.data import Field, Source
 from jaxgan.experiment.common import data_stage, is_averaged, partition_rules
 from jaxgan.experiment.evaluators import image_evaluators
-from jaxgan.experiment.open_split import open_split
+from jaxgan.experiment.open_split import held_out, open_split
 from jaxgan.training.method import Experiment, Method
 
 
@@ -26,9 +27,16 @@ def image_experiment(
         whenever it is read.
     """
 
+    @functools.cache
+    def source(split: str) -> Source:
+        return open_split(config, split, training=True)
+
+    @functools.cache
+    def tested(split: str) -> Source:
+        return held_out(config, source(split))
+
     def evaluators(mesh: Mesh) -> Any:
-        ema = is_averaged(config, method)
-        return image_evaluators(method, config, lambda split: open_split(config, split), mesh=mesh, ema=ema)
+        return image_evaluators(method, config, tested, mesh=mesh, ema=is_averaged(config, method))
 
     fields = {"image": Field((*config.data.image_size, config.data.channels), np.uint8, "image")}
     if labels:
@@ -37,7 +45,7 @@ def image_experiment(
         config,
         method,
         fields=fields,
-        open_dataset=lambda: open_split(config, config.data.split, training=not as_tested),
+        open_dataset=lambda: (tested if as_tested else source)(config.data.split),
         evaluators=evaluators,
     )
     return Experiment(stages=(stage,), rules=partition_rules(config))

@@ -38,6 +38,8 @@ class Run(NamedTuple):
       step: of the checkpoint.
       fingerprint: a hash of the config, the step and the checkpoint's content: what a stamp says of where networks come
         from.
+      class_names: of the data that the checkpoint's stage was trained on, by number; None where it has none, or the
+        checkpoint does not say.
     """
 
     config: ConfigDict
@@ -48,6 +50,7 @@ class Run(NamedTuple):
     ema: bool
     step: int
     fingerprint: str
+    class_names: tuple[str, ...] | None = None
 
     @property
     def method(self) -> Method:
@@ -129,7 +132,7 @@ def open_run(
         restored = checkpoints.restore(restore_target(experiment, mesh), step)
         if restored is None:
             raise UserError(f"{workdir} has no checkpoint yet; train it further")
-        state, _ = restored
+        state, meta = restored
         found = int(state.step)
         content = checkpoints.fingerprint(found)
     finally:
@@ -147,7 +150,9 @@ def open_run(
             f"{workdir} at step {found}: {len(wrong)} arrays of the networks hold NaN or infinity, first {wrong[0]}: "
             "nothing can be drawn from them; choose an earlier checkpoint with --step"
         )
-    return Run(config, experiment, mesh, stage, nets, not raw and stage.ema is not None, found, mark)
+    sets = meta.get("data", {}).get("sets", {}).get(stage.name, {})
+    names = tuple(sets.get("data", {}).get("classes", ())) or None
+    return Run(config, experiment, mesh, stage, nets, not raw and stage.ema is not None, found, mark, names)
 
 
 def restore_target(experiment: Experiment, mesh: Mesh) -> TrainState:

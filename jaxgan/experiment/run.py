@@ -47,8 +47,8 @@ def train_experiment(
         What is left behind is moved to ``left/``.
 
     Raises:
-      UserError: where the config does not fit its recipe or the devices, the folder is in use or holds a run under
-        another config, or training diverges.
+      UserError: where the config does not fit its recipe, the devices or the data, the folder is in use or holds a run
+        under another config, or training diverges.
     """
     record = json.loads(config.to_json())
     mesh = experiment_mesh(config, experiment=experiment)
@@ -61,6 +61,7 @@ def train_experiment(
     options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.get("watchdog", {})))
     # All that can be wrong is found before the folder is claimed.
     evaluators = checked_evaluators(experiment, mesh, options)
+    experiment.check_data()
     experiment.shapes()
     with lock(workdir):
         claim_config(workdir, record, accept_change=accept_change or _is_same(workdir, record, defaults))

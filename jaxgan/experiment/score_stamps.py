@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from jaxgan.evaluation import SampleInputs
 from jaxgan.evaluation.options import options_stamp
 from jaxgan.evaluation.protocol import code_version
-from jaxgan.training.method import Method, Score
+from jaxgan.training.method import FailedScore, Method, Score
 from jaxgan.training.workdir import fingerprint
 
 
@@ -88,16 +88,19 @@ def stamped(values: Mapping[str, float], stamp: Mapping[str, Any], settings: Map
     return {name: Score(float(np.asarray(value)), None, full) for name, value in values.items()}
 
 
-def as_scores(results: Mapping[str, Any], stamp: Mapping[str, Any]) -> dict[str, Score]:
-    """The scores and floats that an evaluator gives, without 'eval/' and pictures; floats are given ``stamp``.
+def as_scores(results: Mapping[str, Any], stamp: Mapping[str, Any]) -> dict[str, Score | FailedScore]:
+    """The scores and floats that an evaluator gives, without 'eval/' and pictures; floats are given ``stamp``, failed
+    scores stay as they are.
 
     Args:
-      results: name -> score, float or picture.
+      results: name -> score, float, picture or failed score.
       stamp: the protocol of floats; of scores, only whether averages were scored is taken from it.
     """
-    found = {}
+    found: dict[str, Score | FailedScore] = {}
     for name, value in results.items():
-        if isinstance(value, Score):
+        if isinstance(value, FailedScore):
+            found[name.removeprefix("eval/")] = value
+        elif isinstance(value, Score):
             found[name.removeprefix("eval/")] = value._replace(stamp={**value.stamp, "ema": stamp["ema"]})
         elif np.ndim(value) == 0:
             found[name.removeprefix("eval/")] = Score(float(value), None, dict(stamp))

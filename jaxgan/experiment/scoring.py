@@ -67,6 +67,7 @@ class Scoring:
       distances: what :func:`open_distances` gives for ``names``.
       source: split -> the run's data.
       data_dir: where the data lies now, if not where the config says.
+      class_names: of the classes that the networks were trained on, by number; those of the data where None.
     """
 
     names: Sequence[str]
@@ -75,6 +76,7 @@ class Scoring:
     distances: Mapping[str, Distance]
     source: Callable[[str], Source]
     data_dir: str | None = None
+    class_names: tuple[str, ...] | None = None
 
     def of(self, names: Iterable[str]) -> list[str]:
         """Those of the scores that are among ``names``."""

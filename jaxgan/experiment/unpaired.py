@@ -16,7 +16,7 @@ from jaxgan.data.image_set import describe_source
 from jaxgan.evaluation import sample_images, source_inputs
 from jaxgan.evaluation.collect import images_of_samples
 from jaxgan.evaluation.eval_set import EvalSet, eval_set_of
-from jaxgan.evaluation.feature_scores import METRICS
+from jaxgan.evaluation.feature_scores import METRICS, score_name
 from jaxgan.evaluation.inputs import even_choice
 from jaxgan.evaluation.options import checked_options
 from jaxgan.evaluation.panels import panel_grid, sample_panels
@@ -98,6 +98,7 @@ def unpaired_evaluators(
         return score(
             names, images, reference, network=network, mesh=mesh, settings=settings,
             batch_size=evaluation.batch_size, stamp=stamp,
+            record_failures=evaluation.get("on_error", "record") == "record",
         )  # fmt: skip
 
     def scores(nets: dict[str, Variables], step: int) -> dict[str, Result]:
@@ -129,8 +130,9 @@ def unpaired_evaluators(
                 found[f"eval/{name}_{direction}_untouched"] = value
         return found
 
-    given = [f"{name}_{direction}{end}" for name in names for direction in DIRECTIONS for end in ("", "_untouched")]
+    called = [] if network is None else [score_name(name, network) for name in names]
+    given = [f"{name}_{direction}{end}" for name in called for direction in DIRECTIONS for end in ("", "_untouched")]
     return [
-        Evaluator("samples", samples, evaluation.every_steps),
+        Evaluator("samples", samples, evaluation.every_steps, ()),
         Evaluator("scores", scores, evaluation.every_steps, (*given, "cycle_A", "cycle_B")),
     ]

@@ -40,3 +40,15 @@ def class_spread(images: np.ndarray, labels: np.ndarray, num_classes: int) -> np
         if len(rows):
             spread[c] = np.sqrt(rows.var(0).mean())
     return spread
+
+
+def relative_spread(drawn: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """The spread of each class over that of real images of it.
+
+    Args:
+      drawn, real: float [num_classes], of :func:`class_spread`.
+
+    Returns:
+      float64 [num_classes]; NaN for a class without images, or whose real images are all one, as a single image is.
+    """
+    return np.divide(drawn, real, out=np.full(len(real), np.nan), where=real > 0)

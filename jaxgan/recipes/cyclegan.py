@@ -22,6 +22,7 @@ The checklist:
 10. No averages of weights: ``ema.decay=0``.
 """
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,7 @@ def build(config: ConfigDict) -> Experiment:
         pool=call(image_pool, "pool", config.pool),
     )
 
+    @functools.cache
     def domains(split: str) -> dict[str, Source]:
         return open_unpaired(config, split)
 

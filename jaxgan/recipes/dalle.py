@@ -176,6 +176,10 @@ def build(config: ConfigDict) -> Experiment:
     def examples(split: str, data_dir: str | None = None) -> Source:
         return with_pictures(opened(split, False), open_split(config, split, data_dir=data_dir))
 
+    def check_data() -> Source:
+        # Of the pictures: their codes take as long to extract as the first run to score.
+        return open_split(config, config.data.split)
+
     def evaluators(mesh: Mesh) -> Sequence[Evaluator]:
         return image_evaluators(method, config, examples, mesh=mesh, ema=is_averaged(config, method))
 
@@ -186,8 +190,11 @@ def build(config: ConfigDict) -> Experiment:
     stage = data_stage(
         config, method, fields=fields, open_dataset=lambda: opened(config.data.split, True), evaluators=evaluators
     )
+    stage = stage._replace(
+        examples=examples, texts=lambda texts: {PREFIX: begun(captions.encode(texts))}, check_data=check_data
+    )
     return Experiment(
-        stages=(stage._replace(examples=examples, texts=lambda texts: {PREFIX: begun(captions.encode(texts))}),),
+        stages=(stage,),
         rules=partition_rules(config),
         frozen=lambda: first.open().nets | ({} if judge is None else judge.open().nets),
     )

@@ -130,6 +130,10 @@ def build(config: ConfigDict) -> Experiment:
     def examples(split: str, data_dir: str | None = None) -> Source:
         return with_pictures(opened(split), open_split(config, split, data_dir=data_dir), fields=conditions)
 
+    def check_data() -> Source:
+        # Of the pictures: their codes take as long to extract as the first run to score.
+        return open_split(config, config.data.split)
+
     def evaluators(mesh: Mesh) -> Sequence[Evaluator]:
         ema = is_averaged(config, method)
         found = [*image_evaluators(method, config, examples, mesh=mesh, ema=ema)]
@@ -147,7 +151,7 @@ def build(config: ConfigDict) -> Experiment:
         config, method, fields=fields, open_dataset=lambda: opened(config.data.split), evaluators=evaluators
     )
     return Experiment(
-        stages=(stage._replace(examples=examples),),
+        stages=(stage._replace(examples=examples, check_data=check_data),),
         rules=partition_rules(config),
         frozen=lambda: first.open().nets,
     )

@@ -117,6 +117,10 @@ def build(config: ConfigDict) -> Experiment:
     def examples(split: str, data_dir: str | None = None) -> Source:
         return with_pictures(codes(split), open_split(config, split, data_dir=data_dir))
 
+    def check_data() -> Source:
+        # Of the pictures: their codes take as long to extract as the first run to score.
+        return open_split(config, config.data.split)
+
     def evaluators(mesh: Mesh) -> Sequence[Evaluator]:
         return image_evaluators(method, config, examples, mesh=mesh, ema=is_averaged(config, method))
 
@@ -131,5 +135,5 @@ def build(config: ConfigDict) -> Experiment:
         open_dataset=lambda: codes(config.data.split),
         evaluators=evaluators,
     )
-    stage = stage._replace(examples=examples)
+    stage = stage._replace(examples=examples, check_data=check_data)
     return Experiment(stages=(stage,), rules=partition_rules(config), frozen=lambda: first.open().nets)

@@ -1,6 +1,6 @@
 """Identity of data sets (length, version, class names), and how two differ: a run goes on with its own data only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxgan.data import Source
@@ -28,14 +28,18 @@ def _difference(saved: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         for key in ("length", "version"):
             if old.get(key) != new.get(key):
                 lines.append(f"  {name}: {key} was {old.get(key)}, is {new.get(key)}")
-        before, now = old.get("classes", []), new.get("classes", [])
-        changes = [f"-{c}" for c in before if c not in now] + [f"+{c}" for c in now if c not in before]
-        if before != now and not changes:
-            changes = ["another order"]
-        if changes:
-            rest = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
-            lines.append(f"  {name}: classes {' '.join(changes[:_SHOWN])}{rest}")
+        if changes := class_changes(old.get("classes", []), new.get("classes", [])):
+            lines.append(f"  {name}: classes {changes}")
     return "\n".join(lines)
+
+
+def class_changes(before: Sequence[str], now: Sequence[str]) -> str:
+    """How the names of classes changed: '-gone +new', 'another order', or '' where they did not."""
+    changes = [f"-{c}" for c in before if c not in now] + [f"+{c}" for c in now if c not in before]
+    if list(before) != list(now) and not changes:
+        changes = ["another order"]
+    rest = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    return " ".join(changes[:_SHOWN]) + rest
 
 
 def _renumbered(found: Mapping[str, Any]) -> bool:

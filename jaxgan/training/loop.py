@@ -179,6 +179,7 @@ def checked_evaluators(experiment: Experiment, mesh: Mesh, options: LoopOptions)
     """
     made = [list(stage.evaluators(mesh)) for stage in experiment.stages]
     options.check(experiment, itertools.chain(*made))
+    options.check_best(made[-1])
     return list(made)
 
 
@@ -390,6 +391,8 @@ class _Run:
         if metrics is not None:
             stage = self.experiment.stage_of_checkpoint(step)
             names = [stage.name for stage in self.experiment.stages]
+            with self.quiet("initialise"):
+                self.check_data(stage)
             self.score(names.index(stage.name), state, step, metrics)
 
     def write(self, stage: Stage, records: dict[int, dict[str, Any]]) -> None:

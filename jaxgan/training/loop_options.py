@@ -1,7 +1,7 @@
 """Options of the training loop: intervals, checkpoints, what happens where something fails."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Evaluator, Experiment
@@ -55,6 +55,18 @@ class LoopOptions:
     convolution_seconds: float = 10.0
     progress: bool = True
     watchdog: Limits = dataclasses.field(default_factory=Limits)
+
+    def check_best(self, evaluators: Sequence[Evaluator]) -> None:
+        """Raises UserError where ``best`` is none of the scores of the last stage's ``evaluators``; what an evaluator
+        does not say is not known.
+        """
+        given = [evaluator.scores for evaluator in evaluators]
+        if self.best is None or None in given:
+            return
+        names = sorted(f"eval/{name}" for scores in given for name in scores or ())
+        if self.best not in names:
+            there = ", ".join(names) or "none, which evaluation.metrics and evaluation.tstr name"
+            raise UserError(f"evaluation.best={self.best!r} is none of this run's scores; they are: {there}")
 
     def check(self, experiment: Experiment, evaluators: Iterable[Evaluator]) -> None:
         """Raises UserError where an interval is not positive, or ends inside a dispatch, or two stages share a name."""

@@ -180,7 +180,7 @@ class FailedScore(NamedTuple):
         return {"value": None, "error": self.reason}
 
 
-Result = float | np.ndarray | Score
+Result = float | np.ndarray | Score | FailedScore
 
 
 class Evaluator(NamedTuple):
@@ -188,18 +188,18 @@ class Evaluator(NamedTuple):
 
     Attributes:
       name: for logs and the command line.
-      run: (nets, step) -> name -> score, float, or uint8 picture [H, W, C]. The nets are those of
-        :meth:`Experiment.nets_to_score`: averages replace raw networks where the stage has them, and frozen networks
-        are among them.
+      run: (nets, step) -> name -> score, float, uint8 picture [H, W, C], or a score that failed alone. The nets are
+        those of :meth:`Experiment.nets_to_score`: averages replace raw networks where the stage has them, and frozen
+        networks are among them.
       every_steps: how often in training, in steps of the run; 0 for at the stage's end alone.
       scores: the names, without 'eval/', of the scores and floats that ``run`` gives: what ``jaxgan evaluate
-        --metrics=NAME`` may ask for.
+        --metrics=NAME`` may ask for, and ``evaluation.best`` be. None where that is not said.
     """
 
     name: str
     run: Callable[[dict[str, Variables], int], dict[str, Result]]
     every_steps: int
-    scores: tuple[str, ...] = ()
+    scores: tuple[str, ...] | None = None
 
 
 def no_evaluators(mesh: Mesh) -> Sequence[Evaluator]:
@@ -227,6 +227,8 @@ class Stage(NamedTuple):
         the others come out of every step as they went in, bit for bit. The method must not update the others either
         (a player that was updated would be seen by the next one within the step): a step that logs a loss of a player
         that is not named here is refused when it is traced.
+      check_data: opens the data, and raises where it is not there or its batches are others than the stage's; what it
+        returns is of no meaning. None where nothing can be wrong.
       texts: (texts) -> the conditions that are drawn for, of a method of captions; None for no such method.
       examples: (split, data_dir=None) -> the set that scores read; None for the one that the config names, as it is.
     """
@@ -241,6 +243,7 @@ class Stage(NamedTuple):
     evaluators: Callable[[Mesh], Sequence[Evaluator]] = no_evaluators
     players: tuple[str, ...] | None = None
     data_identity: Callable[[], dict[str, Any]] | None = None
+    check_data: Callable[[], object] | None = None
     examples: Callable[..., Any] | None = None
     texts: Callable[[Sequence[str]], dict[str, np.ndarray]] | None = None
 
@@ -294,6 +297,12 @@ class Experiment(NamedTuple):
             given = "the experiment has several stages" if name is None else f"--stage={name}: there is no such stage"
             raise UserError(f"{given}; choose --stage= from {', '.join(names)}")
         return self.stages[names.index(name)]
+
+    def check_data(self) -> None:
+        """Opens the data of every stage, and raises what is wrong with it."""
+        for stage in self.stages:
+            if stage.check_data is not None:
+                stage.check_data()
 
     def fresh_state(self, rng: Array) -> TrainState:
         """The state at step 0, with a copy of every net that some stage averages, and no frozen networks yet."""

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxgan.cli import compare, evaluate, features
+from jaxgan.cli.main import main
 from jaxgan.training.errors import UserError
 from jaxgan.training.records import line_of
 
@@ -91,3 +93,26 @@ def test_a_run_with_a_failed_score_is_compared_by_the_others(tmp_path):
     path.write_text(line_of(lines[1], path.name))
     with pytest.raises(UserError, match=r"holds no result; kid failed: no split 'test'"):
         compare.read_results(str(tmp_path))
+
+
+def test_a_score_that_fails_says_why_and_the_others_are_printed(capsys, tmp_path):
+    for folder in ("ours", "theirs"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.full((8, 8, 3), 9 * len(folder), np.uint8)).save(tmp_path / folder / "0.png")
+    command = ["evaluate", f"--images={tmp_path / 'ours'}", f"--against={tmp_path / 'theirs'}", "--no_progress"]
+    assert main([*command, "--metrics=ms_ssim,psnr"]) == 1
+    out = capsys.readouterr().out
+    assert "ms_ssim    failed: " in out and out.splitlines()[1].startswith("PSNR ")
+    assert main([*command, "--metrics=ms_ssim,psnr", "--json"]) == 1
+    failed, psnr = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (failed["metric"], failed["value"]) == ("ms_ssim", None) and "ms_ssim" in failed["error"]
+    assert psnr["metric"] == "psnr" and psnr["value"] > 0
+
+
+def test_compare_shows_no_escape_sequence(capsys, tmp_path):
+    result = {"metric": "f\x1b[2J", "value": 1.0, "stamp": {}}
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(json.dumps(result) + "\n")
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    out = capsys.readouterr().out
+    assert "f\\x1b[2J" in out and "\x1b" not in out

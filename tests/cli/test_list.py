@@ -21,3 +21,12 @@ def test_the_text_has_recipes_papers_and_variants(capsys):
     out = capsys.readouterr().out
     assert "wgan  WGAN: Wasserstein GAN (Arjovsky et al. 2017), arXiv:1701.07875\n  wgan:grid25\n" in out
     assert "  biggan:cifar10[,narrow]\n" in out
+
+
+def test_a_config_s_name_cannot_reach_the_terminal_as_an_escape_sequence(capsys, tmp_path, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "a\x1b[2J.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "a\\x1b[2J  " in out and "\x1b" not in out

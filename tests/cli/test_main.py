@@ -114,3 +114,16 @@ def test_describe_prints_yaml_of_the_config(capsys):
     assert from_json(yaml.safe_load(out)).to_dict() == config.to_dict()
     height, width = config.data.image_size
     assert f"\n  image_size: [{height}, {width}]\n" in out
+
+
+def test_a_device_without_the_memory_is_said_in_a_sentence(capsys, monkeypatch):
+    import jax
+
+    def run(arguments):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nlong table")
+
+    monkeypatch.setattr("jaxgan.cli.list.run", run)
+    assert main(["list"]) == 1
+    err = capsys.readouterr().err
+    assert "the device's memory does not suffice (RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.)" in err
+    assert "smaller batch" in err and "table" not in err

@@ -54,7 +54,7 @@ def test_what_does_not_fit_says_what_to_change(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--topology", "v9:2x2"], "such as h100:8"),
+        (["--topology", "v9:2x2"], "such as h100:8; or `local`, this machine"),
         ([], "give --topology"),
         (["--topology", "v5e", "--weak_scaling=8,64"], "go together"),
         (["--topology", "v5e", "--weak_scaling=8,48", "--images_per_chip=2"], "powers of two"),
@@ -64,6 +64,21 @@ def test_what_does_not_fit_says_what_to_change(capsys, monkeypatch):
 def test_mistakes_say_what_to_do(capsys, argv, message):
     assert main(["plan", CONFIG, *argv]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_topology_that_fails_leaves_the_others(capsys, monkeypatch):
+    def plan_config(config, name, parsed):
+        if name == "h100:3":
+            raise ValueError("no multiple of 3 devices")
+        return [{"topology": name}]
+
+    monkeypatch.setattr("jaxgan.cli.plan.plan_config", plan_config)
+    assert main(["plan", CONFIG, "--topology", "h100:4", "h100:3", "--json"]) == 0
+    planned, failed = json.loads(capsys.readouterr().out)
+    assert planned == {"topology": "h100:4"}
+    assert (failed["topology"], failed["error"]) == ("h100:3", "no multiple of 3 devices")
+    assert main(["plan", CONFIG, "--topology", "h100:3", "--batch", "2", "4"]) == 1
+    assert "h100:3, batch 4: no multiple of 3 devices" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(LIBTPU, reason="libtpu is installed")

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import jax
@@ -12,6 +13,7 @@ import pytest
 from jaxgan.cli import train
 from jaxgan.cli.main import main
 from jaxgan.experiment import run
+from jaxgan.training.records import line_of
 
 COMMAND = ["--config=biggan:digits16,smoke", "--workdir=unused"]
 
@@ -80,3 +82,11 @@ def test_a_run_goes_back_where_it_is_told_to(tmp_path, capsys):
     assert steps(left()[0]) == ["4"] and steps(workdir) == ["2", "4"]
     assert main([*command, "--restart"]) == 0
     assert steps(left()[1]) == ["2", "4"] and steps(workdir) == ["2", "4"] and len(left()) == 2
+
+
+def test_a_report_shows_no_escape_sequence(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "train_experiment", lambda *_, **__: types.SimpleNamespace(stopped_by=None))
+    record = {"step": 1, "metric": "fid", "value": None, "error": "cannot read \x1b[2J.png"}
+    (tmp_path / "scores.jsonl").write_text(line_of(record, "scores.jsonl"))
+    assert train.run([COMMAND[0], f"--workdir={tmp_path}"]) == 0
+    assert "failed: cannot read \\x1b[2J.png" in capsys.readouterr().out

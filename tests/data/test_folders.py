@@ -245,3 +245,24 @@ def test_what_is_left_out_is_counted_the_same_way_everywhere(tmp_path, caplog):
             assert "left out 2: " in record.getMessage() and "bad.png (no image (PNG" in record.getMessage()
             assert "\x1b" not in record.getMessage() and "\\x1b[31mnotes.txt (not one of" in record.getMessage()
         assert caplog.records
+
+
+def test_other_folders_next_to_splits_are_refused(tmp_path):
+    for name in ("train/cat", "test/cat", "extra"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / name / "0.png")
+    with pytest.raises(ValueError, match=r"has the splits train, test and other folders next to them: extra; move tho"):
+        opened(tmp_path)
+    (tmp_path / "test").rename(tmp_path / "car")
+    assert opened(tmp_path).class_names == ("car", "extra", "train")
+
+
+def test_of_a_large_set_a_webp_is_read_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_scan, "FULL_SCAN_FILES", 0)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    for name in ("whole", "bad"):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.webp", lossless=True)
+    content = (tmp_path / "bad.webp").read_bytes()
+    (tmp_path / "bad.webp").write_bytes(content[:200] + b"\xff" * (len(content) - 200))
+    source = opened(tmp_path)
+    assert source.length == 1 and source.rejected == ("bad.webp",)

@@ -99,7 +99,7 @@ def test_damage_is_named(tmp_path, caplog):
         assert found.source.length == 1 and found.source.rejected == ("b.png",)
         assert "left out 1: b.png (" in caplog.text
     (tmp_path / "a.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"cannot read .*a\.png: no image .*restore or remove it"):
+    with pytest.raises(ValueError, match=r"cannot read .*a\.png: no image .*restore it, or remove it"):
         everything(found)
     with pytest.raises(ValueError, match=r"holds no image .* that can be read; left out 2: a\.png \(no image"):
         open_images(str(tmp_path))

@@ -119,7 +119,7 @@ def test_folder_errors(tmp_path):
     (tmp_path / "cat" / "a.txt").unlink()
     source = data.folder_source(tmp_path, (4, 4), 3)
     (tmp_path / "cat" / "b.png").write_bytes(b"gone")
-    with pytest.raises(ValueError, match=r"cannot read .*cat/b\.png, which was readable when its folder was scanned"):
+    with pytest.raises(ValueError, match=r"cannot read .*cat/b\.png, which was readable .*: .* --accept_data_change"):
         data.load(source)
     with pytest.raises(ValueError, match=r"cannot read .*cat/b\.png"):
         next(data.batches(source, batch_size=2, seed=0))
@@ -287,3 +287,32 @@ def test_open_source_errors(kwargs, message):
 def test_in_memory_errors(images, labels, message):
     with pytest.raises(ValueError, match=message):
         data.in_memory(images, labels, class_names=["a", "b"])
+
+
+def test_a_set_larger_than_the_free_memory_stays_on_disk(tmp_path, monkeypatch, caplog):
+    (tmp_path / "cat").mkdir()
+    for number in range(2):
+        save(tmp_path / "cat" / f"{number}.png", noise(8, 8, 3))
+    options = {"image_size": (8, 8), "channels": 3}
+    assert data.open_dataset(f"folder:{tmp_path}", **options).in_memory
+    monkeypatch.setattr("jaxgan.data.source.free_memory", lambda: 700)
+    with caplog.at_level("INFO", logger="jaxgan.data"):
+        assert not data.open_dataset(f"folder:{tmp_path}", **options).in_memory
+    assert "stays on disk" in caplog.text
+    with pytest.raises(ValueError, match=r"more than half of the .* GB that are free; leave it where it is"):
+        data.open_dataset(f"folder:{tmp_path}", in_memory=True, **options)
+
+
+def test_free_memory_is_what_the_control_group_leaves(tmp_path):
+    from jaxgan.data.npz import free_memory
+
+    group = tmp_path / "sys" / "fs" / "cgroup"
+    group.mkdir(parents=True)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 90 kB\nMemAvailable: 80 kB\n")
+    (group / "memory.max").write_text("max\n")
+    assert free_memory(tmp_path) == 80 * 1024
+    (group / "memory.max").write_text("9000\n")
+    (group / "memory.current").write_text("5000\n")
+    (group / "memory.stat").write_text("anon 4000\ninactive_file 1000\n")
+    assert free_memory(tmp_path) == 5000

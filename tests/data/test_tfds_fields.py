@@ -153,3 +153,10 @@ def test_trajectories_are_padded(tfds_dir):
         data.open_dataset("tfds:eth_ucy", **{**options, "fields": {"path": {"key": "traj", "length": 2}}})
     with pytest.raises(ValueError, match="only 'tfds:NAME' and 'pairs:DIR' sets take fields"):
         data.open_dataset("digits", **{**options, "split": "test", "image_size": (4, 4), "channels": 1})
+
+
+def test_more_classes_than_there_can_be_are_refused_before_their_names_are_made():
+    from tensorflow_datasets import features as f
+
+    with pytest.raises(ValueError, match=r"tfds:toy: 'kind' has 50,000,000 classes, more than the 1,000,000"):
+        reader({"kind": f.ClassLabel(num_classes=50_000_000)}, "kind")

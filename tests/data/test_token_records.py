@@ -1,5 +1,6 @@
 """Sets of tokens: what is written comes back, whole sets or none."""
 
+import errno
 import pickle
 
 import numpy as np
@@ -63,3 +64,30 @@ def test_of_two_writers_at_once_the_first_one_s_set_stays_and_a_folder_that_is_n
     (tmp_path / "left" / "cut").write_bytes(b"short")
     write_tokens(tmp_path / "left", [rows(0, 7)], ABOUT)
     assert about_tokens(tmp_path / "left")["length"] == 7
+
+
+def test_a_damaged_set_is_named_and_a_failing_disk_is_not_damage(tmp_path, monkeypatch):
+    folder = tmp_path / "set"
+    write_tokens(folder, [rows(0, 7)], ABOUT)
+    source = token_source(folder, name="codes", version="v1")
+    whole = (folder / "tokens.array_record").read_bytes()
+    (folder / "tokens.array_record").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(
+        ValueError, match=r"the set of tokens in .*set is damaged: tokens.array_record: .*remove that fo"
+    ):
+        source.fetch(np.array([6]))
+
+    class Failing:
+        def __getitems__(self, indices):
+            raise RuntimeError("UNKNOWN: pread() failed: Input/output error [5]")
+
+    monkeypatch.setattr("jaxgan.data.reading.PAUSES_SECONDS", (0, 0))
+    monkeypatch.setattr("grain.sources.ArrayRecordDataSource", lambda path: Failing())
+    write_tokens(tmp_path / "other", [rows(0, 7)], ABOUT)
+    with pytest.raises(OSError, match="this says nothing against the file") as caught:
+        token_source(tmp_path / "other", name="codes", version="v1").fetch(np.array([6]))
+    assert caught.value.errno == errno.EIO
+    for text in ("{", "[]", '{"length": 7}'):
+        (folder / "about.json").write_text(text)
+        with pytest.raises(ValueError, match=r"the set of tokens in .*set is damaged: about.json "):
+            about_tokens(folder)

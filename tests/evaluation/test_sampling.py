@@ -111,3 +111,9 @@ def test_options_that_are_not_declared_or_out_of_bounds_are_refused(method, nets
     ):
         with pytest.raises(UserError, match=message):
             sample_images(method, nets, INPUTS, rng=RNG, mesh=mesh_of(1), options=options)
+
+
+def test_networks_that_are_not_finite_draw_nothing(method, nets):
+    wrong = nets | {"g": jax.tree.map(lambda x: x * np.nan, nets["g"])}
+    with pytest.raises(UserError, match=r"arrays of the networks hold NaN or infinity, first g/"):
+        sample_images(method, wrong, INPUTS, rng=RNG, mesh=mesh_of(1))

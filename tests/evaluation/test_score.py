@@ -22,6 +22,7 @@ from jaxgan.metrics.inception_score import add_logits, inception_score, split_of
 from jaxgan.metrics.kernel import kernel_distance
 from jaxgan.parallel import make_mesh
 from jaxgan.training.errors import UserError
+from jaxgan.training.method import Score
 
 SETTINGS = Settings(is_splits=4, kid_blocks=5, kid_block_size=50, seed=11)
 
@@ -305,3 +306,13 @@ def test_statistics_files_keep_the_names_of_classes(network, tmp_path):
     with pytest.raises(UserError, match="class_names must be text"):
         save_statistics(tmp_path / "bad.npz", held._replace(class_names=np.zeros(3)))
         load_statistics(tmp_path / "bad.npz")
+
+
+def test_a_score_that_fails_leaves_the_others(network, tmp_path):
+    ours, theirs = (set_of(tmp_path, name, count=3, seed=seed) for seed, name in enumerate(("ours", "theirs")))
+    options = dict(network=network, mesh=make_mesh(), settings=SETTINGS, cache=tmp_path)
+    found = score(["kid", "precision", "ms_ssim", "psnr"], ours, theirs, record_failures=True, **options)
+    assert [name for name, value in found.items() if isinstance(value, Score)] == ["kid_projection", "psnr"]
+    assert "k=3" in found["precision"].reason and "ms_ssim" in found["ms_ssim"].reason
+    with pytest.raises(ValueError, match="k=3"):
+        score(["kid", "precision"], ours, theirs, **options)

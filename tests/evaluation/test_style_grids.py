@@ -89,3 +89,14 @@ def test_noise_alone_differs_within_a_row_and_its_deviation_is_shown():
     assert noise_grid(draws(noise=100.0), rows=2, columns=4)[1] < 128
     with pytest.raises(ValueError, match="two columns and two realizations"):
         noise_grid(draws(), rows=1, columns=1)
+
+
+def test_classes_that_there_are_not_are_refused():
+    mesh = make_mesh(devices=jax.devices()[:1])
+    made = StyleImages(Columns(num_classes=3, conditions=("label",)), {}, rng=RNG, mesh=mesh, batch_size=4)
+    with pytest.raises(ValueError, match="the label 3 is no class: they are 0 to 2"):
+        mixing_table(made, MIXES["coarse"], rows=1, columns=1, classes=(3,))
+    with pytest.raises(ValueError, match="the label 3 is no class"):
+        noise_grid(made, rows=1, columns=2, realizations=2, classes=(3,))
+    with pytest.raises(ValueError, match="hold NaN or infinity"):
+        StyleImages(Columns(), {"g": jnp.float32(np.nan)}, rng=RNG, mesh=mesh)

@@ -86,3 +86,14 @@ def test_errors():
         arguments = {"method": METHOD, "rows": 2, **wrong}
         with pytest.raises(ValueError, match=message):
             code_traversal(nets=NETS, prior=PRIOR, rng=RNG, mesh=mesh, **arguments)
+
+
+def test_a_class_that_there_is_not_and_networks_that_are_not_finite_are_refused():
+    def drawn(nets=NETS, **options):
+        return code_traversal(METHOD, nets, PRIOR, code=0, rows=1, rng=RNG, mesh=make_mesh(), **options)
+
+    for label in (5, -1):
+        with pytest.raises(ValueError, match=f"the label {label} is no class: they are 0 to 4"):
+            drawn(label=label)
+    with pytest.raises(ValueError, match="hold NaN or infinity"):
+        drawn({"g": jnp.float32(np.nan)})

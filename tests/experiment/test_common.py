@@ -39,6 +39,9 @@ def test_a_stage_has_the_batches_that_it_says(config):
         UserError, match=r"gives batches of image_A uint8\[4, 4, 3\], image_B .*; the recipe takes image_A .*, image_C"
     ):
         next(stage_of(config, "image_A", "image_C").data(0))
+    with pytest.raises(UserError, match=r"the recipe takes image_A .*, image_C"):
+        stage_of(config, "image_A", "image_C").check_data()
+    stage.check_data()
     # Fields that the recipe does not take are left out.
     assert next(stage_of(config, "image_A").data(0)).keys() == {"image_A"}
 

@@ -138,6 +138,8 @@ def test_values_are_read_as_what_they_replace(file, key, text, value):
         ("section.whole", "True", r"give a whole number, such as 1"),
         ("section.real", "much", r"give a number, such as 0.5"),
         ("section.flag", "maybe", r"give true or false"),
+        ("section.real", "9" * 310, r"--config.section.real: a number of 310 characters is larger than any"),
+        ("section.whole", "(" * 300, r"give a whole number, such as 1"),
         ("section.sizes", "big", r"give numbers, such as \(4, 4\)"),
     ],
 )

@@ -1,6 +1,7 @@
 """Opening a run in stages by folder and step: the stage, its averages, the frozen networks and the fingerprint."""
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 import jax
@@ -10,6 +11,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.experiment.open_run import open_run
 from jaxgan.parallel import make_mesh
+from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.errors import UserError
 from jaxgan.training.loop import train
 from jaxgan.training.loop_options import LoopOptions
@@ -38,8 +40,11 @@ def run(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run")
     claim_config(workdir, CONFIG)
     options = LoopOptions(save_every=3, log_every=1, progress=False)
+    experiment = two_stages.experiment()
+    seen = {"data": {"length": 9, "version": "1", "classes": ["cat", "dog"]}}
+    stages = (experiment.stages[0], experiment.stages[1]._replace(data_identity=lambda: seen))
     outcome = train(
-        two_stages.experiment(),
+        experiment._replace(stages=stages),
         workdir=workdir,
         config=CONFIG,
         seed=0,
@@ -54,6 +59,7 @@ def test_a_checkpoint_is_of_the_stage_that_made_it(run):
     assert [opened(workdir, step=step).stage.name for step in (2, 3, 6)] == ["both", "taught", "taught"]
     last = opened(workdir)
     assert last.step == 6 and last.method is last.stage.method and last.ema
+    assert last.class_names == ("cat", "dog") and opened(workdir, step=2).class_names is None
     jax.tree.map(np.testing.assert_array_equal, last.nets["g"], state.ema["g"])
     jax.tree.map(np.testing.assert_array_equal, last.nets["teacher"], two_stages.teacher()["teacher"])
     raw = opened(workdir, raw=True)
@@ -104,3 +110,16 @@ def test_a_run_of_another_version_is_said_to_be_one(tmp_path):
     claim_config(tmp_path, {"recipe": "two_stages", "regularizers": 3}, accept_change=True)
     with pytest.raises(UserError, match=r"is no config that this version knows: the run was made by jaxgan 0\.0\.1"):
         opened(tmp_path)
+
+
+def test_networks_that_are_not_finite_are_not_opened(run, tmp_path):
+    workdir, state = run
+    shutil.copytree(workdir, tmp_path / "run")
+    checkpoints = Checkpoints(tmp_path / "run", keep=9)
+    meta = checkpoints.restore(state, 6)[1]
+    wrong = jax.tree.map(lambda x: x * np.nan, state.ema["g"])
+    checkpoints.save(state.replace(step=state.step + 1, ema=state.ema | {"g": wrong}), meta, wrong=lambda state: [])
+    checkpoints.close()
+    with pytest.raises(UserError, match=r"at step 7: \d+ arrays of the networks hold NaN .* with --step"):
+        opened(tmp_path / "run")
+    assert opened(tmp_path / "run", step=6).step == 6

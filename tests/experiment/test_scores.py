@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
@@ -9,15 +10,16 @@ import pytest
 from PIL import Image
 
 from jaxgan.evaluation.feature_scores import Settings
+from jaxgan.experiment import scores
 from jaxgan.experiment.drawn_for import data_eval_set, reference_split, sample_targets
 from jaxgan.experiment.open_split import open_split
 from jaxgan.experiment.score_names import best_is, metric_names
 from jaxgan.experiment.score_stamps import as_scores
-from jaxgan.experiment.scores import score_samples
+from jaxgan.experiment.scores import check_classes, score_samples
 from jaxgan.experiment.scoring import Scoring
 from jaxgan.parallel import make_mesh
 from jaxgan.training.errors import UserError
-from jaxgan.training.method import Method, Option, Score
+from jaxgan.training.method import FailedScore, Method, Option, Score
 
 
 class Darker(Method):
@@ -55,7 +57,8 @@ def score(config, method, names, **options):
     def source(split):
         return open_split(config, split)
 
-    scoring = Scoring(names=names, network=None, settings=Settings(), distances={}, source=source)
+    trained = options.pop("class_names", None)
+    scoring = Scoring(names=names, network=None, settings=Settings(), distances={}, source=source, class_names=trained)
     options = dict(mesh=make_mesh(), step=7, ema=False, num_images=5, seed=1) | options
     return score_samples(scoring, config, method, {}, options.pop("reference", None), **options)
 
@@ -89,6 +92,34 @@ def test_a_likelihood_is_of_held_out_examples(config):
         score(config, Method(), ["ppl_z"])
 
 
+class Labelled(Method):
+    conditions = ("label",)
+    num_classes = 2
+    latent_shapes = jax.ShapeDtypeStruct((1,), jnp.float32)
+
+    def sample(self, nets, batch, rng):
+        return {"image": jnp.zeros((len(batch["label"]), 8, 8, 3))}
+
+
+def test_classes_have_the_names_that_the_networks_were_trained_on(config, monkeypatch, tmp_path):
+    monkeypatch.setattr(scores, "score", lambda names, eval_set, *_, **__: {"names": eval_set.class_names})
+    for name in ("zebra", "dog"):  # the cats are called zebras now, which reorders the classes
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / name / "0.png")
+    own = config.copy_and_resolve_references()
+    own.data.name = f"folder:{tmp_path}"
+    trained = ("cat", "dog")
+    assert score(own, Labelled(), ["intra_fd"], class_names=trained) == {"names": trained}
+    assert score(own, Labelled(), ["intra_fd"]) == {"names": ("dog", "zebra")}
+    with pytest.raises(UserError, match=r"not those that the run was trained on: -cat \+zebra; bring that data back"):
+        check_classes(trained, open_split(own, "train"))
+    with pytest.raises(UserError, match="trained on: another order"):
+        check_classes(("zebra", "dog"), open_split(own, "train"))
+    check_classes(("dog", "zebra"), open_split(own, "train"))
+    with pytest.raises(UserError, match="intra_fd needs labels, and the images that darker draws have none"):
+        score(config, Darker(), ["intra_fd"])
+
+
 def test_names_of_scores():
     assert metric_names("fd, lpips,ppl,own,fd", ["own"]) == ["fd", "lpips_alex", "ppl_z", "own"]
     with pytest.raises(UserError, match="ppl_z is a score of a run: give --workdir"):
@@ -111,10 +142,12 @@ def test_floats_of_evaluators_are_scores_and_pictures_are_not():
         "theirs": np.float32(1.5),
         "picture": np.zeros((2, 2, 3), np.uint8),
         "eval/own": Score(1.0, 0.1, {"ema": True, "seed": 4}),
+        "eval/lost": FailedScore("why"),
     }
     found = as_scores(results, stamp)
     assert found == {
         "mine": Score(2.5, None, stamp),
         "theirs": Score(1.5, None, stamp),
         "own": Score(1.0, 0.1, {"ema": False, "seed": 4}),
+        "lost": FailedScore("why"),
     }

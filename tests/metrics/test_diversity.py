@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from jaxgan.metrics import class_spread, classes_hit
+from jaxgan.metrics.diversity import relative_spread
 
 
 def test_a_class_is_hit_where_most_of_its_images_are_seen_as_it():
@@ -29,3 +30,8 @@ def test_spread_is_the_distance_from_the_classes_own_mean():
     # Pixels that move away from each other: (0, 0) and (0, 8) have variances 0 and 16, mean 8.
     half = np.array([[[[0], [0]]], [[[0], [8]]]], np.float32)
     np.testing.assert_allclose(class_spread(half, np.zeros(2, int), 1), [np.sqrt(8.0)])
+
+
+def test_the_spread_over_that_of_one_image_is_not_known():
+    drawn, real = np.array([1.0, 1.0, np.nan, 2.0]), np.array([4.0, 0.0, 1.0, np.nan])
+    np.testing.assert_array_equal(relative_spread(drawn, real), [0.25, np.nan, np.nan, np.nan])

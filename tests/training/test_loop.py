@@ -16,7 +16,7 @@ from jaxgan.training.errors import UserError
 from jaxgan.training.goodput import summary
 from jaxgan.training.loop import train
 from jaxgan.training.loop_options import LoopOptions
-from jaxgan.training.method import Evaluator, Score
+from jaxgan.training.method import Evaluator, FailedScore, Score
 from jaxgan.training.pending import Pending
 from jaxgan.training.preemption import StopRequest
 from jaxgan.training.records import read_records
@@ -364,6 +364,36 @@ def test_other_data_than_before_is_refused_with_what_differs(toy, methods, tmp_p
         go(experiment(8, ["cat", "fox"]), tmp_path)
     go(experiment(8, ["cat", "fox"]), tmp_path, dataclasses.replace(OPTIONS, accept_data_change=True))
     assert checkpoint_steps(tmp_path)[-1] == 6
+
+
+def test_scores_that_are_pending_are_not_of_other_data(toy, methods, tmp_path):
+    def experiment(length, run):
+        made = toy.experiment((methods[0], 6), evaluators=[Evaluator("scores", run, 4)])
+        found = {"data": {"length": length, "version": str(length), "classes": []}}
+        return made._replace(stages=(made.stages[0]._replace(data_identity=lambda: found),))
+
+    def dies(nets, step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(experiment(9, dies), tmp_path)
+    with pytest.raises(UserError, match="data: length was 9, is 8"):
+        go(experiment(8, scores), tmp_path)
+    assert [r["step"] for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3]
+
+
+def test_a_best_score_that_failed_is_not_the_best(toy, methods, tmp_path):
+    def run(nets, step):
+        return {"eval/bad": FailedScore("few images")} | scores(nets, step) if step == 4 else scores(nets, step)
+
+    def first_fails(nets, step):
+        return {"eval/score": FailedScore("few images"), "eval/other": 1.0} if step == 4 else scores(nets, step)
+
+    options = dataclasses.replace(OPTIONS, best="eval/score")
+    for number, given in enumerate((run, first_fails)):
+        workdir = tmp_path / str(number)
+        go(toy.experiment((methods[0], 6), evaluators=[Evaluator("scores", given, 4)]), workdir, options)
+        assert json.loads((workdir / "best.json").read_text())["step"] == 6
 
 
 @pytest.mark.parametrize(

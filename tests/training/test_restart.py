@@ -74,7 +74,16 @@ def test_going_back_keeps_the_later_part_of_the_run_aside(run, workdir):
     go_back(workdir, 2, lambda: run[2])
     (place,) = (workdir / "left").iterdir()
     kept = contents(place)
-    names = ("metrics.jsonl", "scores.jsonl", "records.json", "best.json", "tb/", "samples/4.", "samples/6.", "checkpoints/4/")
+    names = (
+        "metrics.jsonl",
+        "scores.jsonl",
+        "records.json",
+        "best.json",
+        "tb/",
+        "samples/4.",
+        "samples/6.",
+        "checkpoints/4/",
+    )
     later = {name for name in before if name.startswith((*names, "checkpoints/6/"))}
     assert kept == {name: before[name] for name in later} and {"samples/4.png", "best.json"} <= later
     assert steps(workdir) == [2] and not (workdir / "best.json").exists()

@@ -60,7 +60,7 @@ def parse_topology(name: str) -> Topology:
     """
     accepted = (
         "give a TPU slice by its chips along each axis, such as v5e:8x16, v6e:16x16, v3:8x8, v4:4x4x4 or v5p:4x4x8; a "
-        "number of GPUs, such as h100:8; or `cpu`, this machine. Chips: " + ", ".join(HARDWARE)
+        "number of GPUs, such as h100:8; or `local`, this machine. Chips: " + ", ".join(HARDWARE)
     )
     found = re.fullmatch(r"([a-z0-9]+):(\d+(?:x\d+)*)", name.strip().lower())
     if not found or found.group(1) not in HARDWARE:

@@ -25,7 +25,7 @@ from jaxgan.parallel import shardings, split_interleaved
 from jaxgan.tools.studies.swept_scalar import SweptScalar
 from jaxgan.training.digest import non_finite
 from jaxgan.training.health import Health
-from jaxgan.training.method import Batch, Evaluator, Experiment, Method, Option, Result, Score, Stage
+from jaxgan.training.method import Batch, Evaluator, Experiment, Method, Option, Result, Stage
 from jaxgan.training.state import Metrics, TrainState, Variables
 from jaxgan.training.step import begin_stage_key
 
@@ -228,9 +228,7 @@ def _logged(name: str, member: str, value: Result) -> tuple[str, Result]:
     """A member's result as the group logs it: pictures are files, whose names hold no '/'."""
     if isinstance(value, np.ndarray) and value.ndim:
         return f"{member}.{name}", value
-    if isinstance(value, Score):
-        return f"{member}/{name}", value if np.isfinite(value.value) else value._replace(value=NOT_FINITE)
-    return f"{member}/{name}", float(value) if np.isfinite(value) else NOT_FINITE
+    return f"{member}/{name}", value
 
 
 def _evaluators(experiments: Sequence[Experiment], stage: int, names: Sequence[str], mesh: Mesh) -> list[Evaluator]:

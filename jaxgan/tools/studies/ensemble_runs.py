@@ -17,7 +17,7 @@ from jaxgan.tools.studies.ensemble_method import NOT_FINITE, member_state
 from jaxgan.tools.studies.results import diverged_at
 from jaxgan.training.checkpoint import Checkpoints
 from jaxgan.training.lock import lock
-from jaxgan.training.loop import Outcome, train
+from jaxgan.training.loop import Outcome, checked_evaluators, train
 from jaxgan.training.loop_options import LoopOptions
 from jaxgan.training.records import line_of, read_records
 from jaxgan.training.state import TrainState
@@ -36,8 +36,8 @@ def train_ensemble(members: Sequence[Member], workdir: epath.PathLike, *, progre
     """Trains a group in ``workdir``, from its newest sound checkpoint where it has one.
 
     Raises:
-      UserError: where the members cannot share a program, the folder is in use or holds another group, or all members
-        diverge.
+      UserError: where the members cannot share a program, what scores or training need is not there, the folder is in
+        use or holds another group, or all members diverge.
     """
     config = members[0].config
     experiment = ensemble_experiment(members)
@@ -45,14 +45,18 @@ def train_ensemble(members: Sequence[Member], workdir: epath.PathLike, *, progre
     if (best := config.evaluation.get("best")) is not None:
         log.warning("runs that share a program keep their last checkpoint, not the best by %s", best)
     record = {member.name: _record(member) for member in members}
+    driving = {key: value for key, value in config.training.items() if key != "steps"}
+    driving["on_evaluation_error"] = config.evaluation.get("on_error", "record")
+    options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.get("watchdog", {})))
+    # All that can be wrong is found before the folder is claimed.
+    evaluators = checked_evaluators(experiment, mesh, options)
+    experiment.check_data()
     with lock(workdir):
         claim_config(workdir, record)
         if is_main():
             write_environment(workdir)
-        driving = {key: value for key, value in config.training.items() if key != "steps"}
-        driving["on_evaluation_error"] = config.evaluation.get("on_error", "record")
-        options = LoopOptions(**driving, progress=progress, watchdog=Limits(**config.get("watchdog", {})))
-        return train(experiment, workdir=workdir, config=record, seed=config.seed, mesh=mesh, options=options)
+        shared: dict[str, Any] = dict(config=record, seed=config.seed, mesh=mesh, options=options)
+        return train(experiment, workdir=workdir, evaluators=evaluators, **shared)
 
 
 def member_records(records: Sequence[Mapping[str, Any]], name: str, *, members: int) -> list[dict[str, Any]]:
@@ -75,9 +79,8 @@ def member_records(records: Sequence[Mapping[str, Any]], name: str, *, members: 
 
 
 def member_scores(records: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
-    """A member's lines of the group's scores.jsonl, under the scores' own names."""
-    found = [record for record in records if record["metric"].startswith(f"{name}/")]
-    mine = [record for record in found if record["value"] is not None and record["value"] < NOT_FINITE]
+    """A member's lines of the group's scores.jsonl, under the scores' own names; failed scores keep their reasons."""
+    mine = [record for record in records if record["metric"].startswith(f"{name}/")]
     return [{**r, "metric": r["metric"].removeprefix(f"{name}/").removeprefix("eval/")} for r in mine]
 
 

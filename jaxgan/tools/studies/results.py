@@ -90,8 +90,10 @@ def last_scores(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def diverged_at(records: Sequence[Mapping[str, Any]]) -> int | None:
-    """The step of the last record where it holds a metric that was not finite (null in metrics.jsonl), else None."""
-    if records and any(value is None for value in records[-1].values()):
+    """The step of the last record where it holds a metric of training that was not finite (null in metrics.jsonl), else
+    None. Scores ('eval/...') do not count: one may be infinite, or not defined, of a run that is well.
+    """
+    if records and any(value is None for name, value in records[-1].items() if not name.startswith("eval/")):
         return records[-1]["step"]
     return None
 

@@ -234,3 +234,28 @@ def test_questions_are_asked_of_all_members():
     assert (2 - number, number * 3, 1 / number) == pytest.approx((1.6, 1.2, 2.5))
     with pytest.raises(UserError, match=r"config\.method\.weight .* 0\.1, 0\.4 take different programs"):
         bool(number < 0.2)
+
+
+def test_a_member_keeps_scores_that_are_not_finite_or_failed():
+    records = [
+        {"step": 2, "a/g/loss": 1.0, "a/eval/psnr": None, "b/g/loss": 3.4028234663852886e38},
+        {"step": 4, "a/g/loss": 2.0, "b/g/loss": 1.0},
+    ]
+    own = ensemble_runs.member_records(records, "a", members=2)
+    assert own == [{"step": 2, "g/loss": 1.0, "eval/psnr": None}, {"step": 4, "g/loss": 2.0}]
+    assert ensemble_runs.member_records(records, "b", members=2) == [{"step": 2, "g/loss": None}]
+    scores = [
+        {"step": 2, "metric": "a/eval/psnr", "value": "inf", "stamp": {}},
+        {"step": 2, "metric": "a/scores", "value": None, "error": "no split"},
+        {"step": 2, "metric": "b/eval/psnr", "value": 1.0, "stamp": {}},
+    ]
+    assert ensemble_runs.member_scores(scores, "a") == [
+        scores[0] | {"metric": "psnr"},
+        scores[1] | {"metric": "scores"},
+    ]
+
+
+def test_what_is_wrong_with_a_group_claims_no_folder(tmp_path):
+    with pytest.raises(UserError, match="log_every=0 must be at least 1"):
+        together(members_of({"v": points.config(training__log_every=0)}, range(2)), tmp_path / "group")
+    assert not (tmp_path / "group").exists()

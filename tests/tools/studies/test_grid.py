@@ -80,3 +80,5 @@ def test_what_is_read_of_a_runs_records():
     assert training_speed(speeds) == pytest.approx(150) and training_speed([]) is None
     assert diverged_at([{"step": 1, "d/loss": None}, {"step": 2, "d/loss": 1.0}]) is None
     assert diverged_at([json.loads('{"step": 5, "d/loss": null}')]) == 5
+    # The PSNR of equal images is infinite, and nothing diverged.
+    assert diverged_at([{"step": 5, "d/loss": 1.0, "eval/psnr": None}]) is None
