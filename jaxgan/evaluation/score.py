@@ -166,7 +166,9 @@ def score(
             if name in PAIRED:
                 other = _partners(name, eval_set, reference, theirs)
                 about = protocol | {"reference_count": len(other)}
-            found |= image_scores([name], ours, other, stamp=about, batch_size=batch_size, distances=distances)
+            found |= image_scores(
+                [name], ours, other, stamp=about, batch_size=batch_size, distances=distances, border=settings.border
+            )
     return found
 
 
