@@ -2,11 +2,14 @@
 
 Paper: High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs (arXiv:1711.11585), section 3.
 
-  pairs   Your own: pairs:DIR, pictures A|B side by side, A to B at 512x1024 in three phases; the default.
-          --config.phases.coarse_to_fine=false for the global generator alone.
-  camvid  Label maps to streets (CamVid, 12 classes, 256 pixels), the three phases. ``narrow``: 64 pixels, 16 channels,
-          two halvings, three blocks, 3,000 + 1,000 + 4,000 steps, EfficientNet's perceptual loss. ``features``: G is
-          told three numbers of each class, which an encoder finds in the photo and sampling draws from ten clusters.
+  pairs   Your own: pairs:DIR, pictures A|B side by side, A to B at 512x1024 in three phases of the code's epochs: the
+          global generator 100 + 100, the enhancer alone 10, both 40 + 50; the default.
+          --config.phases.coarse_to_fine=false --config.epochs.constant=100 --config.epochs.decay=100 for the global
+          generator alone.
+  camvid  Label maps to streets (CamVid, 12 classes, 256 pixels), the three phases in the same epochs. ``narrow``: 64
+          pixels, 16 channels, two halvings, three blocks, 3,000 + 1,000 + 4,000 steps, EfficientNet's perceptual loss.
+          ``features``: G is told three numbers of each class, which an encoder finds in the photo and sampling draws
+          from ten clusters.
 
 Add ``,smoke`` for seconds.
 
@@ -23,11 +26,13 @@ from jaxgan.recipes import pix2pixhd
 
 
 def pairs() -> ConfigDict:
-    return pix2pixhd.default_config()
+    config = pix2pixhd.default_config()
+    config.epochs.update(dict(global_constant=100, global_decay=100, enhancer=10, constant=40, decay=50))
+    return config
 
 
 def camvid(narrow: bool = False, features: bool = False) -> ConfigDict:
-    config = pix2pixhd.default_config()
+    config = pairs()
     config.data.update(dict(name="tfds:camvid_pairs256", test_share=0.0, image_size=(256, 256)))
     use_fields(config, image="image", label_map={"key": "label_map", "kind": "map", "classes": 12})
     config.translation.update(dict(source="label_map", target="image", classes=12))
@@ -42,6 +47,7 @@ def camvid(narrow: bool = False, features: bool = False) -> ConfigDict:
         config.phases.update(dict(global_steps=3_000, enhancer_steps=1_000))
         config.instance_features.update(dict(ch=8, halvings=2))
         config.phases.cluster_steps = 500
+        config.epochs.update(dict.fromkeys(config.epochs, 0))
         config.training.update(dict(steps=4_000, save_every=2_000, log_every=100))
     if features:
         config.instance_features.features = 3

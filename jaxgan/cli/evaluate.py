@@ -48,9 +48,16 @@ def _parser() -> Any:
     how = made.add_argument_group("how")
     how.add_argument(
         "--metrics",
-        help="fd,sfd,intra_fd,kid,is,precision,recall,density,coverage (features), psnr,ssim,ms_ssim,swd,lpips,"
-        "pd_efficientnet_lite0 (pixels); of a run also ppl_z,ppl_w,separability (latents), "
-        "bits_per_dim,elbo,perplexity (likelihoods) and what its own evaluators give, such as tstr or modes",
+        help="fd,sfd,intra_fd,kid,is,precision,recall,density,coverage (features), psnr,ssim,psnr_y,ssim_y,ms_ssim,"
+        "swd,lpips,pd_efficientnet_lite0 (pixels); of a run also ppl_z,ppl_w,separability (latents), "
+        "bits_per_dim,elbo,perplexity (likelihoods) and what its own evaluators give, such as tstr or modes; of a run "
+        "of two domains features are scored in either direction",
+    )
+    how.add_argument(
+        "--border",
+        type=flags.whole(0),
+        metavar="N",
+        help="pixels off each border that PSNR and SSIM leave out (default 4 of psnr_y and ssim_y, 0 of the others)",
     )
     flags.add_features(how, required=False)
     how.add_argument("--num_images", type=flags.whole(1, MOST_IMAGES), help="images to draw, or to take from --images")

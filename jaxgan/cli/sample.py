@@ -21,7 +21,8 @@ uint8 [N, H, W, C], labels int32 [N]), X.png (one grid, a row a class), or a fol
 `--config.data.name=folder:DIR` and, put in DIR/train, tfds.ImageFolder read).
 
 With --inputs a sample is drawn for each input, and called as it: for the pictures of a folder, of any size that the
-network takes, or for the examples of a data set's split, whose labels, images or maps the run draws for."""
+network takes, or for the examples of a data set's split, whose labels, images or maps the run draws for. X.png then has
+a row an input: the input, the output and, where the set has it, the target."""
 
 _EXAMPLES = """  jaxgan sample --workdir=runs/digits --num_images=50000 --out=samples.npz
   jaxgan sample --workdir=runs/digits --num_images=100 --out=grid.png \\
@@ -129,7 +130,10 @@ def _parse(arguments: Sequence[str]) -> Any:
         "--style", type=flags.path, metavar="IMAGE", help="the style of this picture, where the run takes one (spade)"
     )
     made.add_argument(
-        "--panels", metavar="KEYS", help="lay inputs, outputs and target side by side: label_map,image,target"
+        "--panels",
+        metavar="KEYS",
+        help="what lies side by side: label_map,image,target (default, of X.png: inputs that are pictures, outputs and "
+        "target)",
     )
     flags.add_options(made)
     made.add_argument(

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jaxgan.cli.pictures import save_folder, save_png
-from jaxgan.data import center_crop_resize, domain_field, to_channels
+from jaxgan.data import Field, center_crop_resize, domain_field, to_channels
+from jaxgan.data.fields import check_ids
 from jaxgan.data.image_files import EXTENSIONS, decode, decode_ids, read_headers, read_pixels
 from jaxgan.data.image_set import open_images
 from jaxgan.data.picture_scan import picture_files
@@ -127,7 +128,8 @@ def _draw_split(
     inputs = with_shared(source_inputs(source, conditions_of(method), chosen), shared)
     nets = ready(inputs)
     names = list(inputs.names or [f"{number:06d}" for number in range(inputs.length)])
-    if not parsed.panels:
+    of_pictures = any(source.fields[name].is_picture for name in method.conditions)
+    if not parsed.panels and not (of_pictures and out.suffix == ".png"):
         batches = sample_batches(method, nets, inputs, **drawing)
         _write(out, (image for batch in batches for image in batch), names, parsed.columns)
         return
@@ -179,6 +181,8 @@ def _draw_folder(
     nets = ready(_inputs_of_data(opened, parsed))
     drawn = draw_any_size(opened.method, nets, condition, pictures, sizes, shared=shared, **drawing)
     keys = _keys(parsed)
+    if keys is None and out.suffix == ".png" and condition in opened.method.conditions:
+        keys = ["input_image" if condition == "image" else condition, "image"]
     if keys:
 
         def row(number: int, image: np.ndarray) -> np.ndarray:
@@ -220,12 +224,22 @@ def _reader(opened: Any) -> tuple[str, Callable[[Path], np.ndarray], bool]:
         given = ", ".join(f"{name} {x.dtype}{list(x.shape[1:])}" for name, x in fields.items())
         raise UserError(f"a folder gives one picture a sample, and this run draws for {given}: give --inputs=SET:SPLIT")
     ((name, like),) = pictures.items()
-    is_map = like.dtype != np.uint8
+    translated: Any = opened.config.get("translation") or {}
+    classes = translated.get("classes", 0) if name == translated.get("source") else 0
+    # Ids up to 255 are bytes, as pictures are.
+    is_map = bool(classes) or like.dtype != np.uint8
+    spec: Any = (opened.config.data.get("fields") or {}).get(name)
+    declared = spec.get("classes", 0) if hasattr(spec, "keys") else 0
 
     def read(file: Path) -> np.ndarray:
         if not is_map:
             return to_channels(read_pixels(file, decode), like.shape[-1])
         ids = read_pixels(file, decode_ids)
+        try:
+            # As in training: where no number of classes is declared, ids above them are no class.
+            check_ids(ids, Field(ids.shape, ids.dtype, "map", declared), printable(str(file)))
+        except ValueError as error:
+            raise UserError(f"{error}: this run was trained on {classes or declared} classes") from error
         return (ids if len(like.shape) == 4 else ids[..., 0]).astype(like.dtype)
 
     return name, read, is_map

@@ -18,7 +18,7 @@ from jaxgan.data.image_set import open_images
 from jaxgan.evaluation.collect import FeatureRequest, images_of_samples
 from jaxgan.evaluation.eval_set import EvalSet, eval_set_of
 from jaxgan.evaluation.feature_scores import METRICS, Settings
-from jaxgan.evaluation.image_scores import IMAGE_METRICS
+from jaxgan.evaluation.image_scores import IMAGE_METRICS, PIXELS
 from jaxgan.evaluation.neighbours import neighbour_grid
 from jaxgan.evaluation.protocol import code_version
 from jaxgan.evaluation.score import Advance, attempted, reference_statistics, score
@@ -38,6 +38,7 @@ from jaxgan.experiment.score_names import RUN_METRICS, metric_names
 from jaxgan.experiment.score_stamps import as_scores, config_version, sample_stamp
 from jaxgan.experiment.scores import check_classes, score_samples
 from jaxgan.experiment.scoring import Scoring, open_distances
+from jaxgan.experiment.unpaired import feature_metric, plain_name
 from jaxgan.features.feature_network import FeatureNetwork
 from jaxgan.interop.open_features import open_features
 from jaxgan.parallel import is_main, make_mesh
@@ -64,8 +65,11 @@ def _network(parsed: Any, names: list[str], *, features: str, weights: Any, resi
     )
 
 
-def _settings(parsed: Any, kid_block_size: int, is_splits: int) -> Settings:
+def _settings(parsed: Any, names: Sequence[str], kid_block_size: int, is_splits: int) -> Settings:
+    if parsed.border is not None and not any(name in PIXELS for name in names):
+        raise UserError(f"--border={parsed.border} is cut off pairs of images: name one of {', '.join(PIXELS)}")
     return Settings(
+        border=parsed.border,
         kid_block_size=kid_block_size if parsed.kid_block_size is None else parsed.kid_block_size,
         is_splits=is_splits if parsed.is_splits is None else parsed.is_splits,
     )
@@ -121,7 +125,7 @@ def score_sets(parsed: Any) -> Scores:
         reference,
         network=network,
         mesh=mesh,
-        settings=_settings(parsed, Settings.kid_block_size, Settings.is_splits),
+        settings=_settings(parsed, names, Settings.kid_block_size, Settings.is_splits),
         batch_size=_batch_size(parsed),
         advance=_bars(parsed, _totals(eval_set, reference)),
         distances=open_distances(names),
@@ -153,10 +157,16 @@ def scoring_of(parsed: Any, run: Run, own: Sequence[str] = ()) -> tuple[Scoring,
     """
     evaluation = run.config.evaluation
     text = parsed.metrics if parsed.metrics is not None else evaluation.metrics
-    wanted = metric_names(text, own)
+    both_ways = "domains" in run.config and bool(own)
+    plain = {name: plain_name(name) for name in own} if both_ways else {}
+    wanted = metric_names(text, [*own, *plain.values()])
     names = [name for name in wanted if name in METRICS or name in IMAGE_METRICS or name in RUN_METRICS]
     asked = [name for name in wanted if name not in names]
-    if (parsed.sweep or parsed.features) and not wanted:
+    if both_ways:
+        # A score of features is one of either direction, which the run's own evaluators give.
+        asked = [name for name in own if {name, plain[name], feature_metric(name)} & set(wanted)]
+        names = [name for name in names if name not in METRICS]
+    elif (parsed.sweep or parsed.features) and not wanted:
         names = metric_names(DEFAULT_METRICS)
     if "domains" in run.config and names:
         raise UserError(
@@ -166,7 +176,7 @@ def scoring_of(parsed: Any, run: Run, own: Sequence[str] = ()) -> tuple[Scoring,
     network = _network(
         parsed, names, features=evaluation.features, weights=evaluation.weights, resizer=evaluation.resizer
     )
-    settings = _settings(parsed, evaluation.kid_block_size, evaluation.is_splits)
+    settings = _settings(parsed, names, evaluation.kid_block_size, evaluation.is_splits)
     scoring = Scoring(
         names=names,
         network=network,
@@ -232,7 +242,7 @@ class _Opened(NamedTuple):
 
 
 def _open(parsed: Any, run: Run) -> _Opened:
-    own = _own(run)
+    own = _own(run, parsed)
     scoring, asked = scoring_of(parsed, run, [name for evaluator in own for name in evaluator.scores or ()])
     options = sampling_options(run.method, parsed)
     if options and asked:
@@ -309,11 +319,34 @@ def _neighbours_of_run(parsed: Any, run: Run, opened: _Opened, options: Mapping[
     _neighbours(parsed, few, opened.reference, opened.scoring.network, run.mesh)
 
 
-def _own(run: Run) -> Sequence[Evaluator]:
-    """The config's own evaluators that are not of features: TSTR and its kin."""
+def _own(run: Run, parsed: Any) -> Sequence[Evaluator]:
+    """The config's own evaluators that are not of features: TSTR and its kin, and the scores of either direction."""
     config = run.config.copy_and_resolve_references()
     config.evaluation.metrics = ""
+    if "domains" in config:
+        _of_domains(config, parsed)
     return recipes.build(config).stage_of_checkpoint(run.step).evaluators(run.mesh)
+
+
+def _of_domains(config: Any, parsed: Any) -> None:
+    """Changes the config of a run of two domains to the scores and the numbers that the flags give."""
+    if parsed.against:
+        raise UserError(
+            f"--against={parsed.against}: this run translates one domain to another, and either direction is scored "
+            "against the domain that it goes to; leave it out, or score a folder of samples by --images and --against"
+        )
+    evaluation = config.evaluation
+    if parsed.metrics is not None:
+        named = [feature_metric(word.strip()) for word in parsed.metrics.split(",")]
+        config.unpaired.metrics = ",".join(dict.fromkeys(name for name in named if name))
+    elif parsed.features and not config.unpaired.metrics:
+        config.unpaired.metrics = DEFAULT_METRICS
+    if parsed.features not in (None, evaluation.features):
+        evaluation.update(features=parsed.features, weights=None, resizer=None)
+    given = ("weights", "resizer", "num_images", "batch_size", "kid_block_size", "is_splits")
+    evaluation.update({name: getattr(parsed, name) for name in given if getattr(parsed, name) is not None})
+    if parsed.data_dir:
+        config.data.data_dir = str(parsed.data_dir)
 
 
 def score_run(parsed: Any) -> Iterator[Scores]:

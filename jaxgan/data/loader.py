@@ -206,7 +206,8 @@ def _streamed(
         example = augment_example(chain, source.fields, example, seed, position)
         return {**example, INDEX: np.asarray(index, np.int32)} if with_index else example
 
-    blocks = order.map_with_index(read).batch(rows)[first::stride]
+    # There is no remainder; rounded up, the number of batches of one row would not fit an integer.
+    blocks = order.map_with_index(read).batch(rows, drop_remainder=True)[first::stride]
     reading = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_AHEAD_BATCHES)
     dataset = blocks.to_iter_dataset(reading)
     if workers:

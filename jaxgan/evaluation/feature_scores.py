@@ -33,6 +33,7 @@ class Settings:
         large as the smaller set, and the stamp says so.
       precision_recall_k, density_coverage_k: neighbours.
       seed: of shuffles and blocks.
+      border: pixels off each border of pairs that are compared by PSNR or SSIM; None for 4 of luma and 0 of RGB.
     """
 
     is_splits: int = 10
@@ -41,6 +42,7 @@ class Settings:
     precision_recall_k: int = 3
     density_coverage_k: int = 5
     seed: int = 2020
+    border: int | None = None
 
 
 Value = tuple[float, float | None]

@@ -20,18 +20,17 @@ LUMA_BORDER = 4
 
 
 def of_luma(fn: Callable[..., Array]) -> Callable[..., Array]:
-    """``fn`` of MATLAB's luma of two batches in [0, 255], without their borders."""
+    """``fn`` of MATLAB's luma of two batches in [0, 255]."""
 
     def compare(x: Array, y: Array, *, data_range: float) -> Array:
-        rows = slice(LUMA_BORDER, -LUMA_BORDER)
-        return fn(*(matlab_luma(image)[:, rows, rows] for image in (x, y)), data_range=data_range)
+        return fn(*(matlab_luma(image) for image in (x, y)), data_range=data_range)
 
     return compare
 
 
-_PIXELS = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim, "psnr_y": of_luma(psnr), "ssim_y": of_luma(ssim)}
+PIXELS = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim, "psnr_y": of_luma(psnr), "ssim_y": of_luma(ssim)}
 PERCEPTUAL = ("lpips_alex", "lpips_vgg", "pd_efficientnet_lite0")
-PAIRED = (*_PIXELS, *PERCEPTUAL)
+PAIRED = (*PIXELS, *PERCEPTUAL)
 IMAGE_METRICS = {
     "psnr": "peak signal-to-noise ratio in dB of the i-th image to the i-th of the reference",
     "ssim": "structural similarity of such pairs",
@@ -74,6 +73,7 @@ def image_scores(
     stamp: Mapping[str, Any],
     batch_size: int = 64,
     distances: Mapping[str, Distance] | None = None,
+    border: int | None = None,
 ) -> dict[str, Score]:
     """Scores two sets of images held in memory.
 
@@ -83,6 +83,7 @@ def image_scores(
       stamp: the protocol; each score adds its settings.
       batch_size: pairs at a time.
       distances: the perceptual ones among ``names``.
+      border: pixels off each border that PSNR and SSIM leave out; None for 4 of luma and 0 of RGB.
 
     Raises:
       UserError: where a distance is not given, shapes or numbers of images do not fit, or images are too small.
@@ -104,7 +105,7 @@ def image_scores(
             continue
         if len(images) != len(reference):
             raise UserError(f"{name} compares pairs in order: got {len(images)} images and {len(reference)}")
-        pairs, own = _pairwise(name, distances or {})
+        pairs, own = _pairwise(name, distances or {}, border)
         values = []
         for start in range(0, len(images), batch_size):
             rows = slice(start, start + batch_size)
@@ -121,11 +122,21 @@ def image_scores(
     return found
 
 
-def _pairwise(name: str, distances: Mapping[str, Distance]) -> tuple[Any, dict[str, Any]]:
+def _pairwise(name: str, distances: Mapping[str, Distance], border: int | None) -> tuple[Any, dict[str, Any]]:
     """A score of each pair of images in [0, 255], compiled, and what its stamp says of its own."""
-    if name in _PIXELS:
-        own = {"settings": {"luma": "MATLAB's rgb2ycbcr", "border": LUMA_BORDER}} if name.endswith("_y") else {}
-        return jax.jit(lambda x, y: _PIXELS[name](x, y, data_range=255.0)), own
+    if name in PIXELS:
+        luma = name.endswith("_y")
+        off = LUMA_BORDER * luma if border is None else border
+        settings: dict[str, Any] = {"luma": "MATLAB's rgb2ycbcr"} if luma else {}
+        settings |= {"border": off} if off or luma else {}
+
+        def inner(x: Array) -> Array:
+            if min(x.shape[1:3]) <= 2 * off:
+                raise ValueError(f"a border of {off} pixels leaves nothing of images of {x.shape[1]}x{x.shape[2]}")
+            return x[:, off : x.shape[1] - off, off : x.shape[2] - off]
+
+        compare_inner = jax.jit(lambda x, y: PIXELS[name](inner(x), inner(y), data_range=255.0))
+        return compare_inner, {"settings": settings} if settings else {}
     if name not in distances:
         raise UserError(f"{name} needs its weights: pass distances={{{name!r}: open_perceptual({name!r})}}")
     distance = distances[name]

@@ -10,7 +10,7 @@ from typing import Any
 from jaxgan.training.errors import UserError
 
 # What was scored, and fields that change no comparison: they may differ between numbers that are put side by side.
-MAY_DIFFER = ("images", "images_version", "images_split", "step", "seed", "code")
+MAY_DIFFER = ("images", "images_version", "images_split", "perceptual", "step", "seed", "code")
 
 
 @functools.cache

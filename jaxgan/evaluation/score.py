@@ -201,7 +201,10 @@ def score(
             if name in PAIRED:
                 other = _partners(name, eval_set, reference, theirs)
                 about = protocol | {"reference_count": len(other)}
-            return image_scores([name], ours, other, stamp=about, batch_size=batch_size, distances=distances)
+            border = settings.border
+            return image_scores(
+                [name], ours, other, stamp=about, batch_size=batch_size, distances=distances, border=border
+            )
 
         for name in pixels:
             found |= attempted([name], functools.partial(of_pixels, name), record=record_failures)

@@ -226,7 +226,7 @@ def _only(found: Iterator[dict[str, np.ndarray]], fields: Mapping[str, Field]) -
 
 
 def _check_fields(name: str, wanted: Mapping[str, Field], found: Mapping[str, Field]) -> None:
-    """Refuses data whose batches lack a field that the step was built for."""
+    """Refuses data whose batches lack a field that the step was built for, and maps of more classes than it was."""
 
     def listing(fields: Mapping[str, Field]) -> str:
         return ", ".join(f"{key} {field.dtype}{list(field.shape)}" for key, field in sorted(fields.items()))
@@ -240,3 +240,11 @@ def _check_fields(name: str, wanted: Mapping[str, Field], found: Mapping[str, Fi
 
     if not all(fits(key, field) for key, field in wanted.items()):
         raise UserError(f"{name} gives batches of {listing(found)}; the recipe takes {listing(wanted)}")
+    for key, field in wanted.items():
+        classes = found[key].classes
+        if field.kind == "map" and field.classes and classes > field.classes:
+            raise UserError(
+                f"{name}: the map {key} has {classes} classes (data.fields.{key}.classes, or what the set declares), "
+                f"and the recipe takes {field.classes} (translation.classes), to which ids from {field.classes} on "
+                "would be nothing: give both one number"
+            )

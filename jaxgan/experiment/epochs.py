@@ -24,13 +24,15 @@ def in_steps(config: ConfigDict) -> ConfigDict:
     out as steps, for the data at hand; unchanged where it has no such section, or zeros.
 
     ``training.steps`` becomes the sum, and every optimiser's ``hold_steps`` and ``decay_steps`` its parts. Of two
-    domains the larger set's length is an epoch (CycleGAN).
+    domains the larger set's length is an epoch (CycleGAN). Where phases come before (pix2pixHD), ``epochs.enhancer``
+    become ``phases.enhancer_steps``, and ``epochs.global_constant`` and ``epochs.global_decay``
+    ``phases.global_steps``, of which ``phases.global_decay_steps`` are the last.
 
     Raises:
       UserError: where the data cannot be opened.
     """
     given = config.get("epochs")
-    if not given or not (given.constant or given.decay):
+    if not given or not any(given.values()):
         return config
     counted = config.copy_and_resolve_references()
     counted.data.in_memory = False  # the lengths alone
@@ -40,18 +42,24 @@ def in_steps(config: ConfigDict) -> ConfigDict:
         else:
             sources = {"data": open_split(counted, config.data.split, training=True)}
     except ValueError as error:
+        none = " ".join(f"--config.epochs.{name}=0" for name, epochs in given.items() if epochs)
         raise UserError(
             f"epochs of {given.constant} + {given.decay} are steps of the data, which must be there: {error}; or give "
-            "steps, with --config.epochs.constant=0 --config.epochs.decay=0 --config.training.steps=N"
+            f"steps, with {none} --config.training.steps=N"
         ) from error
     length, made = max(source.length for source in sources.values()), config.copy_and_resolve_references()
-    hold, decay = (
-        steps_of_epochs(epochs, length, config.data.batch_size) if epochs else 0
-        for epochs in (given.constant, given.decay)
-    )
-    made.training.steps = hold + decay
-    for player in made.optimizer.values():
-        player.update(schedule="linear", hold_steps=hold if decay else 0, decay_steps=decay)
+    steps = {
+        name: steps_of_epochs(epochs, length, config.data.batch_size) if epochs else 0 for name, epochs in given.items()
+    }
+    hold, decay = steps["constant"], steps["decay"]
+    if hold or decay:
+        made.training.steps = hold + decay
+        for player in made.optimizer.values():
+            player.update(schedule="linear", hold_steps=hold if decay else 0, decay_steps=decay)
+    if steps.get("enhancer"):
+        made.phases.enhancer_steps = steps["enhancer"]
+    if total := steps.get("global_constant", 0) + steps.get("global_decay", 0):
+        made.phases.update(global_steps=total, global_decay_steps=steps["global_decay"])
     # The steps say it all now, and stay what they are where a run goes on.
-    made.epochs.update(constant=0, decay=0)
+    made.epochs.update(dict.fromkeys(given, 0))
     return made

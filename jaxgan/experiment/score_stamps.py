@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from jaxgan.evaluation import SampleInputs
 from jaxgan.evaluation.options import options_stamp
 from jaxgan.evaluation.protocol import code_version
+from jaxgan.interop.perceptual_layers import perceptual_digest
 from jaxgan.training.method import FailedScore, Method, Score
 from jaxgan.training.workdir import fingerprint
 
@@ -46,9 +47,22 @@ def sampling_stamp(
         **({} if inputs is None else inputs.stamp),
         # Networks of another run draw too.
         **({"runs": {name: read()[:16] for name, read in method.origins.items()}} if method.origins else {}),
+        **perceptual_stamp(config),
         "seed": seed,
         "step": step,
     }
+
+
+def perceptual_stamp(config: ConfigDict) -> dict[str, Any]:
+    """'perceptual': the perceptual loss that a run was trained with, its settings and the SHA-256 of its network's
+    weights; empty where there is none.
+    """
+    given = config.get("perceptual")
+    if not given or not given.weight:
+        return {}
+    settings = {name: value for name, value in given.items() if name != "weights"}
+    shown = {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    return {"perceptual": shown | {"sha256": perceptual_digest(given.network, given.get("weights"))}}
 
 
 def sample_stamp(config: ConfigDict, num_images: int) -> dict[str, Any]:

@@ -4,7 +4,10 @@
 """
 
 import functools
+import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,6 +18,7 @@ from ml_collections import ConfigDict
 
 from jaxgan.data import Colours, Field, Source, augmentations
 from jaxgan.data.augment import fields_after
+from jaxgan.data.source import LOAD_ROWS, LOAD_THREADS
 from jaxgan.experiment.common import base_config, data_stage, is_averaged, partition_rules, player_optimizer
 from jaxgan.experiment.evaluators import image_evaluators
 from jaxgan.experiment.open_split import held_out, open_split
@@ -39,6 +43,8 @@ from jaxgan.objectives import adversarial_loss
 from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment, Method, Stage
 from jaxgan.training.microbatches import Microbatches
+
+log = logging.getLogger("jaxgan")
 
 MAKERS: Makers = {
     "regularizers.penalties": gradient_penalties,
@@ -235,6 +241,13 @@ def translation_stage(
     def source(split: str) -> Source:
         return open_split(config, split, training=True)
 
+    @functools.cache
+    def trained_on() -> Source:
+        opened = source(config.data.split)
+        if not opened.in_memory:
+            read_maps(config)
+        return opened
+
     def evaluators(mesh: Mesh) -> Any:
         scored = functools.cache(lambda split: held_out(config, source(split)))
         ema = is_averaged(config, method)
@@ -247,11 +260,33 @@ def translation_stage(
         config,
         method,
         fields=batch_fields(config),
-        open_dataset=lambda: source(config.data.split),
+        open_dataset=trained_on,
         evaluators=evaluators,
         name=name,
         steps=steps,
     )
+
+
+def read_maps(config: ConfigDict) -> None:
+    """Reads every label map of ``data.split`` once, and nothing else: of a set that is not held in memory an id without
+    a class would else show when its example comes, hours later.
+
+    Raises:
+      ValueError: naming the map and the id.
+    """
+    specs = {name: spec for name, spec in (config.data.get("fields") or {}).items() if hasattr(spec, "keys")}
+    maps = {name: dict(spec) for name, spec in specs.items() if spec.get("kind") == "map" and spec.get("classes")}
+    if not maps:
+        return
+    alone = use_fields(config.copy_and_resolve_references(), **maps)
+    alone.data.in_memory = False
+    source = open_split(alone, config.data.split, training=True)
+    log.info("%s: reading the %d label maps once, to check their ids", source.name, source.length)
+    rows = np.array_split(np.arange(source.length), math.ceil(source.length / LOAD_ROWS))
+    with ThreadPoolExecutor(LOAD_THREADS) as pool:
+        # The results are consumed because that is where a thread's exception comes out.
+        for _ in pool.map(source.fetch, rows):
+            pass
 
 
 def build_experiment(config: ConfigDict, stages: Sequence[Stage]) -> Experiment:

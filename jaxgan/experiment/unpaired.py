@@ -3,6 +3,7 @@ domain that they go to.
 """
 
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -33,12 +34,35 @@ from jaxgan.training.state import Variables
 DIRECTIONS = {"AtoB": ("A", "B"), "BtoA": ("B", "A")}
 
 
+def feature_metric(name: str) -> str | None:
+    """The score of features that a name is of: 'fd' of 'fd', 'fid', 'fd_AtoB' and 'fd_efficientnet_lite0_AtoB'; None
+    where it is of none.
+    """
+    base = _without_direction(name)
+    for metric, spec in METRICS.items():
+        if base in (metric, spec.inception) or (spec.of_inception and base.startswith(f"{metric}_")):
+            return metric
+    return None
+
+
+def plain_name(name: str) -> str:
+    """A score of features in a direction without its network's name: 'fd_AtoB' of 'fd_efficientnet_lite0_AtoB'; other
+    names as they are.
+    """
+    return (feature_metric(name) or _without_direction(name)) + name[len(_without_direction(name)) :]
+
+
+def _without_direction(name: str) -> str:
+    return re.sub(f"_({'|'.join(DIRECTIONS)})(_untouched)?$", "", name)
+
+
 def unpaired_evaluators(
     method: Method, config: ConfigDict, domains: Callable[[str], Mapping[str, Source]], *, mesh: Mesh, ema: bool
 ) -> Sequence[Evaluator]:
     """Panels of input, output and the input brought back; and for each direction the scores of features that
     ``unpaired.metrics`` names, of translated images against the domain that they go to, next to those of the images
-    as they were (``fd_AtoB`` and ``fd_AtoB_untouched``), and ``cycle_A``, the PSNR in dB of what comes back.
+    as they were (``fid_AtoB`` and ``fid_AtoB_untouched``; other features than the published Inception's are named,
+    ``fd_efficientnet_lite0_AtoB``), and ``cycle_A``, the PSNR in dB of what comes back.
 
     Args:
       method: with the option 'direction' and the sample 'cycle'.
@@ -118,6 +142,7 @@ def unpaired_evaluators(
                 "images": drawn["data"],
                 "images_version": drawn["version"],
                 "num_images": inputs.length,
+                "resolution": drawn["resolution"],
                 **stamp,
             }
             found |= stamped({f"eval/cycle_{start}": float(decibels)}, of_cycle, {})

@@ -1,5 +1,6 @@
 """Networks of perceptual losses by name, with their weights found and checked."""
 
+import functools
 from os import PathLike
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from jaxgan.features.efficientnet_lite_weights import efficientnet_lite0_variables, find_efficientnet_lite0
 from jaxgan.features.perceptual_layers import LAYERS, NAMES, PerceptualLayers, layers_of
 from jaxgan.features.trunk_weights import trunk_variables
-from jaxgan.interop.perceptual import TRUNKS
+from jaxgan.interop.perceptual import TRUNKS, open_perceptual
 from jaxgan.interop.weights import PublishedWeights, find_weights, read_weights, sha256_of
 from jaxgan.training.errors import UserError
 
@@ -44,14 +45,37 @@ def open_perceptual_layers(
     if name not in NAMES:
         raise UserError(f"no network of perceptual losses {name!r}; choose from {', '.join(NAMES)}")
     try:
+        path = _file_of(name, weights, download=download)
         if name == "efficientnet_lite0":
-            path = find_efficientnet_lite0() if weights is None else Path(weights).expanduser()
             variables = efficientnet_lite0_variables(read_weights(path))
         else:
-            network, looked_at = LAYERS[name]
-            path = find_weights(PUBLISHED[network], weights, download=download)
-            variables = trunk_variables(network, looked_at, read_weights(path))
+            variables = trunk_variables(*LAYERS[name], read_weights(path))
     except (FileNotFoundError, ValueError) as error:
         raise error if isinstance(error, UserError) else UserError(str(error)) from error
     arrays = jax.tree.map(np.asarray, variables)
     return PerceptualLayers(name, sha256_of(path), arrays, layers_of(name, normalized=normalized))
+
+
+@functools.cache
+def perceptual_digest(name: str, weights: str | None = None) -> str:
+    """The SHA-256 of the weights that a perceptual loss looks through, for stamps; read once a process.
+
+    Args:
+      name: of :func:`open_perceptual_layers`, or a distance of :func:`jaxgan.interop.perceptual.open_perceptual`.
+      weights: a file of weights instead of the published one.
+
+    Raises:
+      UserError: as those do.
+    """
+    if name not in NAMES:
+        return open_perceptual(name, weights=weights).digest
+    try:
+        return sha256_of(_file_of(name, weights))
+    except FileNotFoundError as error:
+        raise UserError(str(error)) from error
+
+
+def _file_of(name: str, weights: str | PathLike[str] | None, *, download: bool = True) -> Path:
+    if name == "efficientnet_lite0":
+        return find_efficientnet_lite0() if weights is None else Path(weights).expanduser()
+    return find_weights(PUBLISHED[LAYERS[name][0]], weights, download=download)

@@ -1,4 +1,6 @@
-"""Names of the tensors in NVIDIA/pix2pixHD as ours: the global generator, the enhancer and the discriminators."""
+"""Names of the tensors in NVIDIA/pix2pixHD as ours: the global generator, the enhancer, the discriminators and the
+encoder of instances.
+"""
 
 from jaxgan.interop.junyanz import resnet_names
 from jaxgan.interop.torch_names import Table, layer
@@ -20,6 +22,11 @@ def enhancer_names(halvings: int = 4, blocks: int = 9, enhancer_blocks: int = 3)
             table |= layer(f"model1_2.{block}.conv_block.{number}", f"block_{block}/conv_{part}", "conv")
     table |= layer(f"model1_2.{enhancer_blocks}", "up", "transposed")
     return table | layer(f"model1_2.{enhancer_blocks + 4}", "to_image", "conv")
+
+
+def encoder_names(halvings: int = 4) -> Table:
+    """Of ``Encoder``, as :class:`jaxgan.networks.pix2pixhd.Encoder`."""
+    return resnet_names(halvings, 0, path="pixels/")
 
 
 def discriminator_names(scales: int, layers: int = 3) -> Table:

@@ -141,6 +141,8 @@ class Generator(nn.Module):
       hidden: channels in the norms.
       encoder_ch, encoder_resolution: of the encoder.
       image_channels: of the output.
+      image_size: (height, width) that z is laid out for; of others, which the weights of the first layer do not fit,
+        an error says so. None for those of the first call; without latents any size is drawn.
       The others: see :mod:`jaxgan.networks.common`. Batch norms' statistics are those of the whole batch.
     """
 
@@ -152,6 +154,7 @@ class Generator(nn.Module):
     encoder_ch: int = 64
     encoder_resolution: int = 256
     image_channels: int = 3
+    image_size: tuple[int, int] | None = None
     spectral_norm: bool = True
     sn_eps: float = 1e-12
     weight_init: str = "xavier_02"
@@ -191,7 +194,8 @@ class Generator(nn.Module):
           [B, H, W, image_channels] float32 in [-1, 1].
 
         Raises:
-          ValueError: on an unknown size or word, or where a side is no such multiple.
+          ValueError: on an unknown size or word, or where a side is no such multiple, or not the trained one where z is
+            drawn.
         """
         check_choice("size", self.size, tuple(SIZES))
         check_choice("latents", self.latents, LATENTS)
@@ -203,6 +207,12 @@ class Generator(nn.Module):
             )
         if self.latents != "none":
             check_latents(self, z)
+            if self.image_size is not None and self.image_size != maps.shape[1:3]:
+                raise ValueError(
+                    f"SPADE with latents={self.latents!r} lays z out for images of {self.image_size[0]}x"
+                    f"{self.image_size[1]}, the trained size, and was given maps of {maps.shape[1]}x{maps.shape[2]}: "
+                    "resize the maps; a network trained with generator.latents='none' draws any size"
+                )
         if self.latents == "encoder" and "style" in condition:
             mean, log_variance = self.encode(condition["style"], train=train)
             z = mean + jnp.exp(0.5 * log_variance) * z

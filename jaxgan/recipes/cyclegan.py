@@ -13,9 +13,10 @@ The checklist:
     The code has it for all tasks, the paper for paintings to photos alone: ``method.identity=0``.
  5. Both generators in one update, then both discriminators (PyTorch). Lua moves G_A, D_A, G_B, D_B, one after another.
  6. D is shown fakes from a pool of 50 a domain. Each row of the batch has a column of its own, so that a batch of one
-    has the code's pool: ``augment.pool``.
- 7. Adam 2e-4, beta1 0.5, batches of 1, larger ones being worse; 100 epochs at the full rate and 100 to 0, an epoch
-    being the larger set's length: ``epochs``. The code's last epoch keeps 1/101 of the rate.
+    has the code's pool: ``pool.size``.
+ 7. Adam 2e-4, beta1 0.5, batches of 1, larger ones being worse. The paper's 100 epochs at the full rate and 100 to 0,
+    an epoch being the larger set's length, are ``epochs.constant`` and ``epochs.decay``: 0 here, where steps count, and
+    set by the configs. The code's last epoch keeps 1/101 of the rate.
  8. Pictures are enlarged by 286 / 256, cropped and mirrored, each domain by itself. The code pairs every image of A
     with one of B at random; here each domain has a shuffled order of its own.
  9. Weights from N(0, 0.02), biases 0.

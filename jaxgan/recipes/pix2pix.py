@@ -18,8 +18,8 @@ The checklist:
     ``method.adversarial_weight=0``.
  8. D, then G, each on one forward pass of its own; Lua's G takes its gradient through the updated D at the outputs of
     the old one. Real and fake pass D one after the other (``method.joint=False``).
- 9. Adam 2e-4, beta1 0.5, batches of 1. PyTorch's code holds the rate for 100 epochs and brings it to 0 in 100; Lua's
-    holds it: ``epochs``.
+ 9. Adam 2e-4, beta1 0.5, batches of 1. PyTorch's code holds the rate for 100 epochs and brings it to 0 in 100, Lua's
+    holds it: ``epochs.constant`` and ``epochs.decay``, 0 here, where steps count, and set by the configs.
 10. Pictures are enlarged by 286 / 256, cropped at random and mirrored, source and target by one draw (section 6.2); the
     paper's colouring is not jittered.
 11. Weights from N(0, 0.02); batch norms' gains begin at 1, in the codes at N(1, 0.02).

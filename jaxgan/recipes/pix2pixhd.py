@@ -13,14 +13,18 @@ The checklist:
  4. Label maps are one-hot, with a plane of edges between instances where ``translation.instances`` names their field;
     pictures take the place of maps where ``translation.classes`` is 0, as with the code's ``label_nc=0``.
  5. Least squares without the 1/2 of its paper in G's loss, summed over the scales: ``method.adversarial_weight`` is 2
-    times the scales, of a mean with 1/2.
+    times the scales, of a mean with 1/2; the global stage, of one scale less, takes its share of it.
  6. 10 times feature matching (eq. 4), summed over layers, a mean over scales; the code's 4 / (layers + 1) is 1 at three
     layers.
  7. 10 times the perceptual loss of VGG19 on images in [-1, 1], without ImageNet's mean and deviation, weighted 1/32,
     1/16, 1/8, 1/4, 1; the paper calls it optional. ``perceptual.network='efficientnet_lite0'`` needs no download.
  8. G's step and D's share one forward pass in the code, G first; here D moves first, on fakes of its own.
- 9. Adam 2e-4, beta1 0.5, batches of 1, 100 epochs at the full rate and 100 to 0 (``epochs``, of a run of one stage);
-    the 1024-pixel run is 50 + 50 epochs, 10 of them of the enhancer alone.
+ 9. Adam 2e-4, beta1 0.5, batches of 1. The code's 512-pixel run has 100 epochs at the full rate and 100 to 0, its
+    1024-pixel run 50 and 50, the first 10 of them of the enhancer alone. Each stage has a schedule of its own: the
+    epochs are ``epochs.global_constant``, ``epochs.global_decay``, ``epochs.enhancer``, then ``epochs.constant`` and
+    ``epochs.decay`` of the last stage, or of the only one. They are 0 here, where steps count; the configs set them.
+    Without epochs the global stage's rate falls in its last ``phases.global_decay_steps``, the enhancer's stays, and
+    the last stage has the optimisers' own schedule.
 10. Weights from N(0, 0.02). The code leaves biases at PyTorch's U(-1/sqrt(fan in), ...); here they begin at 0, and
     those before an instance norm have no effect.
 11. Mirroring is the only augmentation.
@@ -59,13 +63,25 @@ from jaxgan.training.errors import UserError
 from jaxgan.training.method import Experiment, Stage
 from jaxgan.training.state import TrainState, create_state
 
+# A schedule of optimisers under which rates stay.
+STEADY = {
+    "schedule": "linear",
+    "hold_steps": 0,
+    "decay_steps": 1,
+    "end_factor": 1.0,
+    "boundaries": (),
+    "factors": (),
+}
+
 
 def default_config() -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
     config = translation_config("pix2pixhd", pix2pixhd.Generator, exclude=("part",))
     with config.unlocked():
-        phases = {"coarse_to_fine": True, "global_steps": 100_000, "enhancer_steps": 10_000, "cluster_steps": 1_000}
+        phases = {"coarse_to_fine": True, "global_steps": 100_000, "global_decay_steps": 0}
+        phases |= {"enhancer_steps": 10_000, "cluster_steps": 1_000}
         config.phases = ConfigDict(phases, type_safe=False)
+        config.epochs.update(dict(global_constant=0, global_decay=0, enhancer=0))
         features = {"features": 0, "ch": 16, "halvings": 4, "instances": 256, "clusters": 10}
         config.instance_features = ConfigDict(features, type_safe=False)
     config.discriminator.update(dict(norm="instance", padding=2))
@@ -80,12 +96,14 @@ def default_config() -> ConfigDict:
 def tiny(config: ConfigDict) -> ConfigDict:
     """The smoke form: digits of 32x32 from levels of their brightness, a step or two a stage."""
     config = translated_digits(config, side=32, levels=3)
-    config.phases.update(dict(global_steps=1, enhancer_steps=1, cluster_steps=1))
+    config.phases.update(dict(global_steps=1, global_decay_steps=0, enhancer_steps=1, cluster_steps=1))
+    config.epochs.update(dict(global_constant=0, global_decay=0, enhancer=0))
     config.instance_features.update(dict(ch=2, halvings=1, instances=4, clusters=2))
     config.training.steps = 1
     config.generator.update(dict(ch=4, halvings=1, blocks=1, enhancer_blocks=1))
     config.discriminator.update(dict(ch=4, layers=1))
     config.multi_scale.scales = 2
+    config.method.adversarial_weight = 4.0
     return config
 
 
@@ -101,17 +119,40 @@ def build(config: ConfigDict) -> Experiment:
             f"pix2pixhd halves images of {height}x{width} and drops one of {scales} scales in its first phase: give "
             "even sides and multi_scale.scales of 2 or more, or phases.coarse_to_fine=false"
         )
-    half = config.copy_and_resolve_references()
+    half, alone, last = _paced(config)
     half.data.image_size, half.multi_scale.scales = (height // 2, width // 2), scales - 1
-    game = _game(config, "both")
+    half.method.adversarial_weight *= (scales - 1) / scales
+    game = _game(last, "both")
     stages = [
         translation_stage(half, _game(half, "global", first=1), name="global", steps=phases.global_steps),
-        translation_stage(config, _game(config, "enhancer"), name="enhancer", steps=phases.enhancer_steps),
-        translation_stage(config, game, name="both", steps=steps),
+        translation_stage(alone, _game(alone, "enhancer"), name="enhancer", steps=phases.enhancer_steps),
+        translation_stage(last, game, name="both", steps=steps),
     ]
     trained = [stage for stage in stages if stage.steps]
     experiment = build_experiment(config, [*trained, *_clusters(config, game)])
     return experiment._replace(init=functools.partial(_init, stages[0], stages[-1]))
+
+
+def _paced(config: ConfigDict) -> tuple[ConfigDict, ConfigDict, ConfigDict]:
+    """``config`` of each phase: the global one's rates fall at its end, the enhancer's stay, the last phase's are as
+    given. Where any phase has a schedule each has one, for optimisers have states of one shape in all of them.
+    """
+    half, alone, last = (config.copy_and_resolve_references() for _ in range(3))
+    total, decay = config.phases.global_steps, config.phases.global_decay_steps
+    if decay > total:
+        raise UserError(
+            f"phases.global_decay_steps={decay} are the last of phases.global_steps={total}: give no more than those"
+        )
+    for name, own in config.optimizer.items():
+        scheduled = own.decay_steps or own.warmup_steps or own.boundaries
+        if not (scheduled or decay):
+            continue
+        alone.optimizer[name].update(STEADY)
+        falling = dict(hold_steps=max(total - decay - own.warmup_steps, 0), decay_steps=decay, end_factor=0.0)
+        half.optimizer[name].update(STEADY | falling if decay else STEADY)
+        if not scheduled:
+            last.optimizer[name].update(STEADY)
+    return half, alone, last
 
 
 def _clusters(config: ConfigDict, game: GAN) -> list[Stage]:

@@ -9,14 +9,16 @@ The checklist:
  3. ``generator.size``: 'normal' has five doublings (256 pixels from 8x8), 'more' six, 'most' seven.
  4. G's first layer sees the map. With ``generator.latents='encoder'`` it sees a style instead: in training the one that
     an encoder finds in the image, under a KL of 0.05 from N(0, I); in sampling one drawn, or that of ``--style=IMAGE``.
-    The code's tests encode the true image; 'normal' draws styles in training too.
+    The code's tests encode the true image; 'normal' draws styles in training too. Either draws images of the trained
+    size alone, as the code's does.
  5. The code sums the KL over a device's examples, 4 of its 32: ``style_kl.examples``.
  6. D judges patches at two scales, padded by 2, told the map, in instance norm; real and fake pass it in one batch.
  7. Hinge, a mean over scales; 10 times feature matching (L1, summed over layers, mean over scales); 10 times VGG19's
     perceptual loss on images in [-1, 1], without ImageNet's mean and deviation, weighted 1/32, 1/16, 1/8, 1/4, 1.
     ``perceptual.network='efficientnet_lite0'`` needs no download.
- 8. Adam, b1 0, b2 0.9, 1e-4 for G and 4e-4 for D, which the code calls TTUR of 2e-4; batches of 32; the paper's
-    schedule is 100 epochs and 100 of decay on Cityscapes and ADE20K, the code's default 50 without: ``epochs``.
+ 8. Adam, b1 0, b2 0.9, 1e-4 for G and 4e-4 for D, which the code calls TTUR of 2e-4; batches of 32. The paper's
+    schedule is 100 epochs and 100 of decay on Cityscapes and ADE20K, the code's default 50 without:
+    ``epochs.constant`` and ``epochs.decay``, 0 here, where steps count, and set by the configs.
  9. G moves first in the code, then D on a second forward pass of G; here D first. G's running statistics move in both,
     as there (``GAN.g_stats_in_d``).
 10. Xavier's normal weights with a gain of 0.02, biases 0.
@@ -35,6 +37,7 @@ from ml_collections import ConfigDict
 from jaxgan.experiment.presets import JITTER, translated_digits
 from jaxgan.experiment.sections import call, keywords
 from jaxgan.experiment.translation import (
+    batch_fields,
     build_experiment,
     build_game,
     condition_of,
@@ -54,7 +57,7 @@ from jaxgan.training.update import apply
 
 def default_config() -> ConfigDict:
     """Every key, with the paper's game: what a config file starts from."""
-    config = translation_config("spade", spade.Generator)
+    config = translation_config("spade", spade.Generator, exclude=("image_size",))
     with config.unlocked():
         config.style_kl = ConfigDict(keywords(style_kl), type_safe=False)
     config.translation.update(dict(source="label_map", target="image", classes=12))
@@ -88,7 +91,8 @@ def build(config: ConfigDict) -> Experiment:
     given = config.translation
     if not given.classes:
         raise UserError("spade draws from label maps: set translation.classes to how many classes they have")
-    generator = network_of(spade.Generator, "generator", config, image_channels=config.data.channels)
+    size = batch_fields(config)[given.source].size
+    generator = network_of(spade.Generator, "generator", config, image_channels=config.data.channels, image_size=size)
     encodes = generator.latents == "encoder"
 
     label_map = condition_of(config)

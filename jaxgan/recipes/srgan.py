@@ -46,7 +46,7 @@ def default_config() -> ConfigDict:
         config.optimizer[player].update(
             learning_rate=1e-4, b1=0.9, schedule="piecewise", boundaries=(100_000,), factors=(0.1,)
         )
-    config.data.batch_size = 16
+    config.data.update(dict(name="folder:", batch_size=16))
     config.training.steps = 200_000
     return enlarging(config, 4, crop=96)
 

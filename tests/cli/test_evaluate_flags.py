@@ -116,3 +116,18 @@ def test_compare_shows_no_escape_sequence(capsys, tmp_path):
     assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
     out = capsys.readouterr().out
     assert "f\\x1b[2J" in out and "\x1b" not in out
+
+
+def test_a_border_is_of_pairs(tmp_path, capsys):
+    for name, level in (("x", 0), ("y", 255)):
+        images = np.full((2, 16, 16, 3), level, np.uint8)
+        images[:, 3:-3, 3:-3] = 100
+        images[:, 8, 8] += level // 255
+        np.savez(tmp_path / f"{name}.npz", images=images)
+    flags = [f"--images={tmp_path / 'x.npz'}", f"--against={tmp_path / 'y.npz'}", "--no_progress", "--border=3"]
+    assert evaluate.run([*flags, "--metrics=psnr", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["stamp"]["settings"] == {"border": 3}
+    assert record["value"] == pytest.approx(10 * np.log10(255**2 * 100), rel=1e-4)
+    with pytest.raises(UserError, match="--border=3 is cut off pairs of images: name one of psnr, ssim"):
+        evaluate.run([*flags, "--metrics=swd"])

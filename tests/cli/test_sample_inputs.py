@@ -94,6 +94,38 @@ def test_panels_of_a_folder_show_the_input_next_to_the_output(folder, tmp_path):
     np.testing.assert_array_equal(row[:, -4:], 255 - pictures["c.png"])
 
 
+def test_a_picture_of_a_folder_of_one_size_has_a_row_an_input(tmp_path):
+    (tmp_path / "in").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.uint8)
+    for number, picture in enumerate(pixels):
+        Image.fromarray(picture).save(tmp_path / "in" / f"{number}.png")
+    draw(opened(), tmp_path / "out.png", inputs=tmp_path / "in", columns=10)
+    rows = saved(tmp_path / "out.png")
+    assert rows.shape == (4 + 2 + 4, 4 + 2 + 4, 3)
+    np.testing.assert_array_equal(rows[-4:, :4], pixels[1])
+    np.testing.assert_array_equal(rows[-4:, -4:], 255 - pixels[1])
+
+
+def test_maps_of_few_classes_are_ids_too_and_checked(tmp_path):
+    """They are bytes in a batch, as pictures are."""
+    (tmp_path / "in").mkdir()
+    ids = np.random.default_rng(0).integers(0, 12, (5, 6)).astype(np.uint8)
+    picture = Image.fromarray(ids).convert("P")
+    picture.putpalette(np.random.default_rng(1).integers(0, 256, 768).tolist())
+    picture.putdata(ids.ravel().tolist())
+    picture.save(tmp_path / "in" / "a.png")
+    fields = {"label_map": {"key": "maps", "kind": "map", "classes": 12}}
+    run = opened(OfMap(), "label_map", jax.ShapeDtypeStruct((2, 8, 8), np.uint8), fields=fields)
+    run.config.translation = {"source": "label_map", "classes": 12}
+    draw(run, tmp_path / "out", inputs=tmp_path / "in")
+    np.testing.assert_array_equal(saved(tmp_path / "out" / "a.png"), ids)
+    Image.fromarray(ids + 19).save(tmp_path / "in" / "a.png")
+    with pytest.raises(
+        UserError, match=r"a\.png holds the id \d+, but the field has 12 classes.*trained on 12 classes"
+    ):
+        draw(run, tmp_path / "more", inputs=tmp_path / "in")
+
+
 def test_a_folder_of_label_maps_is_read_as_classes(tmp_path):
     (tmp_path / "in").mkdir()
     ids = np.random.default_rng(0).integers(0, 40, (5, 6)).astype(np.uint8)
@@ -114,12 +146,19 @@ def test_a_split_gives_outputs_named_after_its_examples(tmp_path):
         np.testing.assert_array_equal(saved(tmp_path / "out" / f"p{number}.png"), 255 - picture[:, :8])
     draw(run, tmp_path / "rows.png", inputs=f"pairs:{tmp_path / 'set'}:test", num_images=2, panels="image_A,image")
     assert saved(tmp_path / "rows.png").shape == (2 * 8 + 2, 2 * 8 + 2, 3)
+    # Without keys: the input, the output and the target.
+    draw(run, tmp_path / "three.png", inputs=f"pairs:{tmp_path / 'set'}:test", columns=10)
+    three = saved(tmp_path / "three.png")
+    np.testing.assert_array_equal(three[:8, :8], both[0, :, :8])
+    np.testing.assert_array_equal(three[:8, 10:18], 255 - both[0, :, :8])
+    np.testing.assert_array_equal(three[-8:, 20:], both[2, :, 8:])
     with pytest.raises(UserError, match="is no folder; write SET:SPLIT, such as pairs:x:test"):
         draw(run, tmp_path / "out", inputs="nowhere")
 
 
 class Sided(Negative):
     conditions = ("image_A",)
+    target = "image_B"
 
     def sample(self, nets, batch, rng):
         return {"image": 1 - batch["image_A"].astype(jnp.float32) / 127.5}

@@ -127,3 +127,16 @@ def test_scores_of_luma_leave_the_border_out():
     wanted = -10 * np.log10(np.square((inner[0] - inner[1]) / 255).mean((1, 2, 3))).mean()
     found = image_scores(["psnr_y"], one, other, stamp={})["psnr_y"]
     assert found.value == pytest.approx(wanted, rel=1e-4) and found.stamp["settings"]["border"] == 4
+
+
+def test_a_border_is_left_out_of_any_of_them(pair):
+    images, reference = pair
+    names = ["psnr", "ssim", "psnr_y"]
+    found = image_scores(names, images, reference, stamp={"images": "x"}, border=2)
+    inner = image_scores(names, images[:, 2:-2, 2:-2], reference[:, 2:-2, 2:-2], stamp={"images": "x"}, border=0)
+    for name in names:
+        np.testing.assert_allclose(found[name].value, inner[name].value, rtol=1e-6)
+    assert found["psnr"].stamp == {"images": "x", "settings": {"border": 2}} and "settings" not in inner["psnr"].stamp
+    assert [scores["psnr_y"].stamp["settings"]["border"] for scores in (found, inner)] == [2, 0]
+    with pytest.raises(UserError, match="psnr: a border of 8 pixels leaves nothing of images of 16x32"):
+        image_scores(["psnr"], images, reference, stamp={}, border=8)

