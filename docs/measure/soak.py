@@ -49,15 +49,16 @@ class Plan(NamedTuple):
     fault: str
 
 
-def plan(seed: int, number: int, *, steps: int, seconds: float) -> Plan:
-    """The plan of run ``number``: signals within ``seconds`` of a start, read errors at a step of the run."""
+def plan(seed: int, number: int, *, seconds: float) -> Plan:
+    """The plan of run ``number``: signals within ``seconds`` of a start, and whether a read error comes."""
     rng = random.Random(f"{seed}/{number}")
     hits = tuple(
         Hit(rng.choice(SIGNALS).name, rng.randrange(PROCESSES), rng.uniform(0, seconds))
         for _ in range(rng.randint(1, 3))
     )
     reads = rng.random() < 0.5
-    return Plan(hits, f"eio@{rng.randrange(1, steps)}:{rng.randrange(PROCESSES)}" if reads else "")
+    # The first checkpoint that is read then: a later one may never be.
+    return Plan(hits, f"eio@1:{rng.randrange(PROCESSES)}" if reads else "")
 
 
 def command(workdir: Path, arguments: Sequence[str], *, steps: int) -> list[str]:
@@ -66,7 +67,7 @@ def command(workdir: Path, arguments: Sequence[str], *, steps: int) -> list[str]
         *(sys.executable, "-m", "jaxgan", "launch", f"--procs={PROCESSES}", "--backoff_seconds=0.1"),
         *("--grace_seconds=5", "--save_seconds=30", "--restarts_without_progress=8", "--", "train"),
         *(f"--workdir={workdir}", "--no_progress", f"--config.training.steps={steps}"),
-        *("--config.training.save_every=5", "--config.training.log_every=1", "--config.training.keep=3"),
+        *("--config.training.save_every=20", "--config.training.log_every=1", "--config.training.keep=3"),
         *(f"--config.watchdog.{name}={seconds}" for name, seconds in LIMITS.items()),
         *arguments,
     ]
@@ -131,7 +132,10 @@ def run(workdir: Path, cache: Path, arguments: Sequence[str], *, steps: int, tod
     record["hits"] = [hit._asdict() | {"seconds": round(hit.seconds, 2)} for hit in fallen]
     struck = workdir / "faults"
     record["faults"] = sorted(path.name for path in struck.iterdir()) if struck.is_dir() else []
-    record["starts"] = 1 + log.read_text(errors="replace").count("starting again in")
+    said = log.read_text(errors="replace")
+    record["starts"] = 1 + said.count("starting again in")
+    # Of both processes.
+    record["restored"] = said.count("going on from step") // PROCESSES
     if code == 0:
         checkpoints = Checkpoints(workdir, read_only=True)
         record["digest"] = checkpoints.fingerprint(steps)
@@ -148,8 +152,12 @@ def records(workdir: Path) -> list[dict[str, Any]]:
     ]
 
 
-def soak(folder: Path, arguments: Sequence[str], *, runs: int, seed: int, steps: int) -> list[dict[str, Any]]:
-    """Runs ``runs`` disturbed runs; returns a record a run, with 'same' for whether it ended as the undisturbed one."""
+def soak(
+    folder: Path, arguments: Sequence[str], *, runs: int, seed: int, steps: int, out: Path | None = None
+) -> list[dict[str, Any]]:
+    """Runs ``runs`` disturbed runs, and adds a record of each to the file ``out``; returns the records, with 'same' for
+    whether a run ended as the undisturbed one.
+    """
     cache = folder / "cache"
     nothing = Plan((), "")
     # The first fills the cache; the second says how long a run takes with it.
@@ -161,11 +169,14 @@ def soak(folder: Path, arguments: Sequence[str], *, runs: int, seed: int, steps:
     found = []
     for number in range(runs):
         workdir = folder / f"{number}"
-        todo = plan(seed, number, steps=steps, seconds=0.8 * whole["seconds"])
+        todo = plan(seed, number, seconds=0.9 * whole["seconds"])
         record = run(workdir, cache, arguments, steps=steps, todo=todo)
         same = {name: record.pop(name, None) == whole[name] for name in ("digest", "records")}
         record = {"run": number, "same": all(same.values()), **same, **record}
         found.append(record)
+        if out is not None:
+            with out.open("a") as file:
+                file.write(json.dumps(record) + "\n")
         hits = ", ".join(f"{hit['name']}({hit['process']}) at {hit['seconds']} s" for hit in record["hits"])
         print(
             f"run {number}: {'same' if record['same'] else 'DIFFERENT'}, code {record['code']}, {record['starts']} "
@@ -185,18 +196,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=600, help="enough that most hits fall on training")
     parser.add_argument("--config", default="cgan:mnist,smoke", help="its smoke form reads scikit-learn's digits")
     parser.add_argument("--out", type=Path, help="a JSON line a run")
     parsed, arguments = parser.parse_known_args()
     arguments = [f"--config={parsed.config}", "--config.evaluation.tstr=false", *arguments]
     with tempfile.TemporaryDirectory() as folder:
-        found = soak(Path(folder), arguments, runs=parsed.runs, seed=parsed.seed, steps=parsed.steps)
-    if parsed.out:
-        parsed.out.write_text("".join(json.dumps(record) + "\n" for record in found))
+        shared: dict[str, Any] = dict(runs=parsed.runs, seed=parsed.seed, steps=parsed.steps, out=parsed.out)
+        found = soak(Path(folder), arguments, **shared)
     same = sum(record["same"] for record in found)
     starts = sum(record["starts"] for record in found)
-    print(f"{same} of {len(found)} ended in the undisturbed run's digest and records; {starts} starts in all")
+    print(
+        f"{same} of {len(found)} ended in the undisturbed run's digest and records; {starts} starts in all, "
+        f"{sum(record['restored'] for record in found)} of them from a checkpoint"
+    )
     return int(same < len(found))
 
 

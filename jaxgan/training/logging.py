@@ -1,5 +1,6 @@
 """Logging of a run: metrics.jsonl, scores.jsonl, TensorBoard event files, sample pictures, a progress bar."""
 
+import contextlib
 import json
 import math
 import queue
@@ -162,9 +163,13 @@ class _Files:
         # Before the files are cut: fewer records than counted would be taken for lost.
         write_counts(workdir, self._counts)
         checked = counts is not None
-        self.metrics = RecordsFile(workdir / "metrics.jsonl", step=step, checked=checked)
-        self.scores = RecordsFile(workdir / "scores.jsonl", step=step, checked=checked)
-        self.events = Events(workdir / "tb", step=step, config=config)
+        with contextlib.ExitStack() as opened:
+            self.metrics = RecordsFile(workdir / "metrics.jsonl", step=step, checked=checked)
+            opened.callback(self.metrics.close)
+            self.scores = RecordsFile(workdir / "scores.jsonl", step=step, checked=checked)
+            opened.callback(self.scores.close)
+            self.events = Events(workdir / "tb", step=step, config=config)
+            opened.pop_all()  # all of them, or none
 
     def picture(self, name: str, picture: np.ndarray, step: int) -> None:
         suffix = "" if name == "samples" else f"-{name}"

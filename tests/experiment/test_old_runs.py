@@ -54,6 +54,7 @@ def test_a_run_of_an_earlier_version_goes_on_under_its_renamed_config(tmp_path, 
     config.optimizer.g.learning_rate = 1.0
     (tmp_path / "checkpoints" / "3").mkdir(parents=True)
     place.write_text(json.dumps(earlier(record, "stabilisers")))
+    (tmp_path / "env.json").unlink()  # today's, which notes today's config
     with pytest.raises(UserError, match=r"holds a run under another config"):
         train_experiment(recipes.build(config), config, tmp_path)
 

@@ -5,9 +5,9 @@ import soak
 
 
 def test_plans_are_of_the_seed_and_hit_within_the_run():
-    plans = [soak.plan(0, number, steps=60, seconds=9.0) for number in range(200)]
-    assert plans == [soak.plan(0, number, steps=60, seconds=9.0) for number in range(200)]
-    assert plans != [soak.plan(1, number, steps=60, seconds=9.0) for number in range(200)]
+    plans = [soak.plan(0, number, seconds=9.0) for number in range(200)]
+    assert plans == [soak.plan(0, number, seconds=9.0) for number in range(200)]
+    assert plans != [soak.plan(1, number, seconds=9.0) for number in range(200)]
     hits = [hit for plan in plans for hit in plan.hits]
     assert {(hit.name, hit.process) for hit in hits} == {(s.name, p) for s in soak.SIGNALS for p in range(2)}
     assert all(0 <= hit.seconds <= 9 for hit in hits) and any(plan.fault.startswith("eio@") for plan in plans)

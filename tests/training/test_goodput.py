@@ -55,8 +55,8 @@ def test_a_start_that_came_to_no_checkpoint_wastes_nothing_of_others(ledger):
 def test_foreign_lines_are_left_out_and_counted(ledger, tmp_path, caplog):
     ledger(("a", 1, 0, 10, 5.0))
     with (tmp_path / "goodput.jsonl").open("a") as file:
-        file.write('{"step": 1}\n{"step": 2, "start": "a", "resumed_at": 0, "seconds": {"step": "long"}}\n')
-        file.write('{"step": 2, "start": "a", "resumed_at": [], "seconds": {}}\n')
+        for seconds in ({}, {"seconds": {"step": "long"}}, {"resumed_at": [], "seconds": {}}):
+            file.write(line_of({"step": 2, "start": "a", "resumed_at": 0} | seconds, "goodput.jsonl"))
     assert summary(tmp_path)["step"] == 5.0
     assert "left out 3 lines that say no seconds" in caplog.text
 
