@@ -32,7 +32,7 @@ from jaxgan.convolutions.convolution import Convolution
 # Bytes that a form may make on the way.
 BUDGET_BYTES = 2**28
 # Products in one form: programs stay small.
-MOST_PRODUCTS = 49
+MOST_PRODUCTS, MOST_PLACES = 49, 100
 
 # Of tiles of the image, of the kernel, and of products: B^T, G and A^T of F(2, 3).
 _TILE = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
@@ -55,7 +55,7 @@ def forms_of(asked: Convolution) -> tuple[str, ...]:
         forms.append("products")
         if taps > 1:
             forms.append("patches")
-    if 1 < places <= MOST_PRODUCTS or (places == 1 and taps > 1):
+    if 1 < places <= MOST_PLACES or (places == 1 and taps > 1):
         forms.append("places")
         window = asked.lhs[asked.lhs_spec[0]] * asked.lhs[asked.lhs_spec[1]] * taps
         if places > 1 and places * window * bytes_of <= BUDGET_BYTES:
