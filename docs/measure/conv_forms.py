@@ -32,6 +32,7 @@ from jaxgan.experiment.config_file import load, split_overrides
 from jaxgan.parallel import make_mesh
 from jaxgan.tools.bench.compiled import compile_training, fresh_nets, quick_weights
 from jaxgan.training.step import make_stage_step
+from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 Call = Callable[[], Any]
 
@@ -87,6 +88,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="for choosing (default 60)")
     parser.add_argument("--rounds", type=int, default=7)
     parsed = parser.parse_args(rest)
+    fast_cpu_convolutions()  # as the command line does
     mesh = make_mesh(devices=jax.devices()[:1])
     config = load(parsed.config, overrides)
     function, given = program(parsed.what, config, parsed.stage, parsed.batch_size, mesh)

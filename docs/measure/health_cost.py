@@ -21,6 +21,7 @@ from jaxgan.experiment.config_file import load, split_overrides
 from jaxgan.tools.bench.compiled import Training, compile_training
 from jaxgan.training.health import Health
 from jaxgan.training.step import make_stage_step
+from jaxgan.training.xla_flags import fast_cpu_convolutions
 
 
 def step_of(made: Training, health: Health | None) -> Callable[[], Any]:
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--singular_values_every", type=int, default=1_000)
     parsed = parser.parse_args(rest)
+    fast_cpu_convolutions()  # as the command line does
     config = load(parsed.config, overrides)
     config.training.convolutions = "xla"
     made = compile_training(config, devices=jax.devices()[:1], donate=False)
