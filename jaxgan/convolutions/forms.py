@@ -144,21 +144,23 @@ def _labels(spec: Sequence[int], *, without: Sequence[int] = ()) -> list[int]:
     return [label for _, label in sorted((axis, label) for label, axis in enumerate(spec)) if label not in without]
 
 
-def _moved(lhs: Array, asked: Convolution) -> list[Array]:
-    """The image under each tap."""
-    padded, sides = _padded(lhs, asked), asked.lhs_spec[2:]
-    found = []
-    for tap in itertools.product(*map(range, asked.taps)):
-        starts = [index * by for index, by in zip(tap, asked.rhs_dilation)]
-        found.append(_part(padded, sides, starts, asked.places, asked.strides))
-    return found
+def _views(lhs: Array, asked: Convolution, *, of_taps: bool) -> list[Array]:
+    """The image under each tap, or the part of it that the kernel sees at each place."""
+    padded, (over, by), (counts, steps) = (
+        _padded(lhs, asked),
+        (asked.taps, asked.rhs_dilation) if of_taps else (asked.places, asked.strides),
+        (asked.places, asked.strides) if of_taps else (asked.taps, asked.rhs_dilation),
+    )
+    places = itertools.product(*map(range, over))
+    starts = [[index * step for index, step in zip(place, by)] for place in places]
+    return [_part(padded, asked.lhs_spec[2:], start, counts, steps) for start in starts]
 
 
 def _products(lhs: Array, rhs: Array, asked: Convolution) -> Array:
     _, inputs, *sides = asked.rhs_spec
     channel = asked.lhs_spec[1]
     parts = []
-    for seen, tap in zip(_moved(lhs, asked), itertools.product(*map(range, asked.taps))):
+    for seen, tap in zip(_views(lhs, asked, of_taps=True), itertools.product(*map(range, asked.taps))):
         matrix = lax.squeeze(_part(rhs, sides, tap, (1,) * len(sides), (1,) * len(sides)), sides)
         parts.append(_dot(seen, matrix, [channel], [int(inputs > asked.rhs_spec[0])], asked))
     return _ordered(functools.reduce(jnp.add, parts), [*_labels(asked.lhs_spec, without=[1]), 1], asked)
@@ -171,7 +173,7 @@ def _patches(lhs: Array, rhs: Array, asked: Convolution) -> Array:
     labels = [*_labels(asked.lhs_spec, without=[1]), 1]
 
     def product(lhs: Array, asked: Convolution = asked) -> Array:
-        seen = jnp.concatenate(_moved(lhs, asked), axis=channel)
+        seen = jnp.concatenate(_views(lhs, asked, of_taps=True), axis=channel)
         return _dot(seen, matrix, [channel], [0], asked)
 
     rows = lhs.shape[batch]
@@ -187,25 +189,17 @@ def _patches(lhs: Array, rhs: Array, asked: Convolution) -> Array:
     return _ordered(parts.reshape(*parts.shape[:where], rows, *parts.shape[where + 2 :]), labels, asked)
 
 
-def _seen(lhs: Array, asked: Convolution) -> list[Array]:
-    """The part of the image that the kernel sees at each place."""
-    padded, sides = _padded(lhs, asked), asked.lhs_spec[2:]
-    found = []
-    for place in itertools.product(*map(range, asked.places)):
-        starts = [index * by for index, by in zip(place, asked.strides)]
-        found.append(_part(padded, sides, starts, asked.taps, asked.rhs_dilation))
-    return found
-
-
 def _places(lhs: Array, rhs: Array, asked: Convolution) -> Array:
-    parts = [_dot(seen, rhs, asked.lhs_spec[1:], asked.rhs_spec[1:], asked) for seen in _seen(lhs, asked)]
+    parts = [
+        _dot(seen, rhs, asked.lhs_spec[1:], asked.rhs_spec[1:], asked) for seen in _views(lhs, asked, of_taps=False)
+    ]
     y = jnp.stack(parts).reshape(*asked.places, *parts[0].shape)
     return _ordered(y, [*range(2, y.ndim), 0, 1], asked)
 
 
 def _windows(lhs: Array, rhs: Array, asked: Convolution) -> Array:
     axes = [axis + 1 for axis in asked.lhs_spec[1:]]
-    y = _dot(jnp.stack(_seen(lhs, asked)), rhs, axes, asked.rhs_spec[1:], asked)
+    y = _dot(jnp.stack(_views(lhs, asked, of_taps=False)), rhs, axes, asked.rhs_spec[1:], asked)
     y = y.reshape(*asked.places, *y.shape[1:])
     return _ordered(y, [*range(2, y.ndim), 0, 1], asked)
 

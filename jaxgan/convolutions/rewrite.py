@@ -104,7 +104,13 @@ def _call(asked: Convolution, form: str, eqn: Any) -> Any:
 def _equations(jaxpr: Any) -> Iterator[Any]:
     for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
         yield eqn
-        for value in eqn.params.values():
-            for item in value if isinstance(value, tuple | list) else (value,):
-                if isinstance(item, core.Jaxpr | core.ClosedJaxpr):
-                    yield from _equations(item)
+        for inner in inner_jaxprs(eqn):
+            yield from _equations(inner)
+
+
+def inner_jaxprs(eqn: Any) -> Iterator[Any]:
+    """The jaxprs among an equation's parameters, in order."""
+    for value in eqn.params.values():
+        for item in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(item, core.Jaxpr | core.ClosedJaxpr):
+                yield item

@@ -11,8 +11,8 @@ import logging
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 
+from etils import epath
 from jax.sharding import Mesh
 
 from jaxgan.convolutions import Choose, Chosen, Convolution, choose_by_measuring
@@ -20,7 +20,8 @@ from jaxgan.parallel import platform
 from jaxgan.training.cache_folder import cache_folder
 from jaxgan.training.compilation_cache import cpu_name
 from jaxgan.training.errors import UserError
-from jaxgan.training.storage import read_or_none
+from jaxgan.training.storage import read_or_none, write_whole
+from jaxgan.training.workdir import fingerprint
 
 log = logging.getLogger("jaxgan")
 
@@ -55,12 +56,12 @@ def conv_choices(
         source = os.environ.get(VARIABLE, AUTO)
     if source == XLA or platform() != "cpu" or mesh.size > 1:
         return None
-    if resumed and run is not None and read_or_none(Path(run) / FILE_NAME) is None:
+    if resumed and run is not None and read_or_none(epath.Path(run) / FILE_NAME) is None:
         log.info("convolutions: XLA's forms, as the run began")
         return None
     pinned: tuple[tuple[str, str], ...] | None = None
     if source != AUTO:
-        found = _read(Path(source).expanduser())
+        found = _read(epath.Path(os.path.expanduser(source)))
         if found is None:
             raise UserError(
                 f"convolutions={source}: give auto, xla, or a file {FILE_NAME} of a run's folder, whole and readable"
@@ -69,11 +70,11 @@ def conv_choices(
     return _Choices(pinned, seconds, None if run is None else os.fspath(run))
 
 
-def this_machines_file() -> Path:
+def this_machines_file() -> epath.Path:
     """Where choices are kept: a file a processor, its threads, XLA's flags and a version of jaxlib."""
     flags = hashlib.sha256(os.environ.get("XLA_FLAGS", "").encode()).hexdigest()[:6]
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return cache_folder("convolutions", f"{cpu_name()}-{threads}-{flags}-jaxlib{version('jaxlib')}.json")
+    return epath.Path(cache_folder("convolutions")) / (f"{cpu_name()}-{threads}-{flags}-jaxlib{version('jaxlib')}.json")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +87,7 @@ class _Choices:
 
     def __call__(self, found: Mapping[Convolution, int]) -> Chosen:
         names = {asked.text(): asked for asked in found}
-        own = {} if self.run is None else _read(Path(self.run) / FILE_NAME) or {}
+        own = {} if self.run is None else _read(epath.Path(self.run) / FILE_NAME) or {}
         known = own or dict(self.pinned or ())
         if self.pinned is None and any(name not in known for name in names):
             kept = _read(this_machines_file()) or {}
@@ -95,21 +96,17 @@ class _Choices:
             # Those that there was no time for stay XLA's: the next run is to be the same.
             new = {asked.text(): measured.get(asked, XLA) for asked in left}
             if new:
-                _write(this_machines_file(), kept | new)
+                _keep(kept | new)
             known = kept | new | known
         chosen = {asked: known.get(name, XLA) for name, asked in names.items()}
         if self.run is not None:
-            _write(Path(self.run) / FILE_NAME, own | {asked.text(): form for asked, form in chosen.items()})
+            _write(epath.Path(self.run) / FILE_NAME, own | {asked.text(): form for asked, form in chosen.items()})
         others = sum(form != XLA for form in chosen.values())
         log.info("convolutions: %d distinct, %d of them not in XLA's form", len(chosen), others)
         return chosen
 
 
-def _digest(forms: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(forms, sort_keys=True).encode()).hexdigest()
-
-
-def _read(path: Path) -> dict[str, str] | None:
+def _read(path: epath.Path) -> dict[str, str] | None:
     """The choices in a file; None where there is none, or it is damaged, which is said.
 
     Raises:
@@ -121,7 +118,7 @@ def _read(path: Path) -> dict[str, str] | None:
     try:
         record = json.loads(content)
         forms = dict(record["forms"])
-        if record["sha256"] != _digest(forms):
+        if record["sha256"] != fingerprint(forms):
             raise ValueError("its checksum is not that of its content")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         log.warning("%s is damaged (%s) and left out: forms of convolutions are chosen anew", path, error)
@@ -129,13 +126,16 @@ def _read(path: Path) -> dict[str, str] | None:
     return forms
 
 
-def _write(path: Path, forms: Mapping[str, str]) -> None:
-    """Writes a file whole, or says why it could not: nothing but time is lost."""
-    record = {"forms": dict(sorted(forms.items())), "sha256": _digest(forms)}
+def _write(path: epath.Path, forms: Mapping[str, str]) -> None:
+    record = {"forms": dict(sorted(forms.items())), "sha256": fingerprint(dict(forms))}
+    write_whole(path, json.dumps(record, indent=1) + "\n")
+
+
+def _keep(forms: Mapping[str, str]) -> None:
+    """Writes this machine's file, or says why it could not: nothing but time is lost."""
+    path = this_machines_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.write_text(json.dumps(record, indent=1) + "\n")
-        fresh.replace(path)
-    except OSError as error:
+        _write(path, forms)
+    except (OSError, UserError) as error:
         log.warning("forms of convolutions are not kept: %s", error)

@@ -35,7 +35,7 @@ from jaxgan.training.meter import Meter
 from jaxgan.training.method import Evaluator, Experiment, FailedScore, Stage
 from jaxgan.training.pending import Pending, numbers
 from jaxgan.training.preemption import EXIT_RESTART, StopRequest
-from jaxgan.training.records import read_records
+from jaxgan.training.records import read_lines
 from jaxgan.training.refresh import make_refresher
 from jaxgan.training.state import TrainState
 from jaxgan.training.step import (
@@ -262,7 +262,7 @@ class _Run:
         """The newest records up to a step, on process 0."""
         if not is_main():
             return []
-        records = read_records(epath.Path(self.workdir) / "metrics.jsonl")
+        records = read_lines(epath.Path(self.workdir) / "metrics.jsonl").records  # damage is said where they are opened
         return [record for record in records if record["step"] <= step][-WINDOW:]
 
     def look_for_alarms(self) -> None:

@@ -61,6 +61,7 @@ def test_sigterm_before_training_asks_for_a_restart_at_once(tmp_path, seconds):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unchanged")
 def test_a_run_goes_back_where_it_is_told_to(tmp_path, capsys):
     workdir = tmp_path / "run"

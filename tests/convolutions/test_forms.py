@@ -51,7 +51,12 @@ def found(name):
     return asked
 
 
-@pytest.mark.parametrize("name", ASKED)
+FAST = ("plain", "strided", "transposed")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in ASKED]
+)
 def test_forms_are_xlas_function_and_gradients(name):
     for asked in found(name):
         x, kernel = drawn(asked.lhs), drawn(asked.rhs, seed=1)

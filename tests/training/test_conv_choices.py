@@ -3,13 +3,17 @@
 import json
 
 import jax
+import numpy as np
 import pytest
+from flax import linen as nn
 
-from jaxgan.convolutions import convolutions_in
+from jaxgan.convolutions import convolutions_in, forms_of
 from jaxgan.parallel import make_mesh
 from jaxgan.training import conv_choices as module
 from jaxgan.training.conv_choices import conv_choices, this_machines_file
 from jaxgan.training.errors import UserError
+from jaxgan.training.loop import train
+from jaxgan.training.loop_options import LoopOptions
 
 
 def found(sides):
@@ -37,6 +41,8 @@ def measured(monkeypatch, tmp_path):
 
 
 def chooser(run=None, source="auto", **more):
+    if run is not None:
+        run.mkdir(exist_ok=True)
     return conv_choices(source, mesh=make_mesh(devices=jax.devices()[:1]), seconds=1.0, run=run, **more)
 
 
@@ -94,3 +100,30 @@ def test_a_changed_choice_is_damage(measured, tmp_path, caplog):
 def test_several_devices_and_xla_choose_nothing(measured):
     assert conv_choices("auto", mesh=make_mesh(), seconds=1.0) is None
     assert chooser(source="xla") is None
+
+
+class Convolutional(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train):
+        return nn.Conv(3, (3, 3))(x).mean((1, 2, 3))
+
+
+def test_a_resumed_run_ends_bit_for_bit_in_the_forms_that_it_began_with(toy, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXGAN_CONVOLUTIONS", "auto")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "choose_by_measuring", lambda left, *, seconds: {c: forms_of(c)[-1] for c in left})
+
+    def go(folder, steps):
+        options = LoopOptions(save_every=3, log_every=1, progress=False)
+        made = toy.experiment((toy.Method(module=Convolutional()), steps))
+        mesh = make_mesh(devices=jax.devices()[:1])
+        return train(made, workdir=tmp_path / folder, config={}, seed=0, mesh=mesh, options=options).state
+
+    whole = go("whole", 6)
+    go("parts", 3)
+    # Another machine, or another day: nothing that is chosen now counts.
+    this_machines_file().unlink()
+    monkeypatch.setattr(module, "choose_by_measuring", lambda left, *, seconds: {})
+    jax.tree.map(np.testing.assert_array_equal, go("parts", 6), whole)
+    forms = json.loads((tmp_path / "parts" / "convolutions.json").read_text())["forms"]
+    assert "xla" not in forms.values() and len(forms) >= 2

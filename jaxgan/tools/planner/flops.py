@@ -8,8 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from jax.extend import core
-
+from jaxgan.convolutions.rewrite import inner_jaxprs
 from jaxgan.tools.planner.convolution import convolution_flops, valid_positions
 from jaxgan.tools.planner.names import layer_of, pass_of
 
@@ -91,14 +90,6 @@ def walk(jaxpr: Any, times: int = 1, stack: str = "jit(step)") -> Iterator[Equat
                 yield from walk(body, times, f"{here}/{name}" if name == "checkpoint" else here)
         else:
             yield Equation(eqn, times, f"{here}/{name}")
-
-
-def inner_jaxprs(eqn: Any) -> Iterator[Any]:
-    """The jaxprs among an equation's parameters, in order."""
-    for value in eqn.params.values():
-        for item in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(item, core.Jaxpr | core.ClosedJaxpr):
-                yield item
 
 
 def _weight(branch: list[Equation]) -> tuple[int, int]:
