@@ -68,6 +68,16 @@ def test_another_config_is_refused_with_a_diff(workdir, capsys):
     assert '-    "steps": 3' in error and '+    "steps": 4' in error and "--accept_config_change" in error
 
 
+def test_samples_are_drawn_in_another_dtype(workdir, tmp_path):
+    drawn = {}
+    for dtype in ("float32", "bfloat16"):
+        out = tmp_path / f"{dtype}.npz"
+        assert main(["sample", f"--workdir={workdir}", "--num_images=10", f"--out={out}", f"--dtype={dtype}"]) == 0
+        drawn[dtype] = arrays(out)["images"].astype(int)
+    difference = np.abs(drawn["float32"] - drawn["bfloat16"])
+    assert difference.max() > 0 and difference.mean() < 4
+
+
 def test_samples_as_arrays_pictures_and_folders(workdir, tmp_path, capsys):
     def sample(out, *more):
         return main(["sample", f"--workdir={workdir}", f"--out={tmp_path / out}", *more])
