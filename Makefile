@@ -20,8 +20,8 @@ install: $(BIN)/.made ## make .venv with jaxgan and its development tools
 demo: $(BIN)/.made ## train a small BigGAN on real digits (about 5 minutes on 2 cores), and score it
 	@$(BIN)/jaxgan train --config=biggan:digits16 --workdir=$(RUN)
 
-test: $(BIN)/.made ## run the tests
-	@$(BIN)/python -m pytest -n 3 --dist worksteal
+test: $(BIN)/.made ## run the tests that are neither slow nor of faults, which have targets of their own
+	@$(BIN)/python -m pytest -m 'not slow and not faults' -n 3 --dist worksteal
 
 # SHARD=1/4 is the first of four parts, which are disjoint and together are all.
 test-slow: $(BIN)/.made ## run the tests that take minutes each; SHARD=1/4 for a quarter of them

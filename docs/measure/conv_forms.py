@@ -1,7 +1,9 @@
-"""The forms of convolutions that are chosen for a config's step or sampler, and what they gain.
+"""The forms of convolutions that are chosen for a config's step or sampler, or for a network of features, and what they
+gain.
 
     python docs/measure/conv_forms.py train --config=spade:camvid,narrow
     python docs/measure/conv_forms.py sample --config=biggan:imagenet128 --config.generator.dtype=bfloat16
+    python docs/measure/conv_forms.py features --network=efficientnet_lite0 --batch_size=64
 
 Chooses as `jaxgan train` does, within --seconds, without reading or keeping choices. Prints a JSON line for each
 convolution of another form than XLA's: milliseconds of both, timed anew in turns after the choice, and how often it
@@ -29,6 +31,10 @@ from jaxgan.convolutions.measure import compiled_form, first_seconds, seconds_of
 from jaxgan.evaluation.options import checked_options, split_options
 from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, fold_networks
 from jaxgan.experiment.config_file import load, split_overrides
+from jaxgan.features.efficientnet_lite import IMAGE_SIZE, EfficientNetLite0, features_input
+from jaxgan.features.feature_network import EfficientNetLite0Features, InceptionFeatures
+from jaxgan.features.inception import InceptionV3, preprocess
+from jaxgan.features.resizers import resize
 from jaxgan.parallel import make_mesh
 from jaxgan.tools.bench.compiled import compile_training, fresh_nets, quick_weights
 from jaxgan.training.step import make_stage_step
@@ -52,6 +58,16 @@ def program(
     conditions = {"label": (index % method.num_classes).astype(np.int32)} if method.num_classes else {}
     operand = Operand(fold_networks(fresh_nets(experiment)), jax.random.key(0), numbers, as_step(0))
     return SampleImages(method, fixed, key=None).__call__, (operand, {"conditions": conditions, "index": index})
+
+
+def features(network: str, batch_size: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """(a pass of a network of features, its arguments), of weights drawn anew and images of 32 pixels."""
+    images = jax.random.randint(jax.random.key(0), (batch_size, 32, 32, 3), 0, 256).astype(np.uint8)
+    if network == "inception":
+        seen = preprocess(images, "tf1")
+        return InceptionFeatures("tf1"), (jax.jit(InceptionV3().init)(jax.random.key(1), seen), images)
+    seen = features_input(resize(images, (IMAGE_SIZE, IMAGE_SIZE), "clean"))
+    return EfficientNetLite0Features("clean"), (jax.jit(EfficientNetLite0().init)(jax.random.key(1), seen), images)
 
 
 def whole(function: Callable[..., Any], arguments: tuple[Any, ...], chosen: Chosen, mesh: Any) -> tuple[Call, Call]:
@@ -81,17 +97,25 @@ def main(arguments: Sequence[str]) -> int:
     """Prints the lines; 1 where a form slower than XLA's was chosen."""
     rest, overrides = split_overrides(arguments)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "sample"))
-    parser.add_argument("--config", required=True)
+    parser.add_argument("what", choices=("train", "sample", "features"))
+    parser.add_argument("--config", help="to train or sample")
+    parser.add_argument(
+        "--network", choices=("inception", "efficientnet_lite0"), default="inception", help="of features"
+    )
     parser.add_argument("--stage")
-    parser.add_argument("--batch_size", type=int, default=8, help="to sample")
+    parser.add_argument("--batch_size", type=int, default=8, help="to sample, or of features")
     parser.add_argument("--seconds", type=float, default=60.0, help="for choosing (default 60)")
     parser.add_argument("--rounds", type=int, default=7)
     parsed = parser.parse_args(rest)
+    if parsed.what != "features" and parsed.config is None:
+        parser.error(f"{parsed.what} needs --config")
     fast_cpu_convolutions()  # as the command line does
     mesh = make_mesh(devices=jax.devices()[:1])
-    config = load(parsed.config, overrides)
-    function, given = program(parsed.what, config, parsed.stage, parsed.batch_size, mesh)
+    if parsed.what == "features":
+        function, given = features(parsed.network, parsed.batch_size)
+    else:
+        config = load(parsed.config, overrides)
+        function, given = program(parsed.what, config, parsed.stage, parsed.batch_size, mesh)
     with jax.set_mesh(mesh):
         found = convolutions_in(jax.make_jaxpr(function)(*given))
     chosen = {a: form for a, form in choose_by_measuring(found, seconds=parsed.seconds).items() if form != "xla"}
@@ -103,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps(row | {"gain": ratio}), flush=True)
     xla, own, ratio = in_turns(*whole(function, given, chosen, mesh), parsed.rounds)
     summary = {
-        "config": parsed.config,
+        "config": parsed.network if parsed.what == "features" else parsed.config,
         "what": parsed.what,
         "jaxlib": version("jaxlib"),
         "cores": len(os.sched_getaffinity(0)),

@@ -153,10 +153,17 @@ def records(workdir: Path) -> list[dict[str, Any]]:
 
 
 def soak(
-    folder: Path, arguments: Sequence[str], *, runs: int, seed: int, steps: int, out: Path | None = None
+    folder: Path,
+    arguments: Sequence[str],
+    *,
+    runs: int,
+    seed: int,
+    steps: int,
+    first: int = 0,
+    out: Path | None = None,
 ) -> list[dict[str, Any]]:
-    """Runs ``runs`` disturbed runs, and adds a record of each to the file ``out``; returns the records, with 'same' for
-    whether a run ended as the undisturbed one.
+    """Runs ``runs`` disturbed runs from number ``first`` on, and adds a record of each to the file ``out``; returns the
+    records, with 'same' for whether a run ended as the undisturbed one.
     """
     cache = folder / "cache"
     nothing = Plan((), "")
@@ -167,7 +174,7 @@ def soak(
         raise SystemExit((folder / "whole.log").read_text()[-3000:])
     print(f"undisturbed: {whole['seconds']} s, digest {whole['digest'][:12]}", flush=True)
     found = []
-    for number in range(runs):
+    for number in range(first, first + runs):
         workdir = folder / f"{number}"
         todo = plan(seed, number, seconds=0.9 * whole["seconds"])
         record = run(workdir, cache, arguments, steps=steps, todo=todo)
@@ -195,6 +202,9 @@ def main() -> int:
     """Prints each run, then how many ended as the undisturbed one; 1 where one did not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument(
+        "--first", type=int, default=0, help="the number of the first one, to go on from an earlier hour"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=600, help="enough that most hits fall on training")
     parser.add_argument("--config", default="cgan:mnist,smoke", help="its smoke form reads scikit-learn's digits")
@@ -202,7 +212,9 @@ def main() -> int:
     parsed, arguments = parser.parse_known_args()
     arguments = [f"--config={parsed.config}", "--config.evaluation.tstr=false", *arguments]
     with tempfile.TemporaryDirectory() as folder:
-        shared: dict[str, Any] = dict(runs=parsed.runs, seed=parsed.seed, steps=parsed.steps, out=parsed.out)
+        shared: dict[str, Any] = dict(
+            runs=parsed.runs, seed=parsed.seed, steps=parsed.steps, first=parsed.first, out=parsed.out
+        )
         found = soak(Path(folder), arguments, **shared)
     same = sum(record["same"] for record in found)
     starts = sum(record["starts"] for record in found)

@@ -11,6 +11,8 @@ processor.
                     convolution without them for each phase of the kernel
   phases+products   each phase by products
   phases+patches    each phase by patches
+  phases+shifts     each phase by shifts
+  shifts            of depthwise ones: the image moved by each tap, times the tap of its channel, summed in one pass
   winograd          F(2x2, 3x3) of Winograd (1980) as Lavin & Gray (2016, arXiv:1509.09308) have it: 16 products on
                     tiles of 4x4 pixels for 36; kernels of 3x3
 
@@ -42,14 +44,19 @@ _OUT = ((1, 1, 1, 0), (0, 1, -1, -1))
 
 def forms_of(asked: Convolution) -> tuple[str, ...]:
     """The names of the forms that such a convolution has, XLA's first."""
-    if asked.feature_groups != 1 or asked.batch_groups != 1 or 0 in (*asked.lhs, *asked.rhs, *asked.out):
+    if asked.batch_groups != 1 or 0 in (*asked.lhs, *asked.rhs, *asked.out):
         return ("xla",)
     taps, places = math.prod(asked.taps), math.prod(asked.places)
     bytes_of = jnp.dtype(asked.dtype).itemsize
+    sums: tuple[str, ...] = ("products", "patches")
+    if asked.feature_groups != 1:
+        sums = ("shifts",) if asked.rhs[asked.rhs_spec[1]] == 1 else ("products",)
     if set(asked.lhs_dilation) != {1}:
         whole = set(asked.strides) == set(asked.rhs_dilation) == {1}
-        inner = ("phases+products", "phases+patches") if taps <= MOST_PRODUCTS else ()
+        inner = [f"phases+{each}" for each in sums] if taps <= MOST_PRODUCTS else ()
         return ("xla", "phases", *inner) if whole else ("xla",)
+    if asked.feature_groups != 1:
+        return ("xla", *sums) if taps <= MOST_PRODUCTS else ("xla",)
     forms = ["xla"]
     if taps <= MOST_PRODUCTS:
         forms.append("products")
@@ -97,7 +104,8 @@ def convolve(lhs: Array, rhs: Array, asked: Convolution, *, form: str) -> Array:
         )
     name, _, inner = form.partition("+")
     functions: dict[str, Callable[..., Array]] = {
-        "products": _products,
+        "products": _products if asked.feature_groups == 1 else _grouped_products,
+        "shifts": _shifts,
         "patches": _patches,
         "places": _places,
         "windows": _windows,
@@ -146,24 +154,52 @@ def _labels(spec: Sequence[int], *, without: Sequence[int] = ()) -> list[int]:
 
 def _views(lhs: Array, asked: Convolution, *, of_taps: bool) -> list[Array]:
     """The image under each tap, or the part of it that the kernel sees at each place."""
-    padded, (over, by), (counts, steps) = (
-        _padded(lhs, asked),
-        (asked.taps, asked.rhs_dilation) if of_taps else (asked.places, asked.strides),
-        (asked.places, asked.strides) if of_taps else (asked.taps, asked.rhs_dilation),
-    )
-    places = itertools.product(*map(range, over))
-    starts = [[index * step for index, step in zip(place, by)] for place in places]
-    return [_part(padded, asked.lhs_spec[2:], start, counts, steps) for start in starts]
+    padded, axes = _padded(lhs, asked), asked.lhs_spec[2:]
+    taps, places = (asked.taps, asked.rhs_dilation), (asked.places, asked.strides)
+    (moves, by), (counts, steps) = (taps, places) if of_taps else (places, taps)
+    starts = [[index * step for index, step in zip(move, by)] for move in itertools.product(*map(range, moves))]
+    return [_part(padded, axes, start, counts, steps) for start in starts]
 
 
 def _products(lhs: Array, rhs: Array, asked: Convolution) -> Array:
-    _, inputs, *sides = asked.rhs_spec
-    channel = asked.lhs_spec[1]
-    parts = []
-    for seen, tap in zip(_views(lhs, asked, of_taps=True), itertools.product(*map(range, asked.taps))):
-        matrix = lax.squeeze(_part(rhs, sides, tap, (1,) * len(sides), (1,) * len(sides)), sides)
-        parts.append(_dot(seen, matrix, [channel], [int(inputs > asked.rhs_spec[0])], asked))
+    channel, inputs = asked.lhs_spec[1], int(asked.rhs_spec[1] > asked.rhs_spec[0])
+    parts = [
+        _dot(seen, tap, [channel], [inputs], asked)
+        for seen, tap in zip(_views(lhs, asked, of_taps=True), _taps_of(rhs, asked))
+    ]
     return _ordered(functools.reduce(jnp.add, parts), [*_labels(asked.lhs_spec, without=[1]), 1], asked)
+
+
+def _taps_of(rhs: Array, asked: Convolution) -> list[Array]:
+    """Outputs and inputs of each tap of the kernel, in their order there."""
+    sides = asked.rhs_spec[2:]
+    ones = (1,) * len(sides)
+    taps = itertools.product(*map(range, asked.taps))
+    return [lax.squeeze(_part(rhs, sides, tap, ones, ones), sides) for tap in taps]
+
+
+def _grouped_products(lhs: Array, rhs: Array, asked: Convolution) -> Array:
+    groups, channel = asked.feature_groups, asked.lhs_spec[1]
+    outputs = int(asked.rhs_spec[1] < asked.rhs_spec[0])
+    parts = []
+    for seen, tap in zip(_views(lhs, asked, of_taps=True), _taps_of(rhs, asked)):
+        split = seen.reshape(*seen.shape[:channel], groups, -1, *seen.shape[channel + 1 :])
+        matrices = lax.transpose(tap, (outputs, 1 - outputs)).reshape(groups, -1, tap.shape[1 - outputs])
+        over = (((channel + 1,), (2,)), ((channel,), (0,)))
+        parts.append(lax.dot_general(split, matrices, over, asked.precision, preferred_element_type=_wide(asked)))
+    y = jnp.moveaxis(functools.reduce(jnp.add, parts), 0, -2)
+    return _ordered(y.reshape(*y.shape[:-2], -1), [*_labels(asked.lhs_spec, without=[1]), 1], asked)
+
+
+def _shifts(lhs: Array, rhs: Array, asked: Convolution) -> Array:
+    channel = asked.lhs_spec[1]
+    each = rhs.shape[asked.rhs_spec[0]] // lhs.shape[channel]
+    wide = [-1 if axis == channel else 1 for axis in range(lhs.ndim)]
+    parts = []
+    for seen, tap in zip(_views(lhs, asked, of_taps=True), _taps_of(rhs, asked)):
+        seen = seen if each == 1 else jnp.repeat(seen, each, axis=channel)
+        parts.append(seen.astype(_wide(asked)) * tap.astype(_wide(asked)).reshape(wide))
+    return _ordered(functools.reduce(jnp.add, parts), _labels(asked.lhs_spec), asked)
 
 
 def _patches(lhs: Array, rhs: Array, asked: Convolution) -> Array:

@@ -38,9 +38,9 @@ def choose_by_measuring(found: Mapping[Convolution, int], *, seconds: float) -> 
         return 2 * asked.multiply_adds / math.prod(asked.lhs_dilation) / rates[asked.dtype] + LEAST_SECONDS
 
     def suspected(asked: Convolution) -> float:
-        # Gradients of kernels and of strided convolutions are what goes wrong.
+        # Gradients of kernels and of strided convolutions are what goes wrong, and those of groups.
         gradient = math.prod(asked.taps) > math.prod(asked.places) or set(asked.lhs_dilation) != {1}
-        return found[asked] * needed(asked) * (8 if gradient else 1)
+        return found[asked] * needed(asked) * (8 if gradient or asked.feature_groups > 1 else 1)
 
     wasted: dict[Convolution, float] = {}
     for asked in sorted(several, key=suspected, reverse=True):

@@ -20,7 +20,7 @@ from jaxgan.parallel import platform
 from jaxgan.training.cache_folder import cache_folder
 from jaxgan.training.compilation_cache import cpu_name
 from jaxgan.training.errors import UserError
-from jaxgan.training.storage import read_or_none, write_whole
+from jaxgan.training.storage import UnreadableError, read_or_none, write_whole
 from jaxgan.training.workdir import fingerprint
 
 log = logging.getLogger("jaxgan")
@@ -90,14 +90,14 @@ class _Choices:
         own = {} if self.run is None else _read(epath.Path(self.run) / FILE_NAME) or {}
         known = own or dict(self.pinned or ())
         if self.pinned is None and any(name not in known for name in names):
-            kept = _read(this_machines_file()) or {}
-            left = {asked: found[asked] for name, asked in names.items() if name not in known | kept}
+            kept = _kept()
+            left = {asked: found[asked] for name, asked in names.items() if name not in known | (kept or {})}
             measured = choose_by_measuring(left, seconds=self.seconds) if left else {}
             # Those that there was no time for stay XLA's: the next run is to be the same.
             new = {asked.text(): measured.get(asked, XLA) for asked in left}
-            if new:
+            if new and kept is not None:
                 _keep(kept | new)
-            known = kept | new | known
+            known = (kept or {}) | new | known
         chosen = {asked: known.get(name, XLA) for name, asked in names.items()}
         if self.run is not None:
             _write(epath.Path(self.run) / FILE_NAME, own | {asked.text(): form for asked, form in chosen.items()})
@@ -129,6 +129,15 @@ def _read(path: epath.Path) -> dict[str, str] | None:
 def _write(path: epath.Path, forms: Mapping[str, str]) -> None:
     record = {"forms": dict(sorted(forms.items())), "sha256": fingerprint(dict(forms))}
     write_whole(path, json.dumps(record, indent=1) + "\n")
+
+
+def _kept() -> dict[str, str] | None:
+    """This machine's choices; None where its file could not be read, which is said: nothing but time is lost."""
+    try:
+        return _read(this_machines_file()) or {}
+    except UnreadableError as error:
+        log.warning("forms of convolutions are measured anew: %s", error)
+        return None
 
 
 def _keep(forms: Mapping[str, str]) -> None:

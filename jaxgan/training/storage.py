@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from etils import epath
@@ -180,35 +180,33 @@ def unreadable_file(folder: epath.PathLike) -> tuple[epath.Path, OSError] | None
 
 
 @contextmanager
-def reading(path: epath.PathLike) -> Iterator[None]:
-    """Names ``path`` in the operating system's error of a read in the block that fails.
+def _naming(make: Callable[[int], UserError]) -> Iterator[None]:
+    """Makes an error of the operating system's number out of its error in the block."""
+    try:
+        yield
+    except Exception as error:
+        number = os_errno(error)
+        if isinstance(error, UserError) or number is None:
+            raise
+        raise make(number) from error
+
+
+def reading(path: epath.PathLike) -> AbstractContextManager[None]:
+    """A block in which the operating system's error of a read that fails names ``path``.
 
     Raises:
       UnreadableError: where it does.
     """
-    try:
-        yield
-    except Exception as error:
-        number = os_errno(error)
-        if isinstance(error, UserError) or number is None:
-            raise
-        raise unreadable(path, _reason(number)) from error
+    return _naming(lambda number: unreadable(path, _reason(number)))
 
 
-@contextmanager
-def writing(path: epath.PathLike) -> Iterator[None]:
-    """Names ``path`` in the error of a write in the block that fails.
+def writing(path: epath.PathLike) -> AbstractContextManager[None]:
+    """A block in which the error of a write that fails names ``path``.
 
     Raises:
       UserError: where the disk is full, the folder is read-only or has vanished, or a quota is reached.
     """
-    try:
-        yield
-    except Exception as error:
-        number = os_errno(error)
-        if isinstance(error, UserError) or number is None:
-            raise
-        raise UserError(f"cannot write {path}: {_reason(number)}; {_advice(number)}") from error
+    return _naming(lambda number: UserError(f"cannot write {path}: {_reason(number)}; {_advice(number)}"))
 
 
 def write_whole(path: epath.PathLike, text: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 from jaxgan.convolutions import convolutions_in, convolve, forms, forms_of
 
 NHWC = ("NHWC", "HWIO", "NHWC")
-# Name: sides of the kernel, stride, padding, zeros between the pixels, dilation of the kernel.
+# Name: sides of the kernel, stride, padding, zeros between the pixels, dilation of the kernel, and, where there are
+# groups, the kernel's inputs and outputs.
 ASKED = {
     "plain": ((3, 3), 1, ((1, 1), (1, 1)), 1, 1),
     "one pixel": ((1, 1), 1, ((0, 0), (0, 0)), 1, 1),
@@ -17,6 +18,9 @@ ASKED = {
     "transposed": ((4, 4), 1, ((2, 2), (2, 2)), 2, 1),
     "transposed by three, cropped": ((5, 2), 1, ((3, 2), (0, -1)), 3, 1),
     "dilated": ((3, 3), 1, ((2, 2), (0, 2)), 1, 2),
+    "grouped": ((3, 2), 2, ((1, 1), (0, 1)), 1, 1, (2, 9)),
+    "depthwise": ((3, 3), 2, ((1, 1), (0, 2)), 1, 1, (1, 6)),
+    "depthwise, of several outputs": ((3, 3), 1, ((1, 1), (1, 1)), 1, 2, (1, 12)),
 }
 
 
@@ -26,7 +30,8 @@ def drawn(shape, dtype="float32", seed=0):
 
 def found(name):
     """The convolutions of one and of its gradients; of one name those of the gradients' gradients too."""
-    sides, stride, pads, spread, dilation = ASKED[name]
+    sides, stride, pads, spread, dilation, *grouped = ASKED[name]
+    channels, (inputs, outputs) = (6, grouped[0]) if grouped else (3, (3, 4))
 
     def convolved(x, kernel):
         return jax.lax.conv_general_dilated(
@@ -37,6 +42,7 @@ def found(name):
             lhs_dilation=(spread, spread),
             rhs_dilation=(dilation, dilation),
             dimension_numbers=NHWC,
+            feature_group_count=channels // inputs,
         )
 
     def first(x, kernel):
@@ -46,12 +52,12 @@ def found(name):
         return jax.grad(lambda x, kernel: sum(jnp.square(g).sum() for g in first(x, kernel)), (0, 1))(x, kernel)
 
     function = second if name == "strided" else first
-    asked = convolutions_in(jax.make_jaxpr(function)(drawn((2, 7, 6, 3)), drawn((*sides, 3, 4))))
+    asked = convolutions_in(jax.make_jaxpr(function)(drawn((2, 7, 6, channels)), drawn((*sides, inputs, outputs))))
     assert len(asked) >= 3
     return asked
 
 
-FAST = ("plain", "strided", "transposed")
+FAST = ("plain", "strided", "transposed", "depthwise")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +72,8 @@ def test_forms_are_xlas_function_and_gradients(name):
             return [convolve(x, kernel, asked, form=form) for form in names]
 
         wanted, *others = jax.jit(all_of_them)(x, kernel)
-        assert names[0] == "xla" and len(names) > 1
+        # Gradients of kernels of groups have none.
+        assert names[0] == "xla" and (len(names) > 1 or asked.batch_groups > 1)
         for form, got in zip(names[1:], others):
             assert got.shape == asked.out
             scale = np.abs(wanted).max()
@@ -79,6 +86,7 @@ def test_what_goes_wrong_on_a_cpu_has_other_forms():
     spread = [asked for asked in found("strided") if asked.lhs_dilation == (2, 2)]
     assert spread and all({"phases", "phases+products"} <= set(forms_of(asked)) for asked in spread)
     assert any("winograd" in forms_of(asked) for asked in found("plain"))
+    assert {"shifts", "phases+shifts"} <= {form for asked in found("depthwise") for form in forms_of(asked)}
 
 
 def forward(shape=(3, 6, 6, 4), kernel=(3, 3, 4, 5), dtype="float32", groups=1):
@@ -116,9 +124,9 @@ def test_large_patches_are_made_in_parts(monkeypatch):
 
 def test_a_form_that_there_is_not_is_refused():
     grouped = forward(kernel=(3, 3, 1, 4), groups=4)
-    assert forms_of(grouped) == ("xla",)
+    assert forms_of(grouped) == ("xla", "shifts")
     x, kernel = drawn(grouped.lhs), drawn(grouped.rhs)
-    with pytest.raises(ValueError, match=r"form='products' of float32 3x6x6x4.* groups 4; it has xla"):
+    with pytest.raises(ValueError, match=r"form='products' of float32 3x6x6x4.* groups 4; it has xla, shifts"):
         convolve(x, kernel, grouped, form="products")
 
 

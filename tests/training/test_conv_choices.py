@@ -14,6 +14,7 @@ from jaxgan.training.conv_choices import conv_choices, this_machines_file
 from jaxgan.training.errors import UserError
 from jaxgan.training.loop import train
 from jaxgan.training.loop_options import LoopOptions
+from jaxgan.training.storage import unreadable
 
 
 def found(sides):
@@ -86,6 +87,22 @@ def test_a_damaged_file_is_said_and_left_out(measured, tmp_path, damage, caplog)
     assert set(chooser(tmp_path)(found([8])).values()) == {"products"}
     assert measured == [1, 1]
     assert caplog.text.count("is damaged") == 2
+
+
+def test_a_machines_file_that_cannot_be_read_costs_time_and_stays(measured, tmp_path, monkeypatch, caplog):
+    chooser(tmp_path / "one")(found([8]))
+    content, read = this_machines_file().read_bytes(), module.read_or_none
+
+    def fails(path):
+        if path == this_machines_file():
+            raise unreadable(path, "EIO")
+        return read(path)
+
+    monkeypatch.setattr(module, "read_or_none", fails)
+    assert set(chooser(tmp_path / "two")(found([8, 16])).values()) == {"products"}
+    assert measured == [1, 2]
+    assert "measured anew" in caplog.text
+    assert this_machines_file().read_bytes() == content
 
 
 def test_a_changed_choice_is_damage(measured, tmp_path, caplog):
