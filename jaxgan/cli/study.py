@@ -115,28 +115,30 @@ def _seeds(text: str | None) -> list[int] | None:
 
 def _train(study: Any, parsed: Any) -> int:
     """Trains the grid, and tells of it as it grows."""
-    from PIL import Image
+    from jaxgan.training.preemption import EXIT_RESTART, leaving_at_once
 
-    from jaxgan import recipes
-    from jaxgan.cli.run import absolute
-    from jaxgan.experiment.run import train_experiment
-    from jaxgan.parallel import initialize, is_main
-    from jaxgan.tools.studies.ensemble_runs import train_ensemble
-    from jaxgan.tools.studies.gallery import gallery
-    from jaxgan.tools.studies.grid import run_study
-    from jaxgan.tools.studies.plot import draw, require_plots
-    from jaxgan.tools.studies.results import read_results
-    from jaxgan.tools.studies.table import markdown
-    from jaxgan.training.compilation_cache import use_compilation_cache
-    from jaxgan.training.preemption import EXIT_RESTART
+    with leaving_at_once():
+        from PIL import Image
 
-    if not parsed.no_plot:
-        require_plots()
-    use_compilation_cache(parsed.compilation_cache)
-    initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
-    workdir = absolute(parsed.workdir)
-    configs = study.configs()
-    workdir.mkdir(parents=True, exist_ok=True)
+        from jaxgan import recipes
+        from jaxgan.cli.run import absolute
+        from jaxgan.experiment.run import train_experiment
+        from jaxgan.parallel import initialize, is_main
+        from jaxgan.tools.studies.ensemble_runs import train_ensemble
+        from jaxgan.tools.studies.gallery import gallery
+        from jaxgan.tools.studies.grid import run_study
+        from jaxgan.tools.studies.plot import draw, require_plots
+        from jaxgan.tools.studies.results import read_results
+        from jaxgan.tools.studies.table import markdown
+        from jaxgan.training.compilation_cache import use_compilation_cache
+
+        if not parsed.no_plot:
+            require_plots()
+        use_compilation_cache(parsed.compilation_cache)
+        initialize(coordinator=parsed.coordinator, num_processes=parsed.num_processes, process_id=parsed.process_id)
+        workdir = absolute(parsed.workdir)
+        configs = study.configs()
+        workdir.mkdir(parents=True, exist_ok=True)
 
     def tell(result: Any = None) -> None:
         del result

@@ -46,9 +46,16 @@ def listens_for_sigterm(pid):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc says what a process listens for")
-@pytest.mark.parametrize("seconds", [0.0, 0.5])
-def test_sigterm_before_training_asks_for_a_restart_at_once(tmp_path, seconds):
-    command = [sys.executable, "-m", "jaxgan", "train", "--config=cgan:ring8,smoke", f"--workdir={tmp_path / 'run'}"]
+@pytest.mark.parametrize(
+    ("verb", "seconds"),
+    [
+        (["train", "--config=cgan:ring8,smoke"], 0.0),
+        (["train", "--config=cgan:ring8,smoke"], 0.5),
+        (["study", "biggan_table1:smoke", "--scale=digits"], 0.0),
+    ],
+)
+def test_sigterm_before_training_asks_for_a_restart_at_once(tmp_path, verb, seconds):
+    command = [sys.executable, "-m", "jaxgan", *verb, f"--workdir={tmp_path / 'run'}"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while not listens_for_sigterm(process.pid):
             assert process.poll() is None

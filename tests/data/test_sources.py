@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import pathlib
@@ -6,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from array_record.python.array_record_data_source import ArrayRecordDataSource
 from PIL import Image
 
 from jaxgan import data
@@ -246,6 +248,25 @@ def test_a_missing_or_damaged_shard_is_named(tmp_path, damage, message):
     with pytest.raises(ValueError, match=message) as raised:
         data.load(data.tfds_source("flowers5", "test", tmp_path))
     assert "\n" not in str(raised.value)
+
+
+@needs_tfds
+def test_a_read_error_passes_or_is_no_damage(monkeypatch):
+    source = data.tfds_source("flowers5", "test", TFDS)
+    whole = source.fetch(np.array([3]))["image"]
+    read, failing = ArrayRecordDataSource.__getitems__, iter([True, True, False])
+
+    def fails(records, indices):
+        if next(failing, True):
+            raise RuntimeError("UNKNOWN: pread() failed: Input/output error [5]")
+        return read(records, indices)
+
+    monkeypatch.setattr(ArrayRecordDataSource, "__getitems__", fails)
+    monkeypatch.setattr("jaxgan.data.reading.PAUSES_SECONDS", (0, 0))
+    np.testing.assert_array_equal(source.fetch(np.array([3]))["image"], whole)
+    with pytest.raises(OSError, match=r"3 tries.*nothing against the file.*flowers5-test.array_record-000") as raised:
+        source.fetch(np.array([3]))
+    assert raised.value.errno == errno.EIO
 
 
 @pytest.mark.parametrize(
