@@ -38,7 +38,7 @@ def test_pictures_of_styles(workdir, tmp_path, flags, rows, columns):
     ("flags", "message"),
     [
         (["--mix=fin"], "give coarse, middle, fine, or layers such as 4-7"),
-        (["--mix=8-10"], "is layers 8 to 10: this run's images have 8 styles, layers 0 to 7"),
+        (["--mix=8-10"], "is layers 8 to 10: this run's images have 10 styles, layers 0 to 9"),
         (["--noise_grid", "--set=noise=const"], "shows what noise changes: leave --set noise=const out"),
         (["--noise_grid", "--mix=coarse"], "--mix and --noise_grid are two pictures"),
     ],
