@@ -51,8 +51,8 @@ before=$(newest)
 echo "slurm.sh: job $SLURM_JOB_ID, restart ${SLURM_RESTART_COUNT:-0}, from step ${before:-0}, on $SLURM_JOB_NODELIST"
 # Since 22.05 srun does not take --cpus-per-task from sbatch.
 [ -z "${SLURM_CPUS_PER_TASK:-}" ] || export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"
-# Whoever exits first must not have the others killed: with 42 they are saving.
-srun --kill-on-bad-exit=0 "${JAXGAN:-jaxgan}" train "$@" --coordinator=auto
+# Whoever exits first must not have the others killed: with 42 they are saving. One that hangs has ten minutes.
+srun --kill-on-bad-exit=0 --wait=600 "${JAXGAN:-jaxgan}" train "$@" --coordinator=auto
 code=$?
 
 crashes=slurm-$SLURM_JOB_ID.crashes

@@ -6,10 +6,11 @@ One run is left alone. Every other is the same command under `jaxgan launch`, an
 SIGTERM or SIGSTOP to one of its processes at a random moment of a start (importing, compiling, training, saving,
 scoring), or an input/output error when it next reads a checkpoint. It passes where it ends with exit code 0, the digest
 of the undisturbed run's last state, and its records: every step once, with the same values. Everything drawn is a
-function of --seed and the run's number.
+function of --seed and the run's number; where a run ended before anything fell on it, the next number is taken.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -162,8 +163,8 @@ def soak(
     first: int = 0,
     out: Path | None = None,
 ) -> list[dict[str, Any]]:
-    """Runs ``runs`` disturbed runs from number ``first`` on, and adds a record of each to the file ``out``; returns the
-    records, with 'same' for whether a run ended as the undisturbed one.
+    """Goes through numbers from ``first`` on until ``runs`` runs were disturbed, and adds a record of each to the file
+    ``out``; returns the records, with 'same' for whether a run ended as the undisturbed one.
     """
     cache = folder / "cache"
     nothing = Plan((), "")
@@ -173,13 +174,19 @@ def soak(
     if whole["code"] != 0:
         raise SystemExit((folder / "whole.log").read_text()[-3000:])
     print(f"undisturbed: {whole['seconds']} s, digest {whole['digest'][:12]}", flush=True)
-    found = []
-    for number in range(first, first + runs):
+    found: list[dict[str, Any]] = []
+    for number in itertools.count(first):
+        if len(found) == runs:
+            break
         workdir = folder / f"{number}"
         todo = plan(seed, number, seconds=0.9 * whole["seconds"])
         record = run(workdir, cache, arguments, steps=steps, todo=todo)
         same = {name: record.pop(name, None) == whole[name] for name in ("digest", "records")}
         record = {"run": number, "same": all(same.values()), **same, **record}
+        if record["same"] and not record["hits"] and not record["faults"]:
+            print(f"run {number}: nothing fell on it", flush=True)
+            shutil.rmtree(workdir)
+            continue
         found.append(record)
         if out is not None:
             with out.open("a") as file:

@@ -27,7 +27,7 @@ _FLAGS = {
     "backoff_seconds": "first wait before a restart",
     "restarts_without_progress": "restarts in a row without a new checkpoint",
     "grace_seconds": "what the others have once a process failed",
-    "save_seconds": "what the others have once a process left with 42",
+    "save_seconds": "what the others have once a process left with 42 or 0",
 }
 
 

@@ -43,7 +43,8 @@ class Policy:
       backoff_seconds: the first wait before a restart; it doubles while no new checkpoint comes, up to 5 minutes.
       restarts_without_progress: restarts in a row without a new checkpoint, after which it gives up.
       grace_seconds: what the others have once a process has failed; then they are killed.
-      save_seconds: what the others have once a process has left with 42, since they may be saving.
+      save_seconds: what the others have once a process has left with 42, since they may be saving, or has come to the
+        end of its work, where one that is stopped would be waited for for ever.
     """
 
     procs: int = 1
@@ -269,8 +270,8 @@ def _wait(children: Sequence[Child], signals: Signals, policy: Policy) -> int:
         first = first or cause(ended)
         if len(ended) == len(children):
             return first
-        if worst := cause(ended):
-            left = policy.save_seconds if worst == ASKS_FOR_RESTART else policy.grace_seconds
+        if ended:
+            left = policy.save_seconds if cause(ended) in (0, ASKS_FOR_RESTART) else policy.grace_seconds
             deadline = min(deadline, time.monotonic() + left)
         running = [child for child, code in zip(children, codes) if code is None]
         if signals.count > told:

@@ -110,6 +110,13 @@ def test_a_process_that_is_saving_is_not_killed_before_its_time(supervised, tmp_
     assert time.monotonic() - began < 10
 
 
+def test_a_process_that_is_stopped_at_its_end_does_not_hold_up_those_that_have_ended(supervised):
+    began = time.monotonic()
+    assert supervised(["exit 0", "kill -STOP $$"], ["exit 0", "exit 0"], save=0.5) == (0, 0)
+    assert supervised(["exit 0", "sleep 1"], save=60.0) == (0, 0)
+    assert time.monotonic() - began < 15
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_reach_the_processes_as_sigterm_and_end_the_supervisor(supervised, number):
     waits = "trap 'exit 42' TERM; trap 'exit 9' INT; while :; do sleep 0.1; done"
