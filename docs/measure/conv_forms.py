@@ -24,6 +24,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Mesh
+from random_inception import random_state
 
 from jaxgan import recipes
 from jaxgan.convolutions import Chosen, Convolution, WithForms, choose_by_measuring, convolutions_in
@@ -31,10 +32,9 @@ from jaxgan.convolutions.measure import compiled_form, first_seconds, seconds_of
 from jaxgan.evaluation.options import checked_options, split_options
 from jaxgan.evaluation.sampling import Operand, SampleImages, as_step, fold_networks
 from jaxgan.experiment.config_file import load, split_overrides
-from jaxgan.features.efficientnet_lite import IMAGE_SIZE, EfficientNetLite0, features_input
-from jaxgan.features.feature_network import EfficientNetLite0Features, InceptionFeatures
-from jaxgan.features.inception import InceptionV3, preprocess
-from jaxgan.features.resizers import resize
+from jaxgan.features.feature_network import InceptionFeatures
+from jaxgan.features.inception_weights import inception_variables
+from jaxgan.interop.open_features import open_features
 from jaxgan.parallel import make_mesh
 from jaxgan.tools.bench.compiled import compile_training, fresh_nets, quick_weights
 from jaxgan.training.step import make_stage_step
@@ -61,13 +61,12 @@ def program(
 
 
 def features(network: str, batch_size: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """(a pass of a network of features, its arguments), of weights drawn anew and images of 32 pixels."""
+    """(a pass of a network of features, its arguments), of images of 32 pixels; Inception's weights are drawn."""
     images = jax.random.randint(jax.random.key(0), (batch_size, 32, 32, 3), 0, 256).astype(np.uint8)
     if network == "inception":
-        seen = preprocess(images, "tf1")
-        return InceptionFeatures("tf1"), (jax.jit(InceptionV3().init)(jax.random.key(1), seen), images)
-    seen = features_input(resize(images, (IMAGE_SIZE, IMAGE_SIZE), "clean"))
-    return EfficientNetLite0Features("clean"), (jax.jit(EfficientNetLite0().init)(jax.random.key(1), seen), images)
+        return InceptionFeatures("tf1"), (jax.device_put(inception_variables(random_state())), images)
+    opened = open_features(network)
+    return opened.apply, (opened.variables, images)
 
 
 def whole(function: Callable[..., Any], arguments: tuple[Any, ...], chosen: Chosen, mesh: Any) -> tuple[Call, Call]:

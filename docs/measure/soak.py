@@ -186,6 +186,7 @@ def soak(
         if record["same"] and not record["hits"] and not record["faults"]:
             print(f"run {number}: nothing fell on it", flush=True)
             shutil.rmtree(workdir)
+            workdir.with_suffix(".log").unlink()
             continue
         found.append(record)
         if out is not None:

@@ -161,6 +161,14 @@ def _views(lhs: Array, asked: Convolution, *, of_taps: bool) -> list[Array]:
     return [_part(padded, axes, start, counts, steps) for start in starts]
 
 
+def _taps_of(rhs: Array, asked: Convolution) -> list[Array]:
+    """Outputs and inputs of each tap of the kernel, in their order there."""
+    sides = asked.rhs_spec[2:]
+    ones = (1,) * len(sides)
+    taps = itertools.product(*map(range, asked.taps))
+    return [lax.squeeze(_part(rhs, sides, tap, ones, ones), sides) for tap in taps]
+
+
 def _products(lhs: Array, rhs: Array, asked: Convolution) -> Array:
     channel, inputs = asked.lhs_spec[1], int(asked.rhs_spec[1] > asked.rhs_spec[0])
     parts = [
@@ -168,14 +176,6 @@ def _products(lhs: Array, rhs: Array, asked: Convolution) -> Array:
         for seen, tap in zip(_views(lhs, asked, of_taps=True), _taps_of(rhs, asked))
     ]
     return _ordered(functools.reduce(jnp.add, parts), [*_labels(asked.lhs_spec, without=[1]), 1], asked)
-
-
-def _taps_of(rhs: Array, asked: Convolution) -> list[Array]:
-    """Outputs and inputs of each tap of the kernel, in their order there."""
-    sides = asked.rhs_spec[2:]
-    ones = (1,) * len(sides)
-    taps = itertools.product(*map(range, asked.taps))
-    return [lax.squeeze(_part(rhs, sides, tap, ones, ones), sides) for tap in taps]
 
 
 def _grouped_products(lhs: Array, rhs: Array, asked: Convolution) -> Array:

@@ -90,14 +90,14 @@ class _Choices:
         own = {} if self.run is None else _read(epath.Path(self.run) / FILE_NAME) or {}
         known = own or dict(self.pinned or ())
         if self.pinned is None and any(name not in known for name in names):
-            kept = _kept()
-            left = {asked: found[asked] for name, asked in names.items() if name not in known | (kept or {})}
+            readable, kept = _kept()
+            left = {asked: found[asked] for name, asked in names.items() if name not in known | kept}
             measured = choose_by_measuring(left, seconds=self.seconds) if left else {}
             # Those that there was no time for stay XLA's: the next run is to be the same.
             new = {asked.text(): measured.get(asked, XLA) for asked in left}
-            if new and kept is not None:
+            if new and readable:
                 _keep(kept | new)
-            known = (kept or {}) | new | known
+            known = kept | new | known
         chosen = {asked: known.get(name, XLA) for name, asked in names.items()}
         if self.run is not None:
             _write(epath.Path(self.run) / FILE_NAME, own | {asked.text(): form for asked, form in chosen.items()})
@@ -131,13 +131,13 @@ def _write(path: epath.Path, forms: Mapping[str, str]) -> None:
     write_whole(path, json.dumps(record, indent=1) + "\n")
 
 
-def _kept() -> dict[str, str] | None:
-    """This machine's choices; None where its file could not be read, which is said: nothing but time is lost."""
+def _kept() -> tuple[bool, dict[str, str]]:
+    """Whether this machine's file could be read, which is said where not and costs time alone; and its choices."""
     try:
-        return _read(this_machines_file()) or {}
+        return True, _read(this_machines_file()) or {}
     except UnreadableError as error:
         log.warning("forms of convolutions are measured anew: %s", error)
-        return None
+        return False, {}
 
 
 def _keep(forms: Mapping[str, str]) -> None:
